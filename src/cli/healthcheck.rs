@@ -1,0 +1,33 @@
+//! `healthcheck`: asks the service on this machine whether it is ready.
+
+use std::{net::IpAddr, time::Duration};
+
+use clap::Args;
+
+use super::CommandError;
+use crate::{config::ListenArgs, http::READINESS_PATH};
+
+/// Longer than the service itself waits for the database.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct HealthcheckArgs {
+    #[command(flatten)]
+    listen: ListenArgs,
+}
+
+/// Succeeds if the service is ready.
+pub(super) fn run(args: HealthcheckArgs) -> Result<(), CommandError> {
+    let host = match args.listen.bind_ip {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+    };
+    let address = std::net::SocketAddr::new(host, args.listen.port);
+    let agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().new_agent();
+    agent
+        .get(format!("http://{address}{READINESS_PATH}"))
+        .call()
+        .map(drop)
+        .map_err(|error| CommandError::Failed(format!("not ready: {error}")))
+}

@@ -1,0 +1,124 @@
+//! The program's commands, one file each.
+
+#[cfg(feature = "private-mongod")]
+mod demo;
+mod healthcheck;
+mod migrate;
+#[cfg(feature = "private-mongod")]
+mod mongo;
+mod preparation;
+mod serve;
+mod stop_signal;
+
+use std::{fmt::Display, process::ExitCode};
+
+use clap::{Parser, Subcommand, error::ErrorKind};
+use thiserror::Error;
+use tokio::runtime::Runtime;
+
+use crate::{config::DatabaseArgs, logging, repository::Connection};
+
+/// Rocket.Chat's import API as a service of its own, on Rocket.Chat's MongoDB
+#[derive(Debug, Parser)]
+#[command(version, about, args_conflicts_with_subcommands = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    serve: serve::ServeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API (the default)
+    Serve(serve::ServeArgs),
+    /// Make the indexes the service wants and say which
+    Migrate(migrate::MigrateArgs),
+    /// Exit with 0 if the service on this machine is ready
+    Healthcheck(healthcheck::HealthcheckArgs),
+    /// From nothing to a running service: a private MongoDB, an example workspace, and the API
+    #[cfg(feature = "private-mongod")]
+    Demo(demo::DemoArgs),
+    /// Run a private MongoDB for development and tests: prints its URL, ends with its standard input
+    #[cfg(feature = "private-mongod")]
+    Mongo(mongo::MongoArgs),
+}
+
+/// A command could not do what it was asked to.
+#[derive(Debug, Error)]
+enum CommandError {
+    /// A setting is wrong or missing. Exit code 2.
+    #[error("{0}")]
+    Setting(String),
+    /// Anything else. Exit code 1.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl CommandError {
+    fn failed(reason: impl Display) -> Self {
+        Self::Failed(reason.to_string())
+    }
+
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Setting(_) => 2,
+            Self::Failed(_) => 1,
+        })
+    }
+}
+
+/// Runs the command that the command line names and gives the program's exit code: 0 for success, 2 for a wrong
+/// setting, 1 for any other failure, after one line on standard error that says why.
+#[must_use]
+pub fn run() -> ExitCode {
+    let result = parse().and_then(|command_line| {
+        logging::start().map_err(CommandError::Setting)?;
+        let runtime = Runtime::new().map_err(CommandError::failed)?;
+        runtime.block_on(execute(command_line))
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("rocketchat-import: {error}");
+            error.exit_code()
+        }
+    }
+}
+
+fn parse() -> Result<CommandLine, CommandError> {
+    CommandLine::try_parse().map_err(|error| match error.kind() {
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            // Its first line says it all; the rest is advice on usage.
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            CommandError::Setting(line.trim_start_matches("error: ").to_owned())
+        }
+        _ => error.exit(),
+    })
+}
+
+async fn execute(command_line: CommandLine) -> Result<(), CommandError> {
+    match command_line.command.unwrap_or(Command::Serve(command_line.serve)) {
+        Command::Serve(args) => serve::run(&args).await,
+        Command::Migrate(args) => migrate::run(&args).await,
+        Command::Healthcheck(args) => healthcheck::run(args),
+        #[cfg(feature = "private-mongod")]
+        Command::Demo(args) => demo::run(args).await,
+        #[cfg(feature = "private-mongod")]
+        Command::Mongo(args) => mongo::run(args).await,
+    }
+}
+
+/// The connection that the settings name.
+async fn connect(database: &DatabaseArgs) -> Result<Connection, CommandError> {
+    let url = database.mongo_url().ok_or_else(|| {
+        CommandError::Setting(
+            "MONGO_URL is not set: give the connection string of Rocket.Chat's MongoDB, such as \
+             mongodb://localhost:27017/rocketchat?replicaSet=rs0"
+                .to_owned(),
+        )
+    })?;
+    Connection::open(url).await.map_err(|error| CommandError::Setting(error.to_string()))
+}

@@ -1,0 +1,45 @@
+//! `mongo`: a private MongoDB for development and tests.
+
+use clap::Args;
+use tokio::io::{AsyncBufReadExt as _, BufReader, stdin};
+
+use super::{CommandError, stop_signal::stop_signal};
+use crate::mongo_process::{PrivateMongo, Source};
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct MongoArgs {
+    /// Start a server even if the environment names one, so that it can be frozen without harm to others
+    #[arg(long)]
+    own: bool,
+}
+
+/// Prints the server's URL, then obeys the words on its standard input, each with a line in answer: `freeze`, `thaw`.
+/// Ends, and the server with it, when the input ends or the process is told to stop.
+pub(super) async fn run(args: MongoArgs) -> Result<(), CommandError> {
+    let stop = stop_signal()?;
+    let source = if args.own { Source::Own } else { Source::Any };
+    let mongo = PrivateMongo::start(source).await.map_err(CommandError::failed)?;
+    log::info!("MongoDB: {}", mongo.description());
+    println!("{}", mongo.url());
+    tokio::select! {
+        () = stop => {}
+        () = obey(&mongo) => {}
+    }
+    mongo.stop().await;
+    Ok(())
+}
+
+async fn obey(mongo: &PrivateMongo) {
+    let mut words = BufReader::new(stdin()).lines();
+    while let Ok(Some(word)) = words.next_line().await {
+        let result = match word.trim() {
+            "freeze" => mongo.freeze().await,
+            "thaw" => mongo.thaw().await,
+            other => Err(format!("unknown word {other:?}")),
+        };
+        match result {
+            Ok(()) => println!("ok"),
+            Err(error) => println!("error: {error}"),
+        }
+    }
+}

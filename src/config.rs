@@ -1,0 +1,52 @@
+//! Settings: their names, defaults and units.
+//!
+//! Each is a flag and an environment variable, with the name Rocket.Chat itself uses where it has one.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use clap::Args;
+
+/// Where the workspace's database is.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DatabaseArgs {
+    /// Connection string of Rocket.Chat's MongoDB; the database is the one in its path, else `rocketchat`
+    #[arg(long, env = "MONGO_URL", hide_env_values = true, value_name = "URL")]
+    mongo_url: Option<String>,
+}
+
+impl DatabaseArgs {
+    /// The connection string; `None` when none was given, or an empty one as an unset variable in a compose file gives.
+    pub(crate) fn mongo_url(&self) -> Option<&str> {
+        self.mongo_url.as_deref().filter(|url| !url.is_empty())
+    }
+}
+
+/// Where the service listens.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct ListenArgs {
+    /// TCP port of the API; 0 takes a free one
+    #[arg(long, env = "PORT", default_value_t = 3000)]
+    pub(crate) port: u16,
+
+    /// Address the API listens on
+    #[arg(long, env = "BIND_IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "IP")]
+    pub(crate) bind_ip: IpAddr,
+}
+
+/// What is done to the database before the service is ready.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PreparationArgs {
+    /// Make a replica set of one out of the MongoDB server at this `host:port`, if it belongs to none yet
+    #[arg(long, env = "INITIATE_REPLICA_SET", value_name = "HOST:PORT")]
+    initiate_replica_set: Option<String>,
+
+    /// Load the documentation's example workspace into a database that holds no users
+    #[arg(long, env = "LOAD_EXAMPLE_WORKSPACE")]
+    pub(crate) load_example_workspace: bool,
+}
+
+impl PreparationArgs {
+    pub(crate) fn initiate_replica_set(&self) -> Option<&str> {
+        self.initiate_replica_set.as_deref().filter(|member| !member.is_empty())
+    }
+}

@@ -1,0 +1,10 @@
+//! What an import is: operations, their steps and states, who may see them.
+//!
+//! Pure types and rules. Nothing in here knows how an operation is stored or sent; the `repository` room reads these
+//! types out of MongoDB and the `http` room writes them as JSON.
+
+pub mod field_value;
+pub mod operation;
+pub mod permission;
+pub mod progress_step;
+pub mod user;

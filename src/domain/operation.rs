@@ -1,0 +1,111 @@
+//! An import operation: one import from its creation to its end.
+
+use super::{
+    field_value::{FieldValue, Fields},
+    progress_step::ProgressStep,
+};
+
+/// One import operation as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Operation {
+    /// Everything stored about it, in stored order.
+    pub fields: Fields,
+}
+
+/// What `import.status` calls the condition of an import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Made, no data yet.
+    New,
+    /// A file importer is filling the staging area.
+    Loading,
+    /// Has data and can be run.
+    Ready,
+    /// Records are being created.
+    Importing,
+    /// Every staged record was processed.
+    Done,
+    /// Stopped by an error, or invalidated by a newer operation, `import.clear` or a restart of Rocket.Chat.
+    Error,
+    /// Stopped by an administrator.
+    Canceled,
+}
+
+impl State {
+    /// The word `import.status` answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Loading => "loading",
+            Self::Ready => "ready",
+            Self::Importing => "importing",
+            Self::Done => "done",
+            Self::Error => "error",
+            Self::Canceled => "canceled",
+        }
+    }
+
+    /// The state of an operation with this `valid` and this step (`None`: a step no release from 3.0 on writes).
+    ///
+    /// An operation that is not valid is in error wherever it was, unless it had finished; a step that is not known
+    /// gives no state at all. Source: `apps/meteor/server/services/import/service.ts`.
+    #[must_use]
+    pub fn of(valid: bool, step: Option<ProgressStep>) -> Option<Self> {
+        match step {
+            Some(ProgressStep::Done) => Some(Self::Done),
+            _ if !valid => Some(Self::Error),
+            Some(step) => Some(step.state()),
+            None => None,
+        }
+    }
+}
+
+impl Operation {
+    /// The public state; `None` where Rocket.Chat answers none, see [`State::of`].
+    #[must_use]
+    pub fn state(&self) -> Option<State> {
+        State::of(self.is_valid(), self.step())
+    }
+
+    /// Whether the operation may still be worked on. It never becomes valid again.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        self.fields.get("valid").is_some_and(FieldValue::is_truthy)
+    }
+
+    /// The step it is at; `None` if `status` is missing or not known, see [`Operation::has_unknown_status`].
+    #[must_use]
+    pub fn step(&self) -> Option<ProgressStep> {
+        ProgressStep::from_stored(self.fields.get("status")?.as_text()?)
+    }
+
+    /// The `_id`, where it is a text as Rocket.Chat writes it.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.fields.get("_id")?.as_text()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_is_read_back_from_what_is_stored() {
+        for step in ProgressStep::ALL {
+            assert_eq!(ProgressStep::from_stored(step.as_str()), Some(*step));
+        }
+        assert_eq!(ProgressStep::from_stored("downloading_file_url"), None);
+    }
+
+    #[test]
+    fn an_operation_that_is_not_valid_is_in_error_unless_it_is_done() {
+        for step in ProgressStep::ALL {
+            let expected = if *step == ProgressStep::Done { State::Done } else { State::Error };
+            assert_eq!(State::of(false, Some(*step)), Some(expected));
+        }
+        assert_eq!(State::of(false, None), Some(State::Error));
+        assert_eq!(State::of(true, None), None);
+    }
+}

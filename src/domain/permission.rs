@@ -1,0 +1,20 @@
+//! Who may do what, by Rocket.Chat's permissions and roles.
+
+/// A permission of Rocket.Chat's that this service asks for.
+///
+/// Source: `apps/meteor/app/authorization/server/constant/permissions.ts`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// Run imports and see how they go.
+    RunImport,
+}
+
+impl Permission {
+    /// The `_id` of the permission.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::RunImport => "run-import",
+        }
+    }
+}

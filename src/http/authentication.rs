@@ -1,0 +1,97 @@
+//! Who is calling, and may they?
+
+use std::{future::Future, marker::PhantomData, pin::Pin};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::HeaderMap, web};
+
+use super::{AppState, deadline::Deadline, error::ApiError};
+use crate::domain::{
+    permission::Permission,
+    user::{Caller, HashedLoginToken},
+};
+
+const USER_ID_HEADER: &str = "x-user-id";
+const AUTH_TOKEN_HEADER: &str = "x-auth-token";
+
+/// The permission a handler asks for, as a type, so that a handler cannot be written without naming one.
+pub(super) trait Required {
+    const PERMISSION: Permission;
+}
+
+/// Asks for `run-import`.
+pub(super) struct RunImport;
+
+impl Required for RunImport {
+    const PERMISSION: Permission = Permission::RunImport;
+}
+
+/// A caller who is logged in and holds the permission.
+///
+/// Source: `apps/meteor/server/api/v1/middlewares/authenticationHono.ts` and the permission check beside it: a wrong
+/// token is told before a missing permission, and both before anything else about the request.
+pub(super) struct Authorized<P> {
+    /// What is left of the time the database may take for this request.
+    pub(super) deadline: Deadline,
+    permission: PhantomData<P>,
+}
+
+impl<P: Required + 'static> FromRequest for Authorized<P> {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let Some(state) = request.app_data::<web::Data<AppState>>() else {
+                return Err(ApiError::DatabaseUnavailable);
+            };
+            let deadline = Deadline::from_now();
+            let caller = authenticate(request.headers(), state, deadline).await?;
+            let permissions = &state.repositories.permissions;
+            if !deadline.bound(permissions.is_granted(P::PERMISSION, &caller)).await? {
+                return Err(ApiError::Unauthorized);
+            }
+            Ok(Self { deadline, permission: PhantomData })
+        })
+    }
+}
+
+async fn authenticate(headers: &HeaderMap, state: &AppState, deadline: Deadline) -> Result<Caller, ApiError> {
+    let (Some(user_id), Some(token)) = (text_of(headers, USER_ID_HEADER), text_of(headers, AUTH_TOKEN_HEADER)) else {
+        return Err(ApiError::NotLoggedIn);
+    };
+    let token = HashedLoginToken::of(&token);
+    deadline.bound(state.repositories.users.find_by_login_token(&user_id, &token)).await?.ok_or(ApiError::NotLoggedIn)
+}
+
+/// The header's value as Node reads it: each byte a Latin-1 character, repeated headers joined. `None` when it is
+/// missing or empty.
+fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
+    let values: Vec<String> =
+        headers.get_all(name).map(|value| value.as_bytes().iter().copied().map(char::from).collect()).collect();
+    Some(values.join(", ")).filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn headers(values: &[&[u8]]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(HeaderName::from_static(USER_ID_HEADER), HeaderValue::from_bytes(value).unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn headers_are_read_as_node_reads_them() {
+        assert_eq!(text_of(&headers(&[b"abc"]), USER_ID_HEADER).as_deref(), Some("abc"));
+        assert_eq!(text_of(&headers(&[b"a", b"b"]), USER_ID_HEADER).as_deref(), Some("a, b"));
+        assert_eq!(text_of(&headers(&[b"\xe9"]), USER_ID_HEADER).as_deref(), Some("é"));
+        assert_eq!(text_of(&headers(&[b""]), USER_ID_HEADER), None);
+        assert_eq!(text_of(&headers(&[]), USER_ID_HEADER), None);
+    }
+}

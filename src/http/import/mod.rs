@@ -1,0 +1,5 @@
+//! The `import.*` endpoints.
+
+mod status;
+
+pub(super) use status::{UnknownStatusLog, status};

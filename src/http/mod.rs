@@ -1,0 +1,25 @@
+//! The REST API: Rocket.Chat's paths, headers and bodies over the repositories.
+
+mod access_log;
+mod answer;
+mod authentication;
+mod deadline;
+mod error;
+mod health;
+mod import;
+mod json;
+pub(crate) mod readiness;
+mod routes;
+pub(crate) mod startup;
+
+pub(crate) use health::READINESS_PATH;
+
+use crate::repository::Repositories;
+
+/// What every request handler shares.
+#[derive(Debug)]
+struct AppState {
+    repositories: Repositories,
+    readiness: readiness::Readiness,
+    unknown_statuses: import::UnknownStatusLog,
+}

@@ -1,0 +1,52 @@
+//! Binding the socket and running the HTTP server until it is told to stop.
+
+use std::{
+    future::Future,
+    io,
+    net::{IpAddr, SocketAddr, TcpListener},
+    time::Duration,
+};
+
+use actix_web::{App, HttpServer, web};
+
+use super::{AppState, access_log, import::UnknownStatusLog, readiness::Readiness, routes};
+use crate::repository::Repositories;
+
+/// How long requests in flight may take to finish once the service is told to stop.
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Takes the address, so that a conflict shows before anything else is started. Port 0 takes a free one.
+///
+/// # Errors
+/// When the address cannot be had.
+pub(crate) fn bind(ip: IpAddr, port: u16) -> io::Result<TcpListener> {
+    TcpListener::bind(SocketAddr::new(ip, port))
+}
+
+/// Serves the API on `listener` until `stop` resolves; then accepts nothing new and lets what is in flight finish, for
+/// ten seconds at most.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    repositories: Repositories,
+    readiness: Readiness,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let address = listener.local_addr()?;
+    let state = web::Data::new(AppState { repositories, readiness, unknown_statuses: UnknownStatusLog::default() });
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(state.clone())
+            .configure(routes::configure)
+            .wrap(routes::headers_on_everything())
+            .wrap(actix_web::middleware::from_fn(access_log::log_request))
+    })
+    .shutdown_timeout(SHUTDOWN_PATIENCE.as_secs())
+    .shutdown_signal(stop)
+    .listen(listener)?
+    .run();
+    log::info!("listening on http://{address}");
+    server.await
+}

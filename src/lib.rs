@@ -1,0 +1,13 @@
+//! Rocket.Chat's import API as a service of its own, on Rocket.Chat's MongoDB.
+//!
+//! `http` answers requests through `repository`, in terms of `domain`; `cli` holds the commands of the program.
+
+pub mod cli;
+mod config;
+pub mod domain;
+mod http;
+mod logging;
+#[cfg(feature = "private-mongod")]
+mod mongo_process;
+pub mod repository;
+mod request_id;

@@ -1,0 +1,73 @@
+//! A MongoDB in a Docker container, through testcontainers.
+
+use std::time::Duration;
+
+use testcontainers::{
+    ContainerAsync, GenericImage, ImageExt,
+    core::{ContainerPort, Mount},
+    runners::AsyncRunner,
+};
+use tokio::time::timeout;
+
+use super::{START_PATIENCE, fresh_database, server::free_port, variable};
+use crate::repository::initiate_replica_set;
+
+/// Names the image to use.
+pub(super) const IMAGE_VARIABLE: &str = "TEST_MONGO_IMAGE";
+/// The official image of a release that is maintained.
+const DEFAULT_IMAGE: &str = "mongo:8.0";
+/// Long enough to fetch the image where it is not on the machine yet.
+const FETCH_PATIENCE: Duration = Duration::from_secs(300);
+
+/// A running container. Dropping it removes it.
+#[derive(Debug)]
+pub(super) struct Container {
+    running: ContainerAsync<GenericImage>,
+    image: String,
+    member: String,
+}
+
+impl Container {
+    /// Starts one.
+    ///
+    /// # Errors
+    /// With the reason, when there is no engine or no image, or the server does not come up.
+    pub(super) async fn start() -> Result<Self, String> {
+        let image = variable(IMAGE_VARIABLE).unwrap_or_else(|| DEFAULT_IMAGE.to_owned());
+        let (name, tag) = image.rsplit_once(':').unwrap_or((&image, "latest"));
+        // One port inside and outside, so that the address the replica set gives its clients is one they can reach.
+        let port = free_port().map_err(|error| error.to_string())?;
+        let port_text = port.to_string();
+        let request = GenericImage::new(name, tag)
+            .with_cmd(["mongod", "--replSet", "rs0", "--bind_ip_all", "--port", &port_text, "--quiet"])
+            .with_mapped_port(port, ContainerPort::Tcp(port))
+            .with_mount(Mount::tmpfs_mount("/data/db"));
+        let running = timeout(FETCH_PATIENCE, request.start())
+            .await
+            .map_err(|_| format!("{image} did not start within {FETCH_PATIENCE:?}"))?
+            .map_err(|error| format!("{image}: {error}"))?;
+        let member = format!("127.0.0.1:{port}");
+        initiate_replica_set(&member, START_PATIENCE).await.map_err(|error| error.to_string())?;
+        Ok(Self { running, image, member })
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("mongodb://{}/{}?replicaSet=rs0", self.member, fresh_database())
+    }
+
+    pub(super) fn image(&self) -> &str {
+        &self.image
+    }
+
+    pub(super) async fn pause(&self) -> Result<(), String> {
+        self.running.pause().await.map_err(|error| error.to_string())
+    }
+
+    pub(super) async fn unpause(&self) -> Result<(), String> {
+        self.running.unpause().await.map_err(|error| error.to_string())
+    }
+
+    pub(super) async fn stop(self) -> Result<(), String> {
+        self.running.rm().await.map_err(|error| error.to_string())
+    }
+}

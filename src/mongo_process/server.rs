@@ -1,0 +1,134 @@
+//! A `mongod` as a child process, on loopback, in a folder of its own.
+
+use std::{
+    fs, io,
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, ChildStdin, Command},
+    time::timeout,
+};
+
+use super::{START_PATIENCE, fresh_database};
+use crate::repository::initiate_replica_set;
+
+/// Runs the program given as arguments, says its process id, and ends it as soon as standard input ends.
+///
+/// The server must not outlive us, however we end, and must not get the Ctrl-C that is meant for us. So it runs in a
+/// process group of its own, under a guard that holds the other end of a pipe from us.
+const GUARD: &str = r#"
+"$@" >/dev/null 2>&1 & server=$!
+echo "$server"
+exec 3<&0
+{ cat <&3 >/dev/null; kill -CONT "$server"; kill "$server"; } 2>/dev/null &
+exec 3<&-
+wait "$server"
+"#;
+const LOG_FILE: &str = "mongod.log";
+const STOP_PATIENCE: Duration = Duration::from_secs(15);
+/// The private server holds little data.
+const CACHE_GIGABYTES: &str = "0.5";
+
+/// A running server. Dropping it ends it, too, but does not wait.
+#[derive(Debug)]
+pub(super) struct Server {
+    guard: Child,
+    leash: ChildStdin,
+    pid: Pid,
+    member: String,
+    folder: TempDir,
+}
+
+impl Server {
+    /// Starts `program`.
+    ///
+    /// # Errors
+    /// With the reason, when it cannot be started or does not come up.
+    pub(super) async fn start(program: PathBuf) -> Result<Self, String> {
+        let version = Command::new(&program).arg("--version").output().await.map_err(|error| error.to_string())?;
+        if !version.status.success() {
+            return Err(last_line(&String::from_utf8_lossy(&version.stderr)));
+        }
+        let mut server = Self::spawn(&program).await.map_err(|error| error.to_string())?;
+        let ended = tokio::select! {
+            initiated = initiate_replica_set(&server.member, START_PATIENCE) => {
+                initiated.err().map(|error| error.to_string())
+            }
+            _ = server.guard.wait() => Some("it ended".to_owned()),
+        };
+        match ended {
+            None => Ok(server),
+            Some(reason) => {
+                let log = fs::read_to_string(server.folder.path().join(LOG_FILE)).unwrap_or_default();
+                Err(format!("{reason}; its log ends with: {}", last_line(&log)))
+            }
+        }
+    }
+
+    async fn spawn(program: &Path) -> io::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("rocketchat-import-mongod-").tempdir()?;
+        let port = free_port()?;
+        let mut guard = Command::new("sh")
+            .args(["-c", GUARD, "guard"])
+            .arg(program)
+            .arg("--dbpath")
+            .arg(folder.path())
+            .arg("--logpath")
+            .arg(folder.path().join(LOG_FILE))
+            .args(["--replSet", "rs0", "--bind_ip", "127.0.0.1", "--nounixsocket"])
+            .args(["--port", &port.to_string()])
+            .args(["--wiredTigerCacheSizeGB", CACHE_GIGABYTES])
+            .args(["--setParameter", "diagnosticDataCollectionEnabled=false"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()?;
+        let (Some(leash), Some(output)) = (guard.stdin.take(), guard.stdout.take()) else {
+            return Err(io::Error::other("the guard has no pipes"));
+        };
+        let said = BufReader::new(output).lines().next_line().await?.unwrap_or_default();
+        let pid = said.parse().map(Pid::from_raw).map_err(io::Error::other)?;
+        Ok(Self { guard, leash, pid, member: format!("127.0.0.1:{port}"), folder })
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("mongodb://{}/{}?replicaSet=rs0", self.member, fresh_database())
+    }
+
+    pub(super) fn freeze(&self) -> Result<(), String> {
+        kill(self.pid, Signal::SIGSTOP).map_err(|error| error.to_string())
+    }
+
+    pub(super) fn thaw(&self) -> Result<(), String> {
+        kill(self.pid, Signal::SIGCONT).map_err(|error| error.to_string())
+    }
+
+    pub(super) async fn stop(mut self) -> Result<(), String> {
+        drop(self.leash);
+        timeout(STOP_PATIENCE, self.guard.wait())
+            .await
+            .map_err(|_| format!("still running after {STOP_PATIENCE:?}"))?
+            .map_err(|error| error.to_string())?;
+        self.folder.close().map_err(|error| error.to_string())
+    }
+}
+
+/// A TCP port nobody listens on at the moment.
+pub(super) fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+fn last_line(text: &str) -> String {
+    text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("(nothing)").to_owned()
+}

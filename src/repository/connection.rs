@@ -1,0 +1,105 @@
+//! The connection to MongoDB: how it is configured and whether it works.
+
+use std::time::Duration;
+
+use bson::doc;
+use mongodb::{
+    Client, Collection, Database,
+    options::{ClientOptions, CollectionOptions, ReadPreference, SelectionCriteria, WriteConcern},
+};
+use thiserror::Error;
+
+use super::RepositoryError;
+
+/// The database when the connection string names none; Rocket.Chat's own deployments use it.
+const DEFAULT_DATABASE: &str = "rocketchat";
+/// How long an operation may look for a usable server. Short enough that a caller hears of an outage within seconds.
+const SERVER_SELECTION_TIMEOUT: Duration = Duration::from_secs(3);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// What the database's own log calls our connections.
+const APPLICATION_NAME: &str = "rocketchat-import";
+
+/// A handle on the workspace's database. Cheap to clone; all clones share one pool.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    database: Database,
+}
+
+/// The connection string cannot be used.
+#[derive(Debug, Error)]
+#[error("MONGO_URL cannot be used: {reason}")]
+pub struct ConnectionError {
+    /// Why, without the password.
+    reason: String,
+}
+
+impl Connection {
+    /// Reads the connection string. Connects on first use, so this succeeds while the database is down.
+    ///
+    /// # Errors
+    /// When the string cannot be understood. The message does not hold the password.
+    pub async fn open(mongo_url: &str) -> Result<Self, ConnectionError> {
+        let explain = |error: mongodb::error::Error| ConnectionError {
+            reason: without_password(&error.kind.to_string(), mongo_url),
+        };
+        let mut options = ClientOptions::parse(mongo_url).await.map_err(explain)?;
+        options.app_name.get_or_insert_with(|| APPLICATION_NAME.to_owned());
+        options.server_selection_timeout = Some(SERVER_SELECTION_TIMEOUT);
+        options.connect_timeout = Some(CONNECT_TIMEOUT);
+        options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+        let name = options.default_database.clone().unwrap_or_else(|| DEFAULT_DATABASE.to_owned());
+        let client = Client::with_options(options).map_err(explain)?;
+        Ok(Self { database: client.database(&name) })
+    }
+
+    /// The name of the workspace's database.
+    #[must_use]
+    pub fn database_name(&self) -> &str {
+        self.database.name()
+    }
+
+    /// Asks the primary for a sign of life.
+    ///
+    /// # Errors
+    /// When there is no primary or it does not answer.
+    pub async fn ping(&self) -> Result<(), RepositoryError> {
+        self.database.run_command(doc! { "ping": 1 }).await?;
+        Ok(())
+    }
+
+    pub(super) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// A collection of Rocket.Chat's. What is written there must survive a change of primary.
+    pub(super) fn collection<T: Send + Sync>(&self, name: &str) -> Collection<T> {
+        let options = CollectionOptions::builder().write_concern(WriteConcern::majority()).build();
+        self.database.collection_with_options(name, options)
+    }
+}
+
+/// `message` with the password of `mongo_url` blotted out, in case the driver quotes it.
+fn without_password(message: &str, mongo_url: &str) -> String {
+    let password = mongo_url
+        .split_once("://")
+        .and_then(|(_, rest)| rest.rsplit_once('@'))
+        .and_then(|(credentials, _)| credentials.split_once(':'))
+        .map(|(_, password)| password)
+        .filter(|password| !password.is_empty());
+    match password {
+        Some(password) => message.replace(password, "***"),
+        None => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_is_blotted_out_of_messages() {
+        let url = "mongodb://rc:s3cret@db/rocketchat";
+        assert_eq!(without_password("bad url mongodb://rc:s3cret@db", url), "bad url mongodb://rc:***@db");
+        assert_eq!(without_password("bad port", "mongodb://db:x"), "bad port");
+    }
+}

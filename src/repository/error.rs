@@ -1,0 +1,35 @@
+//! What can go wrong between this service and the database.
+
+use mongodb::error::{Error as DriverError, ErrorKind};
+use thiserror::Error;
+
+/// A database operation did not succeed.
+#[derive(Debug, Error)]
+pub enum RepositoryError {
+    /// No primary could be reached, or it stopped answering. Trying again later may help.
+    #[error("the database cannot be reached: {0}")]
+    Unavailable(#[source] DriverError),
+    /// The database answered that it will not do it.
+    #[error("the database refused: {0}")]
+    Refused(#[source] DriverError),
+    /// A stored document is not valid BSON.
+    #[error("a document of {collection} cannot be read: {reason}")]
+    Unreadable { collection: &'static str, reason: bson::error::Error },
+}
+
+/// What a server answers while it is not, or no longer, the primary, or is shutting down.
+const NO_PRIMARY_CODES: [i32; 9] = [91, 189, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436, 211];
+
+impl From<DriverError> for RepositoryError {
+    fn from(error: DriverError) -> Self {
+        let unavailable = match error.kind.as_ref() {
+            ErrorKind::ServerSelection { .. }
+            | ErrorKind::Io(_)
+            | ErrorKind::ConnectionPoolCleared { .. }
+            | ErrorKind::DnsResolve { .. } => true,
+            ErrorKind::Command(command) => NO_PRIMARY_CODES.contains(&command.code),
+            _ => error.contains_label(mongodb::error::RETRYABLE_WRITE_ERROR),
+        };
+        if unavailable { Self::Unavailable(error) } else { Self::Refused(error) }
+    }
+}

@@ -1,0 +1,80 @@
+//! A Rocket.Chat workspace of the test's own: a fresh database.
+
+use bson::{Document, doc};
+use mongodb::{Client, Collection, Database};
+
+use super::{Mongo, OperationBuilder, Service, UserBuilder, user};
+
+/// A database in Rocket.Chat's shape. Dropped with the test.
+pub struct Workspace {
+    pub database: Database,
+    pub url: String,
+}
+
+/// A workspace where `admin` may run imports and one administrator, `admin`, exists.
+pub async fn workspace() -> Workspace {
+    let workspace = Workspace::empty_on(Mongo::shared()).await;
+    workspace.grant("run-import", &["admin"]).await;
+    workspace.add_user(user("admin").admin().with_token("admin-token")).await;
+    workspace
+}
+
+impl Workspace {
+    /// A database without a single collection.
+    pub async fn empty_on(mongo: &Mongo) -> Self {
+        let name = format!("test_{:016x}", rand::random::<u64>());
+        let url = mongo.url_of(&name);
+        let database = Client::with_uri_str(&url).await.unwrap().database(&name);
+        Self { database, url }
+    }
+
+    pub fn collection(&self, name: &str) -> Collection<Document> {
+        self.database.collection(name)
+    }
+
+    /// Stores who has the permission, in place of what was stored before.
+    pub async fn grant(&self, permission: &str, roles: &[&str]) {
+        self.collection("rocketchat_permissions")
+            .replace_one(doc! { "_id": permission }, doc! { "_id": permission, "roles": roles })
+            .upsert(true)
+            .await
+            .unwrap();
+    }
+
+    pub async fn add_user(&self, user: UserBuilder) {
+        self.collection("users").insert_one(user.document()).await.unwrap();
+    }
+
+    pub async fn add_operation(&self, operation: OperationBuilder) {
+        self.collection("rocketchat_import").insert_one(operation.document()).await.unwrap();
+    }
+
+    /// Puts `document` in place of every operation there is.
+    pub async fn only_operation(&self, document: Document) {
+        let operations = self.collection("rocketchat_import");
+        operations.delete_many(doc! {}).await.unwrap();
+        operations.insert_one(document).await.unwrap();
+    }
+
+    /// The service over this workspace.
+    pub async fn serve(&self) -> Service {
+        Service::start(&[("MONGO_URL", &self.url)]).await
+    }
+}
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        let (url, name) = (self.url.clone(), self.database.name().to_owned());
+        // The test's own runtime may be gone, and cannot be waited on from here anyway.
+        let cleanup = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let url = format!("{url}{}serverSelectionTimeoutMS=500", if url.contains('?') { '&' } else { '?' });
+                if let Ok(client) = Client::with_uri_str(&url).await {
+                    client.database(&name).drop().await.ok();
+                }
+            });
+        });
+        cleanup.join().ok();
+    }
+}

@@ -1,0 +1,7 @@
+//! The service as a client sees it: the real program, a real database, real HTTP. One file per topic.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod authentication;
+mod harness;
+mod states;
