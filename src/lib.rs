@@ -5,6 +5,7 @@
 pub mod cli;
 mod config;
 pub mod domain;
+pub mod engine;
 mod http;
 mod logging;
 #[cfg(feature = "private-mongod")]

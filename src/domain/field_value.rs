@@ -3,7 +3,7 @@
 //! An operation document is handed on whole, also the fields this service has no use for, so their values need a type
 //! that keeps what a reader of the answer can see: the kind, the value and the order.
 
-use chrono::{DateTime, Datelike, Timelike};
+use chrono::{DateTime, Datelike, Timelike, Utc};
 use indexmap::IndexMap;
 
 /// Fields in the order they are stored. A name that is put again keeps its first place and its last value, as in a
@@ -46,6 +46,13 @@ impl Fields {
         self.0.get(name)
     }
 
+    /// The same fields with this value for `name`: in its place if it is there, else at the end.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: FieldValue) -> Self {
+        self.0.insert(name.to_owned(), value);
+        self
+    }
+
     /// All fields in stored order.
     #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &FieldValue)> {
@@ -73,6 +80,26 @@ impl FieldValue {
         }
     }
 
+    /// The number, if the value is one; a fraction is cut off.
+    #[must_use]
+    #[allow(clippy::cast_possible_truncation, reason = "what a counter holds fits")]
+    pub fn as_integer(&self) -> Option<i64> {
+        match self {
+            Self::Integer(value) => Some(*value),
+            Self::Double(value) => Some(*value as i64),
+            _ => None,
+        }
+    }
+
+    /// The fields, if the value is an object.
+    #[must_use]
+    pub fn as_object(&self) -> Option<&Fields> {
+        match self {
+            Self::Object(fields) => Some(fields),
+            _ => None,
+        }
+    }
+
     /// The text, if the value is one.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
@@ -87,6 +114,17 @@ impl Date {
     #[must_use]
     pub const fn from_epoch_millis(epoch_millis: i64) -> Self {
         Self { epoch_millis }
+    }
+
+    /// This moment, by the clock of this machine.
+    #[must_use]
+    pub fn now() -> Self {
+        Self::from_epoch_millis(Utc::now().timestamp_millis())
+    }
+
+    #[must_use]
+    pub const fn epoch_millis(self) -> i64 {
+        self.epoch_millis
     }
 
     /// ISO 8601 in UTC with milliseconds and `Z`, as ECMAScript's `Date.prototype.toJSON` writes it: a year outside

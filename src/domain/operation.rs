@@ -1,7 +1,9 @@
 //! An import operation: one import from its creation to its end.
 
 use super::{
+    counts::Counts,
     field_value::{FieldValue, Fields},
+    importer::Importer,
     progress_step::ProgressStep,
 };
 
@@ -78,6 +80,42 @@ impl Operation {
     #[must_use]
     pub fn step(&self) -> Option<ProgressStep> {
         ProgressStep::from_stored(self.fields.get("status")?.as_text()?)
+    }
+
+    /// The importer that filled it; `None` for one that is not known.
+    #[must_use]
+    pub fn importer(&self) -> Option<Importer> {
+        Importer::from_key(self.importer_key())
+    }
+
+    /// The `importerKey` as stored, empty if there is none.
+    #[must_use]
+    pub fn importer_key(&self) -> &str {
+        self.text("importerKey")
+    }
+
+    /// The `status` as stored, empty if there is none.
+    #[must_use]
+    pub fn status(&self) -> &str {
+        self.text("status")
+    }
+
+    /// One of the numbers in `count`; what is not stored reads 0.
+    #[must_use]
+    pub fn count(&self, name: &str) -> u64 {
+        let count = self.fields.get("count").and_then(FieldValue::as_object);
+        let number = count.and_then(|count| count.get(name)).and_then(FieldValue::as_integer);
+        number.and_then(|number| u64::try_from(number).ok()).unwrap_or_default()
+    }
+
+    /// The counters a run moves.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts { completed: self.count("completed"), error: self.count("error") }
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.fields.get(name).and_then(FieldValue::as_text).unwrap_or_default()
     }
 
     /// The `_id`, where it is a text as Rocket.Chat writes it.

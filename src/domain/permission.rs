@@ -7,6 +7,8 @@
 pub enum Permission {
     /// Run imports and see how they go.
     RunImport,
+    /// See the history of imports.
+    ViewImportOperations,
 }
 
 impl Permission {
@@ -15,6 +17,7 @@ impl Permission {
     pub const fn id(self) -> &'static str {
         match self {
             Self::RunImport => "run-import",
+            Self::ViewImportOperations => "view-import-operations",
         }
     }
 }

@@ -12,6 +12,14 @@ use serde::Serialize;
 /// Rocket.Chat's clients compare this to the letter: no charset.
 const JSON: &str = "application/json";
 
+/// What there is to say when nothing but success is to be told.
+#[derive(Debug, Serialize)]
+pub(super) struct Success {
+    success: bool,
+}
+
+pub(super) const SUCCESS: Success = Success { success: true };
+
 /// `body` as JSON, with the headers Rocket.Chat puts on what its actions answer.
 pub(super) fn action(body: &impl Serialize) -> HttpResponse {
     let mut response = json(StatusCode::OK, body);

@@ -25,11 +25,19 @@ impl Required for RunImport {
     const PERMISSION: Permission = Permission::RunImport;
 }
 
+/// Asks for `view-import-operations`.
+pub(super) struct ViewImportOperations;
+
+impl Required for ViewImportOperations {
+    const PERMISSION: Permission = Permission::ViewImportOperations;
+}
+
 /// A caller who is logged in and holds the permission.
 ///
 /// Source: `apps/meteor/server/api/v1/middlewares/authenticationHono.ts` and the permission check beside it: a wrong
 /// token is told before a missing permission, and both before anything else about the request.
 pub(super) struct Authorized<P> {
+    pub(super) caller: Caller,
     /// What is left of the time the database may take for this request.
     pub(super) deadline: Deadline,
     permission: PhantomData<P>,
@@ -51,7 +59,7 @@ impl<P: Required + 'static> FromRequest for Authorized<P> {
             if !deadline.bound(permissions.is_granted(P::PERMISSION, &caller)).await? {
                 return Err(ApiError::Unauthorized);
             }
-            Ok(Self { deadline, permission: PhantomData })
+            Ok(Self { caller, deadline, permission: PhantomData })
         })
     }
 }

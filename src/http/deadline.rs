@@ -5,13 +5,21 @@
 
 use std::{future::Future, time::Duration};
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::error::ApiError;
 use crate::repository::RepositoryError;
 
 /// Leaves room below the five seconds in which an outage has to be answered.
 const READ_PATIENCE: Duration = Duration::from_secs(4);
+
+/// A write may have much to do, and giving up on one leaves open whether it was done.
+const WRITE_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for the database to do something that may take its time.
+pub(super) async fn bound_write<T>(write: impl Future<Output = Result<T, RepositoryError>>) -> Result<T, ApiError> {
+    timeout(WRITE_PATIENCE, write).await.unwrap_or(Err(RepositoryError::TimedOut)).map_err(ApiError::from)
+}
 
 /// The moment at which the reads of one request have to be over.
 #[derive(Debug, Clone, Copy)]
@@ -24,10 +32,6 @@ impl Deadline {
 
     /// Waits for `read`, but not beyond the deadline.
     pub(super) async fn bound<T>(self, read: impl Future<Output = Result<T, RepositoryError>>) -> Result<T, ApiError> {
-        let Ok(result) = timeout_at(self.0, read).await else {
-            log::warn!("the database did not answer within {READ_PATIENCE:?}");
-            return Err(ApiError::DatabaseUnavailable);
-        };
-        Ok(result?)
+        timeout_at(self.0, read).await.unwrap_or(Err(RepositoryError::TimedOut)).map_err(ApiError::from)
     }
 }

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, ResponseError, http::StatusCode};
 use serde::Serialize;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::answer;
@@ -16,6 +17,25 @@ pub(super) enum ApiError {
     /// The user lacks the permission.
     #[error("User does not have the permissions required for this action [error-unauthorized]")]
     Unauthorized,
+    /// The body is not what the endpoint takes.
+    #[error("{problem}")]
+    InvalidBody {
+        problem: String,
+        /// Where in the body, as a JSON pointer; `None` for the body as a whole.
+        path: Option<String>,
+    },
+    /// The query is not what the endpoint takes.
+    #[error("{0}")]
+    InvalidQuery(&'static str),
+    /// The body is larger than this service takes.
+    #[error("The body is larger than {limit_bytes} bytes")]
+    BodyTooLarge { limit_bytes: usize },
+    /// The request cannot be done now. Rocket.Chat tells these without a code.
+    #[error("{0}")]
+    Rejected(&'static str),
+    /// The request cannot be done now. Rocket.Chat tells these with a code and the name of the endpoint.
+    #[error("{reason} [{code}]")]
+    Coded { reason: String, code: &'static str, endpoint: &'static str },
     /// The database did not answer in time, or there is no primary.
     #[error("The database cannot be reached, please try again [{DATABASE_UNAVAILABLE}]")]
     DatabaseUnavailable,
@@ -26,24 +46,32 @@ pub(super) enum ApiError {
 
 const DATABASE_UNAVAILABLE: &str = "error-database-unavailable";
 
+/// A body without success in the order Rocket.Chat writes it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Failure<'a> {
     success: bool,
     error: &'a str,
+    #[serde(flatten)]
+    more: Option<Value>,
+}
+
+/// The same where Rocket.Chat 8 checks a body or query against its schema: the code comes first.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SchemaFailure<'a> {
+    success: bool,
+    error_type: &'static str,
+    error: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error_type: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<&'a str>,
+    details: Option<Value>,
 }
 
 impl From<RepositoryError> for ApiError {
     fn from(error: RepositoryError) -> Self {
         log::warn!("{error}");
         match error {
-            RepositoryError::Unavailable(_) => Self::DatabaseUnavailable,
+            RepositoryError::Unavailable(_) | RepositoryError::TimedOut => Self::DatabaseUnavailable,
             RepositoryError::Refused(_) | RepositoryError::Unreadable { .. } => Self::Database(error),
         }
     }
@@ -54,24 +82,38 @@ impl ResponseError for ApiError {
         match self {
             Self::NotLoggedIn => StatusCode::UNAUTHORIZED,
             Self::Unauthorized => StatusCode::FORBIDDEN,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::DatabaseUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-            // What Rocket.Chat answers when its driver throws inside an action.
-            Self::Database(_) => StatusCode::BAD_REQUEST,
+            // A failing database, too: so Rocket.Chat answers when its driver throws inside an action.
+            Self::InvalidBody { .. }
+            | Self::InvalidQuery(_)
+            | Self::Rejected(_)
+            | Self::Coded { .. }
+            | Self::Database(_) => StatusCode::BAD_REQUEST,
         }
     }
 
     fn error_response(&self) -> HttpResponse {
-        let error = self.to_string();
-        let mut failure = Failure { success: false, error: &error, error_type: None, status: None, message: None };
-        match self {
-            // The body of 7.x and 8.x holds those of the releases before and after it.
-            Self::NotLoggedIn => {
-                failure.status = Some("error");
-                failure.message = Some(&error);
+        let error = &self.to_string();
+        let more = match self {
+            Self::InvalidBody { path, .. } => {
+                let details = path.as_ref().map(|path| json!({ "path": path }));
+                return self.schema_failure("invalid-params", details);
             }
-            Self::DatabaseUnavailable => failure.error_type = Some(DATABASE_UNAVAILABLE),
-            Self::Unauthorized | Self::Database(_) => {}
-        }
-        answer::json(self.status_code(), &failure)
+            Self::InvalidQuery(_) => return self.schema_failure("error-invalid-params", None),
+            // The body of 7.x and 8.x holds those of the releases before and after it.
+            Self::NotLoggedIn => Some(json!({ "status": "error", "message": error })),
+            Self::Coded { code, endpoint, .. } => Some(json!({ "errorType": code, "details": endpoint })),
+            Self::DatabaseUnavailable => Some(json!({ "errorType": DATABASE_UNAVAILABLE })),
+            Self::Unauthorized | Self::BodyTooLarge { .. } | Self::Rejected(_) | Self::Database(_) => None,
+        };
+        answer::json(self.status_code(), &Failure { success: false, error, more })
+    }
+}
+
+impl ApiError {
+    fn schema_failure(&self, error_type: &'static str, details: Option<Value>) -> HttpResponse {
+        let error = &self.to_string();
+        answer::json(self.status_code(), &SchemaFailure { success: false, error_type, error, details })
     }
 }

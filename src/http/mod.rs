@@ -14,12 +14,13 @@ pub(crate) mod startup;
 
 pub(crate) use health::READINESS_PATH;
 
-use crate::repository::Repositories;
+use crate::{engine::Engine, repository::Repositories};
 
 /// What every request handler shares.
 #[derive(Debug)]
 struct AppState {
     repositories: Repositories,
+    engine: Engine,
     readiness: readiness::Readiness,
     unknown_statuses: import::UnknownStatusLog,
 }

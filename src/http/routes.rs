@@ -1,7 +1,7 @@
 //! Which path leads where, and the headers each answer carries.
 
 use actix_web::{
-    HttpResponse,
+    FromRequest, Handler, HttpResponse, Resource, Responder,
     http::header::{
         ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_ORIGIN, ContentType, X_CONTENT_TYPE_OPTIONS,
         X_XSS_PROTECTION,
@@ -19,24 +19,49 @@ const ALLOWED_HEADERS: &str =
     "Origin, X-Requested-With, Content-Type, Accept, X-User-Id, X-Auth-Token, x-visitor-token, Authorization";
 
 pub(super) fn configure(app: &mut ServiceConfig) {
-    app.service(
-        web::scope("/api")
-            .wrap(
-                DefaultHeaders::new()
-                    .add((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
-                    .add((ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS)),
-            )
-            .service(
-                web::resource("/v1/import.status")
-                    .route(web::get().to(import::status))
-                    .route(web::head().to(import::status))
-                    .default_service(web::to(not_found)),
-            )
-            .default_service(web::to(not_found)),
-    )
-    .route(health::LIVENESS_PATH, web::get().to(health::live))
-    .route(health::READINESS_PATH, web::get().to(health::ready))
-    .default_service(web::to(not_found));
+    let headers = DefaultHeaders::new()
+        .add((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
+        .add((ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS));
+    let api = web::scope("/api")
+        .wrap(headers)
+        .service(get("/v1/import.status", import::status))
+        .service(post("/v1/import.new", import::new))
+        .service(post("/v1/import.addUsers", import::add_users))
+        .service(post("/v1/import.run", import::run))
+        .service(post("/v1/import.clear", import::clear))
+        .service(post("/v1/import.resume", import::resume))
+        .service(get("/v1/import.errors", import::errors))
+        .service(get("/v1/importers.list", import::list_importers))
+        .service(get("/v1/getCurrentImportOperation", import::current_operation))
+        .service(get("/v1/getLatestImportOperations", import::latest_operations))
+        .service(get("/v1/getImportProgress", import::progress))
+        .service(get("/v1/getImportFileData", import::selection))
+        .default_service(web::to(not_found));
+    app.service(api)
+        .route(health::LIVENESS_PATH, web::get().to(health::live))
+        .route(health::READINESS_PATH, web::get().to(health::ready))
+        .default_service(web::to(not_found));
+}
+
+fn get<H, Args>(path: &str, handler: H) -> Resource
+where
+    H: Handler<Args>,
+    Args: FromRequest + 'static,
+    H::Output: Responder + 'static,
+{
+    web::resource(path)
+        .route(web::get().to(handler.clone()))
+        .route(web::head().to(handler))
+        .default_service(web::to(not_found))
+}
+
+fn post<H, Args>(path: &str, handler: H) -> Resource
+where
+    H: Handler<Args>,
+    Args: FromRequest + 'static,
+    H::Output: Responder + 'static,
+{
+    web::resource(path).route(web::post().to(handler)).default_service(web::to(not_found))
 }
 
 /// Source: `apps/meteor/app/cors/server/cors.ts`.

@@ -8,9 +8,10 @@ use std::{
 };
 
 use actix_web::{App, HttpServer, web};
+use tokio::sync::oneshot;
 
 use super::{AppState, access_log, import::UnknownStatusLog, readiness::Readiness, routes};
-use crate::repository::Repositories;
+use crate::{engine::Engine, repository::Repositories};
 
 /// How long requests in flight may take to finish once the service is told to stop.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
@@ -23,8 +24,8 @@ pub(crate) fn bind(ip: IpAddr, port: u16) -> io::Result<TcpListener> {
     TcpListener::bind(SocketAddr::new(ip, port))
 }
 
-/// Serves the API on `listener` until `stop` resolves; then accepts nothing new and lets what is in flight finish, for
-/// ten seconds at most.
+/// Serves the API on `listener`, and runs imports, until `stop` resolves; then accepts nothing new and lets what is in
+/// flight finish, for ten seconds at most.
 ///
 /// # Errors
 /// When the listener cannot be used.
@@ -35,7 +36,15 @@ pub(crate) async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
-    let state = web::Data::new(AppState { repositories, readiness, unknown_statuses: UnknownStatusLog::default() });
+    let engine = Engine::over(repositories.clone());
+    let supervisor = tokio::spawn(engine.clone().supervise());
+    let (stopping, stopped) = oneshot::channel();
+    let state = web::Data::new(AppState {
+        repositories,
+        engine: engine.clone(),
+        readiness,
+        unknown_statuses: UnknownStatusLog::default(),
+    });
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
@@ -44,9 +53,20 @@ pub(crate) async fn serve(
             .wrap(actix_web::middleware::from_fn(access_log::log_request))
     })
     .shutdown_timeout(SHUTDOWN_PATIENCE.as_secs())
-    .shutdown_signal(stop)
+    .shutdown_signal(async move {
+        stop.await;
+        // Nobody listens any more only if the server has failed already.
+        let _ = stopping.send(());
+    })
     .listen(listener)?
     .run();
     log::info!("listening on http://{address}");
-    server.await
+    let end_of_runs = async {
+        // An error means that the server is gone without being told to stop; runs end all the same.
+        let _ = stopped.await;
+        supervisor.abort();
+        engine.shut_down().await;
+    };
+    let (outcome, ()) = tokio::join!(server, end_of_runs);
+    outcome
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bson::doc;
 use mongodb::{
-    Client, Collection, Database,
+    Client, ClientSession, Collection, Database,
     options::{ClientOptions, CollectionOptions, ReadPreference, SelectionCriteria, WriteConcern},
 };
 use thiserror::Error;
@@ -65,6 +65,15 @@ impl Connection {
     pub async fn ping(&self) -> Result<(), RepositoryError> {
         self.database.run_command(doc! { "ping": 1 }).await?;
         Ok(())
+    }
+
+    /// Does `work` in one transaction, stored by a majority; again if the database asks for it.
+    pub(super) async fn transaction(
+        &self,
+        work: impl AsyncFnMut(&mut ClientSession) -> mongodb::error::Result<()>,
+    ) -> mongodb::error::Result<()> {
+        let mut session = self.database.client().start_session().await?;
+        session.start_transaction().write_concern(WriteConcern::majority()).and_run2(work).await
     }
 
     pub(super) fn database(&self) -> &Database {

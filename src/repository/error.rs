@@ -9,6 +9,9 @@ pub enum RepositoryError {
     /// No primary could be reached, or it stopped answering. Trying again later may help.
     #[error("the database cannot be reached: {0}")]
     Unavailable(#[source] DriverError),
+    /// It did not answer in the time it was given.
+    #[error("the database did not answer in time")]
+    TimedOut,
     /// The database answered that it will not do it.
     #[error("the database refused: {0}")]
     Refused(#[source] DriverError),

@@ -1,22 +1,36 @@
 //! The import operations, `rocketchat_import`.
 
-use bson::{RawDocumentBuf, doc};
-use mongodb::Collection;
+use bson::{DateTime, Document, RawDocumentBuf, doc, oid::ObjectId};
+use futures::TryStreamExt as _;
+use mongodb::{Collection, error::Error as DriverError};
 
-use super::{Connection, RepositoryError, bson_fields::read_fields};
-use crate::domain::operation::Operation;
+use super::{Connection, RepositoryError, bson_fields::read_fields, bson_write::document_of, staging};
+use crate::domain::{field_value::Fields, importer::Importer, operation::Operation, progress_step::ProgressStep};
 
-const COLLECTION: &str = "rocketchat_import";
+pub(super) const COLLECTION: &str = "rocketchat_import";
+/// Operations in the history.
+///
+/// Source: `packages/models/src/models/Imports.ts` (`findLastImports`).
+const HISTORY_LENGTH: i64 = 20;
 
-/// Reads import operations.
+/// Reads and writes import operations.
 #[derive(Debug, Clone)]
 pub struct Imports {
+    connection: Connection,
     operations: Collection<RawDocumentBuf>,
+}
+
+/// Whether an operation took what it was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepted {
+    Yes,
+    /// It is not, or no longer, one that takes data.
+    No,
 }
 
 impl Imports {
     pub(super) fn over(connection: &Connection) -> Self {
-        Self { operations: connection.collection(COLLECTION) }
+        Self { connection: connection.clone(), operations: connection.collection(COLLECTION) }
     }
 
     /// The operation with the highest `ts`, which is *the* operation to Rocket.Chat, valid or not; `None` if there never
@@ -27,15 +41,142 @@ impl Imports {
     /// # Errors
     /// When the database does not answer, or the document is not valid BSON.
     pub async fn newest(&self) -> Result<Option<Operation>, RepositoryError> {
-        self.operations
-            .find_one(doc! {})
-            .sort(doc! { "ts": -1 })
-            .await?
-            .map(|document| {
-                let fields = read_fields(&document)
-                    .map_err(|reason| RepositoryError::Unreadable { collection: COLLECTION, reason })?;
-                Ok(Operation { fields })
-            })
-            .transpose()
+        let newest = self.operations.find_one(doc! {}).sort(doc! { "ts": -1 }).await?;
+        newest.map(|document| read(&document)).transpose()
     }
+
+    /// The operation `id`, if it is still stored.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the document is not valid BSON.
+    pub async fn find(&self, id: &str) -> Result<Option<Operation>, RepositoryError> {
+        let found = self.operations.find_one(doc! { "_id": id }).await?;
+        found.map(|document| read(&document)).transpose()
+    }
+
+    /// The operations that changed last, the latest first.
+    ///
+    /// # Errors
+    /// When the database does not answer, or a document is not valid BSON.
+    pub async fn history(&self) -> Result<Vec<Operation>, RepositoryError> {
+        let documents = self.operations.find(doc! {}).sort(doc! { "_updatedAt": -1 }).limit(HISTORY_LENGTH).await?;
+        documents.map_err(RepositoryError::from).and_then(|document| async move { read(&document) }).try_collect().await
+    }
+
+    /// Ends whatever is going on: no operation is valid any more, and the staging area is empty.
+    ///
+    /// Source: `apps/meteor/server/services/import/service.ts` (`clear`).
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn clear(&self) -> Result<(), RepositoryError> {
+        self.invalidate_all().await?;
+        self.connection.collection::<Document>(staging::COLLECTION).delete_many(doc! {}).await?;
+        Ok(())
+    }
+
+    /// Makes a new operation without data, the newest, for the user `user_id`. Does not clear.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn create(&self, user_id: &str) -> Result<Operation, RepositoryError> {
+        let mut document = self.fresh_document(user_id).await?;
+        document.insert("status", ProgressStep::New.as_str());
+        self.insert(document).await
+    }
+
+    /// Makes a new operation that is ready to run with the `users` records that are staged already. Ends the operations
+    /// before it, but keeps the staging area.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn create_over_staged(&self, user_id: &str, users: u64) -> Result<Operation, RepositoryError> {
+        self.invalidate_all().await?;
+        let users = i64::try_from(users).unwrap_or(i64::MAX);
+        let mut document = self.fresh_document(user_id).await?;
+        document.insert("status", ProgressStep::UserSelection.as_str());
+        document.insert("count", doc! { "total": number(users), "users": number(users) });
+        self.insert(document).await
+    }
+
+    /// Puts `users` into the staging area of the operation `id` and makes it ready, all or nothing.
+    ///
+    /// # Errors
+    /// When the database does not answer or refuses.
+    pub async fn stage(&self, id: &str, users: &[Fields]) -> Result<Accepted, RepositoryError> {
+        let records: Vec<Document> = users
+            .iter()
+            .map(|user| doc! { "_id": ObjectId::new().to_hex(), "data": document_of(user), "dataType": "user" })
+            .collect();
+        let added = number(i64::try_from(users.len()).unwrap_or(i64::MAX));
+        let takes_data = doc! {
+            "_id": id,
+            "valid": true,
+            "status": { "$in": [ProgressStep::New.as_str(), ProgressStep::UserSelection.as_str()] },
+        };
+        let operations = self.operations.clone();
+        let staged = self.connection.collection::<Document>(staging::COLLECTION);
+        let result = self
+            .connection
+            .transaction(async move |session| {
+                let change = doc! {
+                    "$inc": { "count.total": added.clone(), "count.users": added.clone() },
+                    "$set": { "status": ProgressStep::UserSelection.as_str(), "_updatedAt": DateTime::now() },
+                };
+                let changed = operations.update_one(takes_data.clone(), change).session(&mut *session).await?;
+                if changed.matched_count == 0 {
+                    return Err(DriverError::custom(Accepted::No));
+                }
+                staged.insert_many(&records).session(&mut *session).await?;
+                Ok(())
+            })
+            .await;
+        match result {
+            Ok(()) => Ok(Accepted::Yes),
+            Err(error) if error.get_custom::<Accepted>().is_some() => Ok(Accepted::No),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn invalidate_all(&self) -> Result<(), RepositoryError> {
+        let change = doc! { "$set": { "valid": false, "_updatedAt": DateTime::now() } };
+        self.operations.update_many(doc! { "valid": { "$ne": false } }, change).await?;
+        Ok(())
+    }
+
+    async fn fresh_document(&self, user_id: &str) -> Result<Document, RepositoryError> {
+        let now = DateTime::now();
+        // The newest operation is the one with the highest `ts`, and another process's clock may be ahead of ours.
+        let newest = self.operations.find_one(doc! {}).sort(doc! { "ts": -1 }).projection(doc! { "ts": 1 }).await?;
+        let ahead = newest.and_then(|newest| newest.get_datetime("ts").ok()).filter(|ts| *ts >= now);
+        let ts = ahead.map_or(now, |ts| DateTime::from_millis(ts.timestamp_millis() + 1));
+        Ok(doc! {
+            "_id": ObjectId::new().to_hex(),
+            "type": Importer::Api.key(),
+            "importerKey": Importer::Api.key(),
+            "ts": ts,
+            "status": "",
+            "valid": true,
+            "user": user_id,
+            "_updatedAt": now,
+        })
+    }
+
+    async fn insert(&self, document: Document) -> Result<Operation, RepositoryError> {
+        let stored = RawDocumentBuf::try_from(&document)
+            .map_err(|reason| RepositoryError::Unreadable { collection: COLLECTION, reason })?;
+        self.operations.insert_one(&stored).await?;
+        read(&stored)
+    }
+}
+
+/// The smallest type that holds the number, as Rocket.Chat's driver writes it.
+pub(super) fn number(value: i64) -> bson::Bson {
+    i32::try_from(value).map_or(bson::Bson::Int64(value), bson::Bson::Int32)
+}
+
+fn read(document: &RawDocumentBuf) -> Result<Operation, RepositoryError> {
+    let fields =
+        read_fields(document).map_err(|reason| RepositoryError::Unreadable { collection: COLLECTION, reason })?;
+    Ok(Operation { fields })
 }

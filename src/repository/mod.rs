@@ -3,7 +3,9 @@
 //! The only module that knows collection names and BSON. Every read goes to the primary, whatever the connection string
 //! says, so that an answer is never older than the database was when it was asked.
 
+mod accounts;
 mod bson_fields;
+mod bson_write;
 mod connection;
 mod error;
 pub mod example_workspace;
@@ -11,32 +13,61 @@ mod imports;
 mod migrations;
 mod permissions;
 mod replica_set;
+mod roles;
+mod runs;
+mod settings;
+mod staging;
 mod users;
 
+use std::sync::LazyLock;
+
+use mongodb::options::{Acknowledgment, WriteConcern};
+
+pub use accounts::{Accounts, Holder, Rejection};
 pub use connection::{Connection, ConnectionError};
 pub use error::RepositoryError;
-pub use imports::Imports;
+pub use imports::{Accepted, Imports};
 pub use migrations::{AppliedMigration, MigrationError, migrate};
 pub use permissions::Permissions;
 pub use replica_set::{ReplicaSetError, initiate_replica_set};
+pub use roles::Roles;
+pub use runs::{Change, Claim, LEASE_RENEWAL_INTERVAL, Runs, Target, Written};
+pub use settings::Settings;
+pub use staging::{FailedRecord, StagedId, StagedUser, Staging};
 pub use users::Users;
+
+/// For the many writes of a run. The primary alone confirms them; the majority write of the counters, which comes after
+/// them and is never stored without them, confirms them all. A primary that loses them loses the latest ones: the
+/// records are in the staging area again and are imported again, under the same ids.
+static PIPELINED: LazyLock<WriteConcern> =
+    LazyLock::new(|| WriteConcern::builder().w(Acknowledgment::Nodes(1)).build());
 
 /// One repository for each kind of document, over one connection.
 #[derive(Debug, Clone)]
 pub struct Repositories {
+    pub accounts: Accounts,
     pub connection: Connection,
     pub imports: Imports,
-    pub users: Users,
     pub permissions: Permissions,
+    pub roles: Roles,
+    pub runs: Runs,
+    pub settings: Settings,
+    pub staging: Staging,
+    pub users: Users,
 }
 
 impl Repositories {
     #[must_use]
     pub fn over(connection: Connection) -> Self {
         Self {
+            accounts: Accounts::over(&connection),
             imports: Imports::over(&connection),
-            users: Users::over(&connection),
             permissions: Permissions::over(&connection),
+            roles: Roles::over(&connection),
+            runs: Runs::over(&connection),
+            settings: Settings::over(&connection),
+            staging: Staging::over(&connection),
+            users: Users::over(&connection),
             connection,
         }
     }

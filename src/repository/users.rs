@@ -6,7 +6,7 @@ use mongodb::Collection;
 use super::{Connection, RepositoryError, permissions::texts_in};
 use crate::domain::user::{Caller, HashedLoginToken};
 
-const COLLECTION: &str = "users";
+pub(super) const COLLECTION: &str = "users";
 
 /// Reads users.
 #[derive(Debug, Clone)]

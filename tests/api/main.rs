@@ -4,4 +4,5 @@
 
 mod authentication;
 mod harness;
+mod lifecycle;
 mod states;

@@ -1,16 +1,18 @@
 //! What every topic needs: a MongoDB, a workspace in it, and the service over that.
 
 mod builders;
+mod importing;
 mod mongo;
 mod service;
 mod workspace;
 
 pub use builders::{OperationBuilder, UserBuilder, hashed, operation, user};
+pub use importing::{staged_user, staged_users};
 pub use mongo::Mongo;
 pub use service::{Answer, Service};
 pub use workspace::{Workspace, workspace};
 
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
@@ -18,7 +20,7 @@ use tokio::time::{Instant, sleep};
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Waits until `condition` holds and fails the test if it does not within `patience`.
-pub async fn eventually<F: Future<Output = bool>>(what: &str, patience: Duration, mut condition: impl FnMut() -> F) {
+pub async fn eventually(what: &str, patience: Duration, mut condition: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !condition().await {
         assert!(started.elapsed() < patience, "not within {patience:?}: {what}");

@@ -94,6 +94,18 @@ impl Service {
         self.send(request).await
     }
 
+    /// `POST path` by the administrator of a [`super::workspace`], with a JSON body.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        let request =
+            self.request(Method::POST, path).header("X-User-Id", "admin").header("X-Auth-Token", "admin-token");
+        self.send(request.json(body)).await
+    }
+
+    /// `GET path` by the administrator of a [`super::workspace`].
+    pub async fn get(&self, path: &str) -> Answer {
+        self.get_as("admin", "admin-token", path).await
+    }
+
     /// `import.status` as the administrator of a [`super::workspace`].
     pub async fn status(&self) -> Answer {
         self.get_as("admin", "admin-token", "/api/v1/import.status").await

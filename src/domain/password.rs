@@ -1,0 +1,61 @@
+//! Passwords as Rocket.Chat stores them.
+
+use base64::{
+    Engine as _, alphabet,
+    engine::{GeneralPurpose, general_purpose::NO_PAD},
+};
+use bcrypt::{BcryptError, Version, hash_with_result};
+use rand::random;
+use sha2::{Digest as _, Sha256};
+
+/// Rocket.Chat's cost: two to the power of this many rounds.
+const COST: u32 = 10;
+const SALT_BYTES: usize = 16;
+const DIGEST_BYTES: usize = 23;
+const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::BCRYPT, NO_PAD);
+
+/// The bcrypt text of a password. Takes tens of milliseconds of one core.
+///
+/// Rocket.Chat's clients never send a password, but the hexadecimal SHA-256 digest of it, so that is what is hashed.
+/// Source: `UserConverter.hashPassword`, Meteor's `accounts-password`.
+///
+/// # Errors
+/// When the system has no random numbers for the salt.
+pub fn hash(password: &str) -> Result<String, BcryptError> {
+    let digest = format!("{:x}", Sha256::digest(password));
+    Ok(hash_with_result(digest, COST)?.format_for_version(Version::TwoB))
+}
+
+/// A bcrypt text that no password matches, at no cost.
+///
+/// Salt and digest are random, so a password for it cannot be found but by trying, and there very likely is none. The
+/// text must be well-formed all the same: Rocket.Chat takes a user without one for somebody who logs in elsewhere, and
+/// would not let the password be reset.
+#[must_use]
+pub fn unusable() -> String {
+    let salt = BCRYPT_BASE64.encode(random::<[u8; SALT_BYTES]>());
+    let digest = BCRYPT_BASE64.encode(random::<[u8; DIGEST_BYTES]>());
+    format!("$2b${COST}${salt}{digest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_verified_through_its_sha_256_digest() {
+        let hashed = hash("s3cret").unwrap();
+        let digest = format!("{:x}", Sha256::digest("s3cret"));
+        assert!(hashed.starts_with("$2b$10$") && hashed.len() == 60, "{hashed}");
+        assert!(bcrypt::verify(digest, &hashed).unwrap());
+    }
+
+    #[test]
+    fn an_unusable_password_is_well_formed_and_matches_nothing() {
+        let unusable = unusable();
+        assert_eq!(unusable.len(), 60);
+        for attempt in ["", "password", &unusable] {
+            assert!(!bcrypt::verify(format!("{:x}", Sha256::digest(attempt)), &unusable).unwrap());
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! `POST import.addUsers`: users into the staging area, all of a call or none.
+//!
+//! Source: `apps/meteor/server/services/import/service.ts` (`addUsers`).
+
+mod schema;
+
+use std::collections::BTreeSet;
+
+use actix_web::{HttpRequest, HttpResponse, http::header::CONTENT_TYPE, web};
+
+use super::super::{
+    AppState,
+    answer::{self, SUCCESS},
+    authentication::{Authorized, RunImport},
+    deadline::{Deadline, bound_write},
+    error::ApiError,
+};
+use crate::{
+    domain::{
+        field_value::{FieldValue, Fields},
+        operation::{Operation, State},
+    },
+    repository::Accepted,
+};
+
+/// As much as Rocket.Chat takes in a JSON body.
+const BODY_LIMIT_BYTES: usize = 50 * 1024 * 1024;
+
+const FINISHED: ApiError = ApiError::Rejected("The current import operation is already finished.");
+const TAKES_NO_DATA: ApiError = ApiError::Rejected("The current import operation can not receive new data.");
+
+/// Stages users for the newest operation.
+pub(in crate::http) async fn add_users(
+    _: Authorized<RunImport>,
+    request: HttpRequest,
+    body: web::Payload,
+    app: web::Data<AppState>,
+) -> Result<HttpResponse, ApiError> {
+    let users = read_users(&request, body).await?;
+    if users.is_empty() {
+        return Ok(answer::action(&SUCCESS));
+    }
+    let repositories = &app.repositories;
+    let newest = Deadline::from_now().bound(repositories.imports.newest()).await?;
+    let operation = newest.filter(Operation::is_valid);
+    let operation = operation.ok_or(ApiError::Rejected("Import operation not initialized."))?;
+    match operation.state() {
+        Some(State::New | State::Ready) => {}
+        Some(State::Loading | State::Importing) | None => return Err(TAKES_NO_DATA),
+        Some(State::Done | State::Error | State::Canceled) => return Err(FINISHED),
+    }
+    if !users.iter().all(|user| has_a_text(user, "emails") && has_a_text(user, "importIds")) {
+        return Err(ApiError::Rejected("Users are missing required data."));
+    }
+    let defaults = bound_write(repositories.settings.new_user_roles()).await?;
+    let users: Vec<Fields> = users.into_iter().map(|user| with_roles(user, &defaults)).collect();
+    let used: BTreeSet<&str> = users.iter().flat_map(roles_of).chain(defaults.iter().map(String::as_str)).collect();
+    if !bound_write(repositories.roles.all_exist(&used)).await? {
+        return Err(ApiError::Rejected("One or more of the users have been assigned invalid roles."));
+    }
+    let id = operation.id().unwrap_or_default();
+    match bound_write(repositories.imports.stage(id, &users)).await? {
+        Accepted::Yes => Ok(answer::action(&SUCCESS)),
+        // It was run or cleared while the users were on their way.
+        Accepted::No => Err(TAKES_NO_DATA),
+    }
+}
+
+async fn read_users(request: &HttpRequest, body: web::Payload) -> Result<Vec<Fields>, ApiError> {
+    let Ok(body) = body.to_bytes_limited(BODY_LIMIT_BYTES).await else {
+        return Err(ApiError::BodyTooLarge { limit_bytes: BODY_LIMIT_BYTES });
+    };
+    let body = body.map_err(|error| invalid_body(format!("the body could not be read: {error}")))?;
+    if !body.is_empty() && !is_json(request) {
+        return Err(invalid_body("the body must be sent with the content type application/json".to_owned()));
+    }
+    // A large body takes long enough to read to hold up other requests.
+    let read = web::block(move || schema::users_in(&body)).await;
+    read.unwrap_or_else(|_| Err(invalid_body("the body could not be read".to_owned())))
+}
+
+fn is_json(request: &HttpRequest) -> bool {
+    let content_type = request.headers().get(CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
+    content_type.is_some_and(|value| String::from_utf8_lossy(&value).contains("application/json"))
+}
+
+fn invalid_body(problem: String) -> ApiError {
+    ApiError::InvalidBody { problem, path: None }
+}
+
+fn texts_of<'a>(user: &'a Fields, field: &str) -> impl Iterator<Item = &'a str> {
+    let list = match user.get(field) {
+        Some(FieldValue::List(list)) => list.as_slice(),
+        _ => &[],
+    };
+    list.iter().filter_map(FieldValue::as_text)
+}
+
+fn has_a_text(user: &Fields, field: &str) -> bool {
+    texts_of(user, field).any(|text| !text.is_empty())
+}
+
+fn roles_of(user: &Fields) -> impl Iterator<Item = &str> {
+    texts_of(user, "roles")
+}
+
+/// The user with the default roles after its own, none twice.
+fn with_roles(user: Fields, defaults: &[String]) -> Fields {
+    let mut roles: Vec<String> = Vec::new();
+    for role in roles_of(&user).chain(defaults.iter().map(String::as_str)) {
+        if !roles.iter().any(|known| known == role) {
+            roles.push(role.to_owned());
+        }
+    }
+    let roles = FieldValue::List(roles.into_iter().map(FieldValue::Text).collect());
+    user.with("roles", roles)
+}

@@ -1,0 +1,258 @@
+//! What a body of `import.addUsers` looks like, checked and coerced as Rocket.Chat's schema does.
+//!
+//! Rocket.Chat checks with Ajv and `coerceTypes: true`, which changes what is then stored: a number where a text belongs
+//! becomes a text, and so on. It stops at the first problem. Source: `packages/rest-typings/src/v1/import/ImportAddUsersParamsPOST.ts`.
+
+use serde_json::{Map, Number, Value};
+
+use super::super::super::error::ApiError;
+use crate::domain::field_value::{FieldValue, Fields};
+
+const USERS: &str = "users";
+const REQUIRED: [&str; 2] = ["emails", "importIds"];
+
+/// The kinds of the fields that Rocket.Chat knows. Others pass as they are.
+const KNOWN_FIELDS: [(&str, Kind); 12] = [
+    ("username", Kind::Text),
+    ("emails", Kind::Texts),
+    ("importIds", Kind::Texts),
+    ("name", Kind::Text),
+    ("utcOffset", Kind::Number),
+    ("avatarUrl", Kind::Text),
+    ("deleted", Kind::Boolean),
+    ("statusText", Kind::Text),
+    ("roles", Kind::OptionalTexts),
+    ("type", Kind::Text),
+    ("bio", Kind::Text),
+    ("password", Kind::Text),
+];
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// A text or null.
+    Text,
+    /// A number or null.
+    Number,
+    /// A yes, a no or null.
+    Boolean,
+    /// A list of texts.
+    Texts,
+    /// A list of texts, or null.
+    OptionalTexts,
+}
+
+/// Reads the users out of a body.
+///
+/// # Errors
+/// With the first thing that is wrong, and where.
+pub(super) fn users_in(body: &[u8]) -> Result<Vec<Fields>, ApiError> {
+    let body = if body.is_empty() { Value::Object(Map::new()) } else { parse(body)? };
+    let Value::Object(mut body) = body else {
+        return Err(wrong("must be object", ""));
+    };
+    let Some(users) = body.remove(USERS) else {
+        return Err(missing(USERS, ""));
+    };
+    if !body.is_empty() {
+        return Err(wrong("must NOT have additional properties", ""));
+    }
+    let path = format!("/{USERS}");
+    let Value::Array(users) = users else {
+        return Err(wrong("must be array", &path));
+    };
+    users.into_iter().enumerate().map(|(position, user)| read_user(user, &format!("{path}/{position}"))).collect()
+}
+
+fn parse(body: &[u8]) -> Result<Value, ApiError> {
+    serde_json::from_slice(body)
+        .map_err(|error| ApiError::InvalidBody { problem: format!("the body is not valid JSON: {error}"), path: None })
+}
+
+fn read_user(user: Value, path: &str) -> Result<Fields, ApiError> {
+    let Value::Object(mut user) = user else {
+        return Err(wrong("must be object", path));
+    };
+    if let Some(absent) = REQUIRED.iter().find(|field| !user.contains_key(**field)) {
+        return Err(missing(absent, path));
+    }
+    for (field, kind) in KNOWN_FIELDS {
+        if let Some(value) = user.get_mut(field) {
+            coerce(value, kind, &format!("{path}/{field}"))?;
+        }
+    }
+    fields_of(user, path)
+}
+
+fn coerce(value: &mut Value, kind: Kind, path: &str) -> Result<(), ApiError> {
+    let coerced = match kind {
+        Kind::Text if value.is_null() => return Ok(()),
+        Kind::Text => as_text(value).map(Value::String).ok_or("must be string,null"),
+        Kind::Number => as_number(value).ok_or("must be number,null"),
+        Kind::Boolean => as_boolean(value).ok_or("must be boolean,null"),
+        Kind::OptionalTexts if is_emptiness(value) => Ok(Value::Null),
+        Kind::Texts | Kind::OptionalTexts => return coerce_texts(value, kind, path),
+    };
+    *value = coerced.map_err(|problem| wrong(problem, path))?;
+    Ok(())
+}
+
+fn coerce_texts(value: &mut Value, kind: Kind, path: &str) -> Result<(), ApiError> {
+    let Value::Array(texts) = value else {
+        let problem = if matches!(kind, Kind::Texts) { "must be array" } else { "must be array,null" };
+        return Err(wrong(problem, path));
+    };
+    for (position, text) in texts.iter_mut().enumerate() {
+        let coerced = if text.is_null() { Some(String::new()) } else { as_text(text) };
+        *text = Value::String(coerced.ok_or_else(|| wrong("must be string", &format!("{path}/{position}")))?);
+    }
+    Ok(())
+}
+
+fn as_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => number.as_f64().map(|number| ryu_js::Buffer::new().format(number).to_owned()),
+        Value::Bool(value) => Some(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn as_number(value: &Value) -> Option<Value> {
+    match value {
+        Value::Number(_) | Value::Null => Some(value.clone()),
+        Value::Bool(value) => Some(Value::from(u8::from(*value))),
+        Value::String(text) if text.is_empty() => Some(Value::Null),
+        Value::String(text) => {
+            let number: f64 = text.trim().parse().ok()?;
+            Number::from_f64(number).map(Value::Number)
+        }
+        Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn as_boolean(value: &Value) -> Option<Value> {
+    match value {
+        Value::Bool(_) | Value::Null => Some(value.clone()),
+        Value::String(text) => match text.as_str() {
+            "true" => Some(Value::Bool(true)),
+            "false" => Some(Value::Bool(false)),
+            "" => Some(Value::Null),
+            _ => None,
+        },
+        Value::Number(number) if number.as_f64() == Some(1.0) => Some(Value::Bool(true)),
+        Value::Number(number) if number.as_f64() == Some(0.0) => Some(Value::Bool(false)),
+        Value::Number(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// What Ajv coerces to null where nothing else fits.
+fn is_emptiness(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::Bool(true) | Value::Array(_) | Value::Object(_) => false,
+    }
+}
+
+fn fields_of(object: Map<String, Value>, path: &str) -> Result<Fields, ApiError> {
+    let fields = object.into_iter().map(|(name, value)| {
+        let path = format!("{path}/{name}");
+        // The database ends a name there.
+        if name.contains('\0') {
+            return Err(wrong("a name must NOT have a NUL character", &path));
+        }
+        let value = value_of(value, &path)?;
+        Ok((name, value))
+    });
+    fields.collect()
+}
+
+fn value_of(value: Value, path: &str) -> Result<FieldValue, ApiError> {
+    Ok(match value {
+        Value::Null => FieldValue::Null,
+        Value::Bool(value) => FieldValue::Boolean(value),
+        Value::Number(number) => number_of(&number),
+        Value::String(text) => FieldValue::Text(text),
+        Value::Array(list) => {
+            let values = list.into_iter().enumerate();
+            let values = values.map(|(position, value)| value_of(value, &format!("{path}/{position}")));
+            FieldValue::List(values.collect::<Result<_, _>>()?)
+        }
+        Value::Object(object) => FieldValue::Object(fields_of(object, path)?),
+    })
+}
+
+/// JavaScript's numbers are doubles; its driver stores those that are whole and small as integers.
+#[allow(clippy::cast_possible_truncation, reason = "the range is checked first")]
+fn number_of(number: &Number) -> FieldValue {
+    let number = number.as_f64().unwrap_or_default();
+    let is_negative_zero = number == 0.0 && number.is_sign_negative();
+    let is_small = (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number);
+    if number.fract() == 0.0 && is_small && !is_negative_zero {
+        FieldValue::Integer(number as i64)
+    } else {
+        FieldValue::Double(number)
+    }
+}
+
+fn missing(field: &str, path: &str) -> ApiError {
+    wrong(&format!("must have required property '{field}'"), path)
+}
+
+fn wrong(problem: &str, path: &str) -> ApiError {
+    ApiError::InvalidBody { problem: problem.to_owned(), path: Some(path.to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn only_user(fields: &Value) -> Fields {
+        let mut user = json!({ "emails": ["a@b.c"], "importIds": ["1"] });
+        for (name, value) in fields.as_object().unwrap() {
+            user[name] = value.clone();
+        }
+        users_in(json!({ "users": [user] }).to_string().as_bytes()).unwrap().remove(0)
+    }
+
+    #[test]
+    fn values_are_coerced_as_ajv_does() {
+        let text = |text: &str| FieldValue::Text(text.to_owned());
+        for (field, sent, stored) in [
+            ("username", json!(12), text("12")),
+            ("username", json!(1.5e300), text("1.5e+300")),
+            ("username", json!(true), text("true")),
+            ("username", json!(null), FieldValue::Null),
+            ("utcOffset", json!("5.5"), FieldValue::Double(5.5)),
+            ("utcOffset", json!("2"), FieldValue::Integer(2)),
+            ("utcOffset", json!(true), FieldValue::Integer(1)),
+            ("utcOffset", json!(""), FieldValue::Null),
+            ("deleted", json!("true"), FieldValue::Boolean(true)),
+            ("deleted", json!(0), FieldValue::Boolean(false)),
+            ("deleted", json!(""), FieldValue::Null),
+            ("emails", json!([1, null, false]), FieldValue::List(vec![text("1"), text(""), text("false")])),
+            ("roles", json!(""), FieldValue::Null),
+            (
+                "unknown",
+                json!({ "deep": [1, 2.5] }),
+                FieldValue::Object(Fields::from_iter([(
+                    "deep",
+                    FieldValue::List(vec![FieldValue::Integer(1), FieldValue::Double(2.5)]),
+                )])),
+            ),
+        ] {
+            assert_eq!(only_user(&json!({ field: sent })).get(field), Some(&stored), "{field}: {sent}");
+        }
+    }
+
+    #[test]
+    fn a_user_keeps_its_fields_in_the_order_they_were_sent() {
+        let body = br#"{"users":[{"zeta":1,"importIds":["1"],"alpha":2,"emails":["a@b.c"]}]}"#;
+        let users = users_in(body).unwrap();
+        let names: Vec<&str> = users[0].iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["zeta", "importIds", "alpha", "emails"]);
+    }
+}

@@ -1,0 +1,108 @@
+//! `GET import.errors`, our own: which users failed, and why.
+
+use actix_web::{HttpResponse, web};
+use serde::{Deserialize, Serialize};
+
+use super::super::{
+    AppState, answer,
+    authentication::{Authorized, RunImport},
+    error::ApiError,
+};
+use crate::{
+    domain::{
+        field_value::{FieldValue, Fields},
+        new_user::{emails_of, username_of},
+    },
+    repository::{RepositoryError, Settings},
+};
+
+const DEFAULT_COUNT: i64 = 50;
+const UPPER_COUNT_LIMIT: i64 = 100;
+
+#[derive(Deserialize)]
+pub(in crate::http) struct Page {
+    count: Option<String>,
+    offset: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FailedUser<'a> {
+    #[serde(rename = "_id")]
+    id: Option<&'a str>,
+    import_ids: Vec<&'a str>,
+    emails: Vec<&'a str>,
+    username: Option<&'a str>,
+    errors: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct FailedUsers<'a> {
+    errors: Vec<FailedUser<'a>>,
+    count: usize,
+    offset: u64,
+    total: u64,
+    success: bool,
+}
+
+/// The failed users of the newest operation, in the order they were staged, a page at a time.
+pub(in crate::http) async fn errors(
+    caller: Authorized<RunImport>,
+    page: web::Query<Page>,
+    app: web::Data<AppState>,
+) -> Result<HttpResponse, ApiError> {
+    let staging = &app.repositories.staging;
+    let offset = number_in(page.offset.as_deref(), 0)?;
+    let asked = page.count.as_deref().map(|count| number_in(Some(count), 0)).transpose()?;
+    let limit = caller.deadline.bound(page_length(&app.repositories.settings, asked)).await?;
+    let total = caller.deadline.bound(staging.count_failed()).await?;
+    let failed = caller.deadline.bound(staging.failed(offset, limit)).await?;
+    let errors: Vec<_> = failed.iter().map(|record| failed_user(&record.fields)).collect();
+    Ok(answer::action(&FailedUsers { count: errors.len(), errors, offset, total, success: true }))
+}
+
+fn number_in(text: Option<&str>, default: u64) -> Result<u64, ApiError> {
+    match text {
+        None | Some("") => Ok(default),
+        Some(text) => text.parse().map_err(|_| ApiError::InvalidQuery("count and offset must be numbers from 0 on")),
+    }
+}
+
+/// How long a page may be; 0 stands for everything.
+///
+/// Source: `apps/meteor/app/api/server/helpers/getPaginationItems.ts`.
+async fn page_length(settings: &Settings, asked: Option<u64>) -> Result<u64, RepositoryError> {
+    let positive = |number: i64, otherwise: i64| if number > 0 { number } else { otherwise }.unsigned_abs();
+    let limit = positive(settings.integer("API_Upper_Count_Limit", UPPER_COUNT_LIMIT).await?, UPPER_COUNT_LIMIT);
+    let default = positive(settings.integer("API_Default_Count", DEFAULT_COUNT).await?, DEFAULT_COUNT);
+    Ok(match asked {
+        Some(0) if settings.boolean("API_Allow_Infinite_Count", true).await? => 0,
+        None | Some(0) => default.min(limit),
+        Some(count) => count.min(limit),
+    })
+}
+
+fn failed_user(record: &Fields) -> FailedUser<'_> {
+    let data = record.get("data").and_then(FieldValue::as_object);
+    FailedUser {
+        id: record.get("_id").and_then(FieldValue::as_text),
+        import_ids: data.and_then(|data| data.get("importIds")).map(texts_of).unwrap_or_default(),
+        emails: data.map(|data| emails_of(data).collect()).unwrap_or_default(),
+        username: data.and_then(username_of),
+        errors: match record.get("errors") {
+            Some(FieldValue::List(errors)) => errors.iter().filter_map(message_of).collect(),
+            _ => Vec::new(),
+        },
+    }
+}
+
+fn message_of(error: &FieldValue) -> Option<&str> {
+    error.as_object()?.get("message")?.as_text()
+}
+
+fn texts_of(list: &FieldValue) -> Vec<&str> {
+    match list {
+        FieldValue::List(texts) => texts.iter().filter_map(FieldValue::as_text).collect(),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,35 @@
+//! `GET getImportProgress`: the numbers alone.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::json;
+
+use super::{
+    super::{
+        AppState, answer,
+        authentication::{Authorized, RunImport},
+        error::ApiError,
+    },
+    importer_not_defined, operation_not_found, require_empty_query,
+};
+
+const ENDPOINT: &str = "getImportProgress";
+
+/// Importer, step and counts of the newest operation.
+pub(in crate::http) async fn progress(
+    caller: Authorized<RunImport>,
+    request: HttpRequest,
+    app: web::Data<AppState>,
+) -> Result<HttpResponse, ApiError> {
+    require_empty_query(&request)?;
+    let newest = caller.deadline.bound(app.repositories.imports.newest()).await?;
+    let operation = newest.ok_or_else(|| operation_not_found(ENDPOINT))?;
+    let importer = operation.importer().ok_or_else(|| importer_not_defined(operation.importer_key(), ENDPOINT))?;
+    let counts = operation.counts();
+    Ok(answer::action(&json!({
+        "key": importer.key(),
+        "name": importer.name(),
+        "step": operation.status(),
+        "count": { "completed": counts.completed, "total": operation.count("total"), "error": counts.error },
+        "success": true,
+    })))
+}
