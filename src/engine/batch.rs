@@ -104,21 +104,19 @@ async fn reasons_of(
     if rejections.is_empty() {
         return Ok(HashMap::new());
     }
-    let rejected: Vec<(&Fields, Rejection)> =
+    let mut rejected: Vec<(&Fields, Rejection)> =
         rejections.into_iter().filter_map(|rejection| Some((accounts.get(rejection.position)?, rejection))).collect();
     let own_ids: Vec<&str> = rejected.iter().map(|(account, _)| id_of(account)).collect();
     let stored_before = repositories.accounts.existing(&own_ids).await?;
+    rejected.retain(|(account, _)| !stored_before.contains(id_of(account)));
+    if rejected.is_empty() {
+        return Ok(HashMap::new());
+    }
     let usernames: Vec<&str> = rejected.iter().filter_map(|(account, _)| username_of(account)).collect();
     let emails: Vec<&str> = rejected.iter().flat_map(|(account, _)| addresses_of(account)).collect();
     let holders = repositories.accounts.holders(&usernames, &emails).await?;
-    Ok(rejected
-        .into_iter()
-        .filter(|(account, _)| !stored_before.contains(id_of(account)))
-        .map(|(account, rejection)| {
-            let taken = what_is_taken(account, &holders);
-            (rejection.position, taken.unwrap_or(rejection.reason))
-        })
-        .collect())
+    let reason = |account, rejection: Rejection| what_is_taken(account, &holders).unwrap_or(rejection.reason);
+    Ok(rejected.into_iter().map(|(account, rejection)| (rejection.position, reason(account, rejection))).collect())
 }
 
 /// Which user name and addresses are taken, and by whom; `None` if none is.

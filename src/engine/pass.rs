@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Users stored with one command.
-const BATCH_USERS: usize = 1000;
+const BATCH_USERS: usize = 500;
 /// A batch that does not fill up, because passwords take their time, goes on its way after this long.
 const BATCH_PATIENCE: Duration = Duration::from_millis(200);
 /// Batches on their way at once: one is being stored while the others are prepared, sent or cleaned up after.

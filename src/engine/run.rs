@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     domain::{counts::Counts, operation::State, progress_step::ProgressStep},
-    repository::{Change, Repositories, RepositoryError, Target, Written},
+    repository::{Change, HeldRun, Repositories, RepositoryError, Target, Written},
 };
 
 /// The first rest after the database failed; each further one is twice as long.
@@ -65,7 +65,7 @@ impl From<RepositoryError> for Stop {
 
 /// Runs the operation `id`, on which this instance holds the lease, until it is done or there is a reason to stop.
 pub(super) async fn run(repositories: &Repositories, id: &str, mut shutdown: signal::Receiver<bool>) {
-    let run = Run { repositories, id, progress: Progress::default() };
+    let run = Run { repositories, id, held: repositories.runs.held(id), progress: Progress::default() };
     let started = Instant::now();
     let mut backoff = FIRST_BACKOFF;
     loop {
@@ -93,6 +93,7 @@ pub(super) async fn run(repositories: &Repositories, id: &str, mut shutdown: sig
 struct Run<'a> {
     repositories: &'a Repositories,
     id: &'a str,
+    held: HeldRun,
     progress: Progress,
 }
 
@@ -107,10 +108,11 @@ impl Run<'_> {
             Some(total) => total,
             None => self.open().await?,
         };
-        if operation.step() == Some(ProgressStep::ImportingStarted) {
-            self.step(ProgressStep::ImportingUsers).await?;
-        }
-        let stored = operation.counts();
+        // Whatever the step was, this write tells an instance that held the lease before that it no longer does.
+        let step = operation.step().filter(|step| *step != ProgressStep::ImportingStarted);
+        self.step(step.unwrap_or(ProgressStep::ImportingUsers)).await?;
+        // Only now nobody else changes them.
+        let stored = self.repositories.imports.find(self.id).await?.ok_or(Stop::Invalidated)?.counts();
         self.import_users(total, stored, shutdown).await?;
         self.close(total, operation.step()).await
     }
@@ -156,7 +158,7 @@ impl Run<'_> {
         let mut work = pin!(pass(self.repositories, &self.progress, email_2fa, stop));
         let reason = tokio::select! {
             end = &mut work => return end.map(drop).map_err(Stop::from),
-            reason = watch(self.repositories, self.id, &self.progress) => reason,
+            reason = watch(self.repositories, self.id, &self.held, &self.progress) => reason,
             () = raised(shutdown) => Stop::Shutdown,
         };
         stop_sender.send_replace(true);
@@ -191,7 +193,7 @@ impl Run<'_> {
     }
 
     async fn write(&self, change: Change) -> Result<(), Stop> {
-        match self.repositories.runs.write(self.id, change, Target::ValidOnly).await? {
+        match self.held.write(change, Target::ValidOnly).await? {
             Written::Yes => Ok(()),
             Written::LeaseLost => Err(Stop::LeaseLost),
             Written::Invalidated => Err(Stop::Invalidated),
@@ -211,7 +213,7 @@ impl Run<'_> {
             Stop::Invalidated => {
                 let change = Change { counts: self.progress.unstored(), ..Change::default() };
                 if change.counts.is_some() {
-                    runs.write(self.id, change, Target::AlsoInvalid).await?;
+                    self.held.write(change, Target::AlsoInvalid).await?;
                 }
                 runs.release(self.id).await?;
                 log::info!("operation {} was ended from outside", self.id);
@@ -219,7 +221,7 @@ impl Run<'_> {
             Stop::Failed(reason) => {
                 let change =
                     Change { step: Some(ProgressStep::Failed), counts: self.progress.unstored(), ..Change::default() };
-                runs.write(self.id, change, Target::ValidOnly).await?;
+                self.held.write(change, Target::ValidOnly).await?;
                 runs.release(self.id).await?;
                 log::error!("operation {} failed: {reason}", self.id);
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::{progress::Progress, run::Stop};
-use crate::repository::{Change, LEASE_RENEWAL_INTERVAL, Repositories, RepositoryError, Target, Written};
+use crate::repository::{Change, HeldRun, LEASE_RENEWAL_INTERVAL, Repositories, RepositoryError, Target, Written};
 
 /// How often to look. Counters are due, and an invalidation is to be noticed, within 250 ms.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -13,13 +13,13 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// Watches over the run of the operation `id` until there is a reason to stop it.
 ///
 /// A database that does not answer is none: the work will meet that itself.
-pub(super) async fn watch(repositories: &Repositories, id: &str, progress: &Progress) -> Stop {
+pub(super) async fn watch(repositories: &Repositories, id: &str, held: &HeldRun, progress: &Progress) -> Stop {
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut renewed = Instant::now();
     loop {
         ticks.tick().await;
-        match look(repositories, id, progress, &mut renewed).await {
+        match look(repositories, id, held, progress, &mut renewed).await {
             Ok(None) => {}
             Ok(Some(reason)) => return reason,
             Err(error) => log::debug!("operation {id} cannot be watched: {error}"),
@@ -30,6 +30,7 @@ pub(super) async fn watch(repositories: &Repositories, id: &str, progress: &Prog
 async fn look(
     repositories: &Repositories,
     id: &str,
+    held: &HeldRun,
     progress: &Progress,
     renewed: &mut Instant,
 ) -> Result<Option<Stop>, RepositoryError> {
@@ -38,13 +39,13 @@ async fn look(
     }
     if let Some(counts) = progress.due() {
         let change = Change { counts: Some(counts), ..Change::default() };
-        match repositories.runs.write(id, change, Target::ValidOnly).await? {
+        match held.write(change, Target::ValidOnly).await? {
             Written::Yes => progress.stored(counts),
             Written::LeaseLost => return Ok(Some(Stop::LeaseLost)),
             Written::Invalidated => return Ok(Some(Stop::Invalidated)),
         }
-        *renewed = Instant::now();
-    } else if renewed.elapsed() >= LEASE_RENEWAL_INTERVAL {
+    }
+    if renewed.elapsed() >= LEASE_RENEWAL_INTERVAL {
         if !repositories.runs.renew(id).await? {
             return Ok(Some(Stop::LeaseLost));
         }

@@ -1,6 +1,6 @@
 //! What can go wrong between this service and the database.
 
-use mongodb::error::{Error as DriverError, ErrorKind};
+use mongodb::error::{Error as DriverError, ErrorKind, WriteFailure};
 use thiserror::Error;
 
 /// A database operation did not succeed.
@@ -35,4 +35,21 @@ impl From<DriverError> for RepositoryError {
         };
         if unavailable { Self::Unavailable(error) } else { Self::Refused(error) }
     }
+}
+
+const DUPLICATE_KEY: i32 = 11_000;
+
+/// Whether a document with a unique value of this one's is stored already.
+pub(super) fn is_duplicate_key(error: &DriverError) -> bool {
+    has_code(error, &[DUPLICATE_KEY])
+}
+
+/// Whether the server answered with one of these codes.
+pub(super) fn has_code(error: &DriverError, codes: &[i32]) -> bool {
+    let code = match error.kind.as_ref() {
+        ErrorKind::Command(command) => command.code,
+        ErrorKind::Write(WriteFailure::WriteError(write)) => write.code,
+        _ => return false,
+    };
+    codes.contains(&code)
 }

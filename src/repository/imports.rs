@@ -119,6 +119,9 @@ impl Imports {
         let result = self
             .connection
             .transaction(async move |session| {
+                // The operation comes last, right before the end: should this instance die, what it has touched stays
+                // locked for a minute, and new records are in nobody's way.
+                staged.insert_many(&records).session(&mut *session).await?;
                 let change = doc! {
                     "$inc": { "count.total": added.clone(), "count.users": added.clone() },
                     "$set": { "status": ProgressStep::UserSelection.as_str(), "_updatedAt": DateTime::now() },
@@ -127,7 +130,6 @@ impl Imports {
                 if changed.matched_count == 0 {
                     return Err(DriverError::custom(Accepted::No));
                 }
-                staged.insert_many(&records).session(&mut *session).await?;
                 Ok(())
             })
             .await;

@@ -10,12 +10,15 @@ use std::time::Duration;
 
 use bson::{Document, doc};
 use include_dir::{Dir, include_dir};
-use mongodb::{Collection, error::ErrorKind};
+use mongodb::Collection;
 use rand::random;
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
-use super::{Connection, RepositoryError};
+use super::{
+    Connection, RepositoryError,
+    error::{has_code, is_duplicate_key},
+};
 
 static MIGRATIONS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/migrations");
 
@@ -29,7 +32,6 @@ const LOCK_LIFETIME: Duration = Duration::from_secs(60);
 const LOCK_PATIENCE: Duration = Duration::from_secs(90);
 const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-const DUPLICATE_KEY: i32 = 11_000;
 /// An index with this key is there under another name or with other options: what we want of it is there.
 const INDEX_CONFLICTS: [i32; 2] = [85, 86];
 
@@ -131,7 +133,7 @@ async fn lock(records: &Collection<Document>, holder: &str) -> Result<(), Migrat
     loop {
         let long_ago = bson::DateTime::from_millis(0);
         match records.insert_one(doc! { "_id": LOCK_ID, "until": long_ago }).await {
-            Err(error) if !has_code(&error, &[DUPLICATE_KEY]) => return Err(RepositoryError::from(error).into()),
+            Err(error) if !is_duplicate_key(&error) => return Err(RepositoryError::from(error).into()),
             _ => {}
         }
         let free = doc! { "_id": LOCK_ID, "$expr": { "$lt": ["$until", "$$NOW"] } };
@@ -145,15 +147,6 @@ async fn lock(records: &Collection<Document>, holder: &str) -> Result<(), Migrat
         }
         sleep(LOCK_RETRY_INTERVAL).await;
     }
-}
-
-fn has_code(error: &mongodb::error::Error, codes: &[i32]) -> bool {
-    let code = match error.kind.as_ref() {
-        ErrorKind::Command(command) => command.code,
-        ErrorKind::Write(mongodb::error::WriteFailure::WriteError(write)) => write.code,
-        _ => return false,
-    };
-    codes.contains(&code)
 }
 
 #[cfg(test)]

@@ -4,16 +4,19 @@
 //! it, in a collection of our own, and renews it while it works; a lease that has run out may be taken over. An operation
 //! without a lease is not ours: Rocket.Chat runs it.
 //!
-//! What a run writes to its operation it writes together with its lease, in one transaction. So an instance that was
-//! asleep while its lease ran out cannot overwrite what its successor wrote.
+//! An instance may be asleep while its lease runs out, wake up and go on writing. What a run writes to its operation is
+//! therefore bound to the `_updatedAt` it knows: whoever takes over writes first, and so takes the sleeper's pen away.
+//! No transaction is needed for that, and none is used: one that is open when its instance is killed would lock its
+//! documents for a minute.
 
 use std::time::Duration;
 
 use bson::{Bson, DateTime, Document, doc};
 use futures::TryStreamExt as _;
-use mongodb::{ClientSession, Collection, error::Error as DriverError};
+use mongodb::Collection;
+use tokio::sync::Mutex;
 
-use super::{Connection, RepositoryError, imports};
+use super::{Connection, RepositoryError, error::is_duplicate_key, imports};
 use crate::domain::{counts::Counts, progress_step::ProgressStep};
 
 /// Ours; Rocket.Chat does not know it.
@@ -23,10 +26,12 @@ const LEASE_LIFETIME: Duration = Duration::from_secs(5);
 /// How often a lease should be renewed.
 pub const LEASE_RENEWAL_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How often to start over when somebody else keeps changing the operation.
+const WRITE_ATTEMPTS: u32 = 5;
+
 /// Reads and writes leases, and the operations under them.
 #[derive(Debug, Clone)]
 pub struct Runs {
-    connection: Connection,
     leases: Collection<Document>,
     operations: Collection<Document>,
     /// This instance.
@@ -70,46 +75,52 @@ pub enum Target {
 impl Runs {
     pub(super) fn over(connection: &Connection) -> Self {
         Self {
-            connection: connection.clone(),
             leases: connection.collection(COLLECTION),
             operations: connection.collection(imports::COLLECTION),
             holder: format!("{:016x}", rand::random::<u64>()),
         }
     }
 
-    /// Starts the run of the operation `id` for this instance, if it is valid and ready: one atomic change, so of any
-    /// number of calls at most one succeeds.
+    /// Starts the run of the operation `id` for this instance, if it is valid and ready. One atomic change decides, so of
+    /// any number of calls at most one succeeds.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database does not answer. The run may have been claimed all the same: the lease then runs out, and
+    /// whoever takes it over sees whether there is something to run.
     pub async fn claim(&self, id: &str) -> Result<Claim, RepositoryError> {
-        let ready = doc! { "_id": id, "valid": true, "status": ProgressStep::UserSelection.as_str() };
-        let (runs, id) = (self.clone(), id.to_owned());
-        let result = self
-            .connection
-            .transaction(async move |session| {
-                let started = doc! {
-                    "$set": { "status": ProgressStep::ImportingStarted.as_str(), "_updatedAt": DateTime::now() },
-                };
-                let changed = runs.operations.update_one(ready.clone(), started).session(&mut *session).await?;
-                if changed.matched_count == 0 {
-                    return Err(DriverError::custom(Claim::Refused));
-                }
-                // One that is there is left over from a run that was never cleaned up after: its total is outdated.
-                runs.leases.delete_one(doc! { "_id": &id }).session(&mut *session).await?;
-                runs.leases
-                    .update_one(doc! { "_id": &id }, vec![held_by(&runs.holder)])
-                    .upsert(true)
-                    .session(&mut *session)
-                    .await?;
-                Ok(())
-            })
-            .await;
-        match result {
-            Ok(()) => Ok(Claim::Ours),
-            Err(error) if error.get_custom::<Claim>().is_some() => Ok(Claim::Refused),
-            Err(error) => Err(error.into()),
+        // The lease comes first: an operation that is being run without one would be taken for Rocket.Chat's.
+        if !self.lease(id).await? {
+            return Ok(Claim::Refused);
         }
+        let ready = doc! { "_id": id, "valid": true, "status": ProgressStep::UserSelection.as_str() };
+        let started =
+            doc! { "$set": { "status": ProgressStep::ImportingStarted.as_str(), "_updatedAt": DateTime::now() } };
+        if self.operations.update_one(ready, started).await?.matched_count == 1 {
+            return Ok(Claim::Ours);
+        }
+        self.release(id).await?;
+        Ok(Claim::Refused)
+    }
+
+    /// Takes a new lease. False if somebody holds one.
+    async fn lease(&self, id: &str) -> Result<bool, RepositoryError> {
+        let fresh = doc! { "_id": id, "holder": { "$exists": false } };
+        match self.leases.update_one(fresh, vec![held_by(&self.holder)]).upsert(true).await {
+            Ok(_) => return Ok(true),
+            Err(error) if is_duplicate_key(&error) => {}
+            Err(error) => return Err(error.into()),
+        }
+        // One that has run out was left by a run that is over: what it says of that run is outdated.
+        let mut outdated = expired();
+        outdated.insert("_id", id);
+        let renewal = vec![doc! { "$replaceWith": { "_id": "$_id" } }, held_by(&self.holder)];
+        Ok(self.leases.update_one(outdated, renewal).await?.modified_count == 1)
+    }
+
+    /// The run of the operation `id`, to write under this instance's lease.
+    #[must_use]
+    pub fn held(&self, id: &str) -> HeldRun {
+        HeldRun { runs: self.clone(), id: id.to_owned(), known: Mutex::default() }
     }
 
     /// Takes over the leases that have run out, and says of which operations.
@@ -144,46 +155,6 @@ impl Runs {
         Ok(total)
     }
 
-    /// Renews the lease on the operation `id` and changes the operation, both or neither, stored by a majority.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn write(&self, id: &str, change: Change, target: Target) -> Result<Written, RepositoryError> {
-        let (runs, id) = (self.clone(), id.to_owned());
-        let result =
-            self.connection.transaction(async move |session| runs.write_in(session, &id, change, target).await);
-        match result.await {
-            Ok(()) => Ok(Written::Yes),
-            Err(error) => error.get_custom::<Written>().copied().ok_or_else(|| error.into()),
-        }
-    }
-
-    async fn write_in(
-        &self,
-        session: &mut ClientSession,
-        id: &str,
-        change: Change,
-        target: Target,
-    ) -> mongodb::error::Result<()> {
-        let mut lease = held_by(&self.holder);
-        if let (Ok(set), Some(total)) = (lease.get_document_mut("$set"), change.total) {
-            set.insert("total", counter(total));
-        }
-        let ours = doc! { "_id": id, "holder": &self.holder };
-        if self.leases.update_one(ours, vec![lease]).session(&mut *session).await?.matched_count == 0 {
-            return Err(DriverError::custom(Written::LeaseLost));
-        }
-        let mut operation = doc! { "_id": id };
-        if target == Target::ValidOnly {
-            operation.insert("valid", true);
-        }
-        let update = doc! { "$set": fields_of(change) };
-        if self.operations.update_one(operation, update).session(&mut *session).await?.matched_count == 0 {
-            return Err(DriverError::custom(Written::Invalidated));
-        }
-        Ok(())
-    }
-
     /// Renews the lease on the operation `id`. False if another instance holds it.
     ///
     /// # Errors
@@ -213,6 +184,82 @@ impl Runs {
     }
 }
 
+/// A run under this instance's lease.
+#[derive(Debug)]
+pub struct HeldRun {
+    runs: Runs,
+    id: String,
+    /// The operation's `_updatedAt` as this instance last wrote it or, holding the lease, read it.
+    known: Mutex<Option<Bson>>,
+}
+
+impl HeldRun {
+    /// Changes the operation, stored by a majority, if the lease is still ours.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn write(&self, change: Change, target: Target) -> Result<Written, RepositoryError> {
+        let mut known = self.known.lock().await;
+        for _ in 0..WRITE_ATTEMPTS {
+            // Forgotten until it is known again, also when this ends with an error.
+            let version = match known.take() {
+                Some(version) => version,
+                None => match self.look(target).await? {
+                    Ok(version) => version,
+                    Err(refusal) => return Ok(refusal),
+                },
+            };
+            let now = later_than(&version);
+            let mut operation = doc! { "_id": &self.id, "_updatedAt": version };
+            if target == Target::ValidOnly {
+                operation.insert("valid", true);
+            }
+            let mut fields = fields_of(change);
+            fields.insert("_updatedAt", now);
+            let written = self.runs.operations.update_one(operation, doc! { "$set": fields }).await?;
+            if written.matched_count == 1 {
+                *known = Some(Bson::DateTime(now));
+                if let Some(total) = change.total {
+                    self.remember(total).await?;
+                }
+                return Ok(Written::Yes);
+            }
+        }
+        Err(RepositoryError::TimedOut)
+    }
+
+    /// Reads the operation's version and then makes sure that the lease is ours: the other way round, a successor could
+    /// have written in between.
+    async fn look(&self, target: Target) -> Result<Result<Bson, Written>, RepositoryError> {
+        let shown = doc! { "_updatedAt": 1, "valid": 1 };
+        let Some(operation) = self.runs.operations.find_one(doc! { "_id": &self.id }).projection(shown).await? else {
+            return Ok(Err(Written::Invalidated));
+        };
+        if target == Target::ValidOnly && operation.get("valid") != Some(&Bson::Boolean(true)) {
+            return Ok(Err(Written::Invalidated));
+        }
+        if !self.runs.renew(&self.id).await? {
+            return Ok(Err(Written::LeaseLost));
+        }
+        Ok(Ok(operation.get("_updatedAt").cloned().unwrap_or(Bson::Null)))
+    }
+
+    async fn remember(&self, total: u64) -> Result<(), RepositoryError> {
+        let ours = doc! { "_id": &self.id, "holder": &self.runs.holder };
+        self.runs.leases.update_one(ours, doc! { "$set": { "total": counter(total) } }).await?;
+        Ok(())
+    }
+}
+
+/// Now, but at least a millisecond after the last change: no two changes may look the same.
+fn later_than(version: &Bson) -> DateTime {
+    let now = DateTime::now();
+    match version {
+        Bson::DateTime(last) if *last >= now => DateTime::from_millis(last.timestamp_millis() + 1),
+        _ => now,
+    }
+}
+
 /// A lease that counts from now, by the database's clock: instances need not agree on the time.
 fn held_by(holder: &str) -> Document {
     let lifetime = i64::try_from(LEASE_LIFETIME.as_millis()).unwrap_or(i64::MAX);
@@ -236,7 +283,6 @@ fn fields_of(change: Change) -> Document {
         fields.insert("count.total", counter(total));
         fields.insert("count.users", counter(total));
     }
-    fields.insert("_updatedAt", DateTime::now());
     fields
 }
 

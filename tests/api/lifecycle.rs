@@ -1,17 +1,16 @@
 //! An import from `import.new` to `done`, as a script drives it.
 
-use std::collections::HashSet;
-
-use bson::{Document, doc};
-use futures::TryStreamExt as _;
+use bson::{Bson, Document, doc};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::harness::{Service, Workspace, staged_user, staged_users, workspace};
+use crate::harness::{eventually, operation, staged_user, staged_users, workspace};
+
+const ROCKET_CHAT_IDS: &str = "23456789ABCDEFGHJKLMNPQRSTWXYZabcdefghijkmnopqrstuvwxyz";
 
 #[tokio::test]
 async fn three_thousand_users_in_three_calls_are_all_there_when_the_import_is_done() {
-    let workspace = workspace().await.with_roles().await;
+    let workspace = workspace().await.ready_for_imports().await;
     let service = workspace.serve().await;
     let operation = service.new_import().await;
     assert_eq!(service.status().await.json()["state"], "new");
@@ -19,20 +18,236 @@ async fn three_thousand_users_in_three_calls_are_all_there_when_the_import_is_do
         service.add_users(&staged_users(call * 1000..(call + 1) * 1000)).await;
     }
     let ready = service.status().await.json();
-    assert_eq!(
-        (ready["state"].as_str(), &ready["operation"]["count"]),
-        (Some("ready"), &json!({"total": 3000, "users": 3000}))
-    );
+    assert_eq!(ready["state"], "ready");
+    assert_eq!(ready["operation"]["count"], json!({"total": 3000, "users": 3000}));
     service.run_import().await;
     let done = service.wait_for_state("done").await;
     assert_eq!(done["operation"]["_id"], operation.as_str());
+    assert_eq!(done["operation"]["valid"], true);
     assert_eq!(done["operation"]["count"], json!({"total": 3000, "users": 3000, "completed": 3000, "error": 0}));
-    assert_eq!(imported(&workspace).await.len(), 3000);
-    assert_eq!(workspace.collection("rocketchat_import_data").count_documents(doc! {}).await.unwrap(), 0);
+    assert_eq!(workspace.count_staged().await, 0);
+
+    let mut users = workspace.imported().await;
+    users.sort_by_key(|user| number_of(user));
+    assert_eq!(users.len(), 3000);
+    for (number, user) in users.iter().enumerate() {
+        assert_account(user, &expected_account(number));
+    }
 }
 
-/// All users but the administrator.
-async fn imported(workspace: &Workspace) -> Vec<Document> {
-    let users = workspace.collection("users").find(doc! { "_id": { "$ne": "admin" } }).await.unwrap();
-    users.try_collect().await.unwrap()
+/// The number in a user name made by [`staged_user`].
+fn number_of(user: &Document) -> usize {
+    user.get_str("username").unwrap().trim_start_matches("user").parse().unwrap()
+}
+
+/// What Rocket.Chat makes of [`staged_user`]; `null` stands for what differs each time.
+fn expected_account(number: usize) -> Document {
+    doc! {
+        "_id": null,
+        "createdAt": null,
+        "status": "offline",
+        "type": "user",
+        "username": format!("user{number}"),
+        "emails": [{ "address": format!("user{number}@example.com"), "verified": false }],
+        "name": format!("User {number}"),
+        "services": {
+            "password": { "bcrypt": null },
+            "email2fa": { "enabled": true, "changedAt": null },
+        },
+        "importIds": [format!("id{number}")],
+        "roles": ["user"],
+        "active": true,
+        "_updatedAt": null,
+    }
+}
+
+/// Compares field by field and in order, but for the values that differ each time, which must be of the right kind.
+fn assert_account(account: &Document, expected: &Document) {
+    assert_eq!(account.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{account}");
+    for (name, value) in account {
+        match (&expected[name], value) {
+            (Bson::Null, Bson::String(id)) if name == "_id" => {
+                assert!(id.len() == 17 && id.chars().all(|c| ROCKET_CHAT_IDS.contains(c)), "{id}");
+            }
+            (Bson::Null, Bson::String(hash)) if name == "bcrypt" => {
+                assert!(hash.starts_with("$2b$10$") && hash.len() == 60, "{hash}");
+            }
+            (Bson::Null, Bson::DateTime(_)) => {}
+            (Bson::Document(expected), Bson::Document(value)) => assert_account(value, expected),
+            (expected, value) => assert_eq!(value, expected, "{name} of {account}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_field_that_can_be_staged_ends_up_where_rocket_chat_puts_it() {
+    let workspace = workspace().await.ready_for_imports().await;
+    let service = workspace.serve().await;
+    let full = json!({
+        "password": "s3cret",
+        "deleted": true,
+        "roles": ["bot"],
+        "type": "bot",
+        "bio": "about",
+        "statusText": "busy",
+        "utcOffset": -3.5,
+        "avatarUrl": "https://example.com/a.png",
+        "name": "Ada",
+        "importIds": ["one", "", "two"],
+        "emails": ["ada@example.com", "ada@example.org"],
+        "username": "ada",
+        "customFields": { "team": "blue", "size": 5 },
+        "services": { "ldap": { "id": "x", "idAttribute": "uid" } },
+        "federated": false,
+        "unknown": "stays in the staging area",
+    });
+    service.stage(&[full]).await;
+    service.run_import().await;
+    service.wait_for_state("done").await;
+    let account = workspace.imported().await.remove(0);
+    let expected = doc! {
+        "_id": null,
+        "createdAt": null,
+        "status": "offline",
+        "type": "bot",
+        "username": "ada",
+        "emails": [
+            { "address": "ada@example.com", "verified": false },
+            { "address": "ada@example.org", "verified": false },
+        ],
+        "statusText": "busy",
+        "name": "Ada",
+        "bio": "about",
+        "_pendingAvatarUrl": "https://example.com/a.png",
+        "utcOffset": -3.5,
+        "services": {
+            "password": { "bcrypt": null },
+            "ldap": { "id": "x", "idAttribute": "uid" },
+            "email2fa": { "enabled": true, "changedAt": null },
+        },
+        "ldap": true,
+        "importIds": ["one", "two"],
+        "customFields": { "team": "blue", "size": 5 },
+        "active": false,
+        "federated": false,
+        "roles": ["bot", "user"],
+        "_updatedAt": null,
+    };
+    assert_account(&account, &expected);
+    assert!(verifies(&account, "s3cret"));
+    assert!(!verifies(&account, "s3cre"));
+}
+
+fn verifies(account: &Document, password: &str) -> bool {
+    let services = account.get_document("services").unwrap();
+    let hash = services.get_document("password").unwrap().get_str("bcrypt").unwrap();
+    bcrypt::verify(format!("{:x}", Sha256::digest(password)), hash).unwrap()
+}
+
+#[tokio::test]
+async fn without_the_opt_in_setting_nobody_gets_two_factor_by_email() {
+    let workspace = workspace().await.ready_for_imports().await;
+    let setting = doc! { "_id": "Accounts_TwoFactorAuthentication_By_Email_Auto_Opt_In", "value": false };
+    workspace.collection("rocketchat_settings").insert_one(setting).await.unwrap();
+    let service = workspace.serve().await;
+    service.stage(&staged_users(0..1)).await;
+    service.run_import().await;
+    service.wait_for_state("done").await;
+    let account = workspace.imported().await.remove(0);
+    assert_eq!(account.get_document("services").unwrap().keys().collect::<Vec<_>>(), ["password"]);
+}
+
+#[tokio::test]
+async fn an_import_of_users_leaves_the_settings_of_the_workspace_alone() {
+    let workspace = workspace().await.ready_for_imports().await;
+    let setting = doc! { "_id": "FileUpload_MaxFileSize", "value": 104_857_600 };
+    workspace.collection("rocketchat_settings").insert_one(setting.clone()).await.unwrap();
+    let service = workspace.serve().await;
+    service.stage(&staged_users(0..10)).await;
+    service.run_import().await;
+    service.wait_for_state("done").await;
+    let settings = workspace.collection("rocketchat_settings");
+    assert_eq!(settings.find_one(doc! {}).await.unwrap(), Some(setting));
+    assert_eq!(settings.count_documents(doc! {}).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn while_it_runs_the_counts_move_in_steps_of_fifty_and_never_back() {
+    let workspace = workspace().await.ready_for_imports().await;
+    let service = workspace.serve().await;
+    service.stage(&staged_users(0..5025)).await;
+    service.run_import().await;
+    let (mut last, mut seen) = (0, Vec::new());
+    eventually("the import is done", std::time::Duration::from_secs(60), async || {
+        let status = service.status().await.json();
+        let count = &status["operation"]["count"];
+        let processed = count["completed"].as_u64().unwrap_or(0) + count["error"].as_u64().unwrap_or(0);
+        assert!(processed >= last, "{processed} after {last}");
+        assert!(processed % 50 == 0 || processed == 5025, "{processed}");
+        if processed != last {
+            seen.push(processed);
+        }
+        last = processed;
+        status["state"] == "done"
+    })
+    .await;
+    assert_eq!(last, 5025);
+    assert!(seen.len() > 1, "the counts moved only once: {seen:?}");
+}
+
+#[tokio::test]
+async fn an_operation_that_is_not_ours_is_never_touched() {
+    let workspace = workspace().await.ready_for_imports().await;
+    let theirs = operation("theirs").with("status", "importer_importing_users").document();
+    workspace.only_operation(theirs.clone()).await;
+    let staged = doc! { "_id": "row", "data": { "emails": ["a@b.c"], "importIds": ["1"] }, "dataType": "user" };
+    workspace.collection("rocketchat_import_data").insert_one(staged).await.unwrap();
+    let service = workspace.serve().await;
+    let refused = service.try_run().await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.body.as_str()),
+        (400, r#"{"success":false,"error":"error-invalid-operation-status"}"#)
+    );
+    // Another import of ours, in another workspace, shows that the engine had time to look around.
+    import_elsewhere().await;
+    assert_eq!(workspace.collection("rocketchat_import").find_one(doc! {}).await.unwrap(), Some(theirs));
+    assert_eq!((workspace.count_imported().await, workspace.count_staged().await), (0, 1));
+}
+
+async fn import_elsewhere() {
+    let workspace = workspace().await.ready_for_imports().await;
+    let service = workspace.serve().await;
+    service.stage(&staged_users(0..3000)).await;
+    service.run_import().await;
+    service.wait_for_state("done").await;
+}
+
+#[tokio::test]
+async fn a_second_run_of_the_same_operation_is_refused_however_many_ask_at_once() {
+    let workspace = workspace().await.ready_for_imports().await;
+    let (one, two) = (workspace.serve().await, workspace.serve().await);
+    one.stage(&staged_users(0..200)).await;
+    let asked = futures::future::join_all((0..20).map(|n| if n % 2 == 0 { one.try_run() } else { two.try_run() }));
+    let answers: Vec<u16> = asked.await.iter().map(|answer| answer.status.as_u16()).collect();
+    assert_eq!(answers.iter().filter(|status| **status == 200).count(), 1, "{answers:?}");
+    assert_eq!(answers.iter().filter(|status| **status == 400).count(), 19, "{answers:?}");
+    one.wait_for_state("done").await;
+    assert_eq!(workspace.count_imported().await, 200);
+}
+
+#[tokio::test]
+async fn users_with_passwords_are_imported_with_them() {
+    let workspace = workspace().await.ready_for_imports().await;
+    let service = workspace.serve().await;
+    let with_password = |number: usize| {
+        let mut user = staged_user(number);
+        user["password"] = Value::from(format!("password{number}"));
+        user
+    };
+    service.stage(&(0..8).map(with_password).collect::<Vec<_>>()).await;
+    service.run_import().await;
+    service.wait_for_state("done").await;
+    let accounts = workspace.imported().await;
+    assert_eq!(accounts.len(), 8);
+    assert!(accounts.iter().all(|account| verifies(account, &format!("password{}", number_of(account)))));
 }

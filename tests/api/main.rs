@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod authentication;
+mod crashes;
+mod failed_users;
 mod harness;
+mod invalidation;
 mod lifecycle;
 mod states;

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use bson::{Document, doc};
+use futures::TryStreamExt as _;
+use mongodb::{IndexModel, options::IndexOptions};
 use serde_json::{Value, json};
 
 use super::{Answer, Service, Workspace, eventually};
@@ -24,13 +27,32 @@ pub fn staged_users(numbers: impl IntoIterator<Item = usize>) -> Vec<Value> {
 }
 
 impl Workspace {
-    /// The roles a workspace has from its first day on.
-    pub async fn with_roles(self) -> Self {
+    /// The roles a workspace has from its first day on, and the indexes that keep names and addresses apart.
+    pub async fn ready_for_imports(self) -> Self {
         for role in ["admin", "user", "bot"] {
-            let document = bson::doc! { "_id": role, "name": role, "scope": "Users" };
+            let document = doc! { "_id": role, "name": role, "scope": "Users" };
             self.collection("rocketchat_roles").insert_one(document).await.unwrap();
         }
+        for field in ["username", "emails.address"] {
+            let options = IndexOptions::builder().unique(true).sparse(true).build();
+            let index = IndexModel::builder().keys(doc! { field: 1 }).options(options).build();
+            self.collection("users").create_index(index).await.unwrap();
+        }
         self
+    }
+
+    /// All users but the administrator.
+    pub async fn imported(&self) -> Vec<Document> {
+        let users = self.collection("users").find(doc! { "_id": { "$ne": "admin" } }).await.unwrap();
+        users.try_collect().await.unwrap()
+    }
+
+    pub async fn count_imported(&self) -> u64 {
+        self.collection("users").count_documents(doc! { "_id": { "$ne": "admin" } }).await.unwrap()
+    }
+
+    pub async fn count_staged(&self) -> u64 {
+        self.collection("rocketchat_import_data").count_documents(doc! {}).await.unwrap()
     }
 }
 
@@ -50,6 +72,15 @@ impl Service {
     pub async fn add_users(&self, users: &[Value]) {
         let answer = self.try_add_users(users).await;
         assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, r#"{"success":true}"#));
+    }
+
+    /// A new operation with these users, a thousand a call.
+    pub async fn stage(&self, users: &[Value]) -> String {
+        let operation = self.new_import().await;
+        for call in users.chunks(1000) {
+            self.add_users(call).await;
+        }
+        operation
     }
 
     /// `import.run`, whatever it answers.

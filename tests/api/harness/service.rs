@@ -7,6 +7,10 @@ use std::{
     time::Duration,
 };
 
+use nix::{
+    sys::signal::{self, Signal},
+    unistd::Pid,
+};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::Value;
 
@@ -63,11 +67,7 @@ impl Service {
             }
         });
         let mut service = Self { process, log, client: Client::new(), address: String::new() };
-        eventually("the service listens", PATIENCE, || {
-            let found = service.log_lines("listening on ");
-            async move { !found.is_empty() }
-        })
-        .await;
+        eventually("the service listens", PATIENCE, async || !service.log_lines("listening on ").is_empty()).await;
         let line = service.log_lines("listening on ").remove(0);
         let (_, address) = line.split_once("listening on ").unwrap();
         service.address = address.trim_matches('"').to_owned();
@@ -111,18 +111,24 @@ impl Service {
         self.get_as("admin", "admin-token", "/api/v1/import.status").await
     }
 
-    /// The id of the process, to send signals to.
-    pub fn pid(&self) -> u32 {
-        self.process.id()
+    /// Ends the program on the spot, as `kill -9` does.
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Asks the program to end, as `kill` does.
+    pub fn terminate(&self) {
+        let pid = Pid::from_raw(i32::try_from(self.process.id()).unwrap());
+        signal::kill(pid, Signal::SIGTERM).unwrap();
     }
 
     /// Waits for the program to end by itself.
     pub async fn ended(&mut self) -> ExitStatus {
         let mut status = None;
-        eventually("the service ends", PATIENCE, || {
+        eventually("the service ends", PATIENCE, async || {
             status = self.process.try_wait().unwrap();
-            let ended = status.is_some();
-            async move { ended }
+            status.is_some()
         })
         .await;
         status.unwrap()
