@@ -16,7 +16,7 @@ mod workspace;
 
 use std::{env, time::Duration};
 
-use bson::Document;
+use bson::RawDocumentBuf;
 use measure::{Rate, hash_on_all_cores, insert_plainly, median};
 use workspace::{Mongo, Workspace};
 
@@ -88,11 +88,12 @@ async fn imported(mongo: &Mongo, users: usize, with_passwords: bool) -> (Workspa
     let workspace = Workspace::empty(mongo).await;
     workspace.stage(users, with_passwords).await;
     let service = workspace.serve();
+    workspace.settle().await;
     let elapsed = service.run_import().await;
     (workspace, users as Rate / elapsed.as_secs_f64(), service.peak_memory_kb())
 }
 
-async fn best_plain_choice(mongo: &Mongo, documents: &[Document]) -> (usize, usize) {
+async fn best_plain_choice(mongo: &Mongo, documents: &[RawDocumentBuf]) -> (usize, usize) {
     let sample = &documents[..documents.len().min(TRIAL)];
     let mut best = (0.0, PLAIN_CHOICES[0]);
     for choice in PLAIN_CHOICES {

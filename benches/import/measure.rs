@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bson::Document;
+use bson::RawDocumentBuf;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use mongodb::options::{Acknowledgment, WriteConcern};
 use rocketchat_import::domain::password;
@@ -16,12 +16,17 @@ use crate::workspace::Workspace;
 pub type Rate = f64;
 
 /// Inserts ready-made documents with the plain driver, nothing else.
-pub async fn insert_plainly(workspace: &Workspace, documents: Vec<Document>, (batch, at_once): (usize, usize)) -> Rate {
-    let users = workspace.collection("users");
+pub async fn insert_plainly(
+    workspace: &Workspace,
+    documents: Vec<RawDocumentBuf>,
+    (batch, at_once): (usize, usize),
+) -> Rate {
+    let users = workspace.collection::<RawDocumentBuf>("users");
     let count = documents.len();
-    let batches: Vec<Vec<Document>> = documents.chunks(batch).map(<[Document]>::to_vec).collect();
+    let batches: Vec<Vec<RawDocumentBuf>> = documents.chunks(batch).map(<[RawDocumentBuf]>::to_vec).collect();
     drop(documents);
     let confirmed = WriteConcern::builder().w(Acknowledgment::Nodes(1)).build();
+    workspace.settle().await;
     let started = Instant::now();
     stream::iter(batches)
         .map(|batch| {

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bson::{DateTime, Document, doc, oid::ObjectId};
+use bson::{DateTime, Document, RawDocumentBuf, doc, oid::ObjectId};
 use futures::TryStreamExt as _;
 use mongodb::{Client, Collection, Database, IndexModel, options::IndexOptions};
 use rocketchat_import::domain::user::HashedLoginToken;
@@ -123,12 +123,12 @@ impl Workspace {
         for second in ["services.email2fa.enabled", "services.totp.enabled"] {
             indexes.push(IndexModel::builder().keys(doc! { "active": 1, second: 1 }).options(sparse()).build());
         }
-        self.collection("users").create_indexes(indexes).await.unwrap();
+        self.collection::<Document>("users").create_indexes(indexes).await.unwrap();
         let staged = IndexModel::builder().keys(doc! { "dataType": 1 }).build();
-        self.collection("rocketchat_import_data").create_index(staged).await.unwrap();
+        self.collection::<Document>("rocketchat_import_data").create_index(staged).await.unwrap();
     }
 
-    pub fn collection(&self, name: &str) -> Collection<Document> {
+    pub fn collection<T: Send + Sync>(&self, name: &str) -> Collection<T> {
         self.database.collection(name)
     }
 
@@ -151,7 +151,7 @@ impl Workspace {
             })
             .collect();
         for batch in records.chunks(5000) {
-            self.collection("rocketchat_import_data").insert_many(batch).await.unwrap();
+            self.collection::<Document>("rocketchat_import_data").insert_many(batch).await.unwrap();
         }
         let total = i32::try_from(users).unwrap();
         let operation = doc! {
@@ -162,9 +162,14 @@ impl Workspace {
         self.collection("rocketchat_import").insert_one(operation).await.unwrap();
     }
 
+    /// Waits until the database has written down what was done before, so that it is not paid for now.
+    pub async fn settle(&self) {
+        self.database.client().database("admin").run_command(doc! { "fsync": 1 }).await.unwrap();
+    }
+
     /// The accounts an import made.
-    pub async fn accounts(&self) -> Vec<Document> {
-        let accounts = self.collection("users").find(doc! { "_id": { "$ne": "admin" } }).await.unwrap();
+    pub async fn accounts(&self) -> Vec<RawDocumentBuf> {
+        let accounts = self.database.collection("users").find(doc! { "_id": { "$ne": "admin" } }).await.unwrap();
         accounts.try_collect().await.unwrap()
     }
 
