@@ -4,4 +4,5 @@
 
 mod authentication;
 mod harness;
+mod permission;
 mod states;

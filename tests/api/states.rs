@@ -63,7 +63,7 @@ async fn every_status_reads_as_the_documented_state() {
 async fn a_workspace_that_never_imported_has_the_state_none_and_no_operation() {
     let workspace = workspace().await;
     let answer = workspace.serve().await.status().await;
-    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, r#"{"state":"none","success":true}"#));
+    assert_eq!(answer.told(), (200, r#"{"state":"none","success":true}"#));
 }
 
 #[tokio::test]

@@ -2,11 +2,13 @@
 
 mod builders;
 mod mongo;
+mod program;
 mod service;
 mod workspace;
 
 pub use builders::{OperationBuilder, UserBuilder, hashed, operation, user};
 pub use mongo::Mongo;
+pub use program::{Finished, program, run};
 pub use service::{Answer, Service};
 pub use workspace::{Workspace, workspace};
 
