@@ -5,4 +5,5 @@
 mod authentication;
 mod harness;
 mod permission;
+mod routing;
 mod states;
