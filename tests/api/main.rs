@@ -5,6 +5,7 @@
 mod authentication;
 mod fidelity;
 mod harness;
+mod migrations;
 mod permission;
 mod routing;
 mod states;
