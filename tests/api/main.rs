@@ -4,6 +4,7 @@
 
 mod authentication;
 mod fidelity;
+mod freshness;
 mod harness;
 mod migrations;
 mod permission;
