@@ -22,17 +22,21 @@ use tokio::{
 use super::{START_PATIENCE, fresh_database};
 use crate::repository::initiate_replica_set;
 
-/// Runs the program given as arguments, says its process id, and ends it as soon as standard input ends.
+/// Takes a folder and a program with its arguments. Runs the program, says its process id, ends it as soon as standard
+/// input ends, and then removes the folder.
 ///
 /// The server must not outlive us, however we end, and must not get the Ctrl-C that is meant for us. So it runs in a
-/// process group of its own, under a guard that holds the other end of a pipe from us.
+/// process group of its own, under a guard that holds the other end of a pipe from us. A server that ends by itself
+/// leaves its folder, for its log is in there.
 const GUARD: &str = r#"
+folder=$1; shift
 "$@" >/dev/null 2>&1 & server=$!
 echo "$server"
 exec 3<&0
-{ cat <&3 >/dev/null; kill -CONT "$server"; kill "$server"; } 2>/dev/null &
+{ cat <&3 >/dev/null; : >"$folder/unleashed"; kill -CONT "$server"; kill "$server"; } 2>/dev/null &
 exec 3<&-
 wait "$server"
+[ -e "$folder/unleashed" ] && rm -rf "$folder"
 "#;
 const LOG_FILE: &str = "mongod.log";
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
@@ -80,6 +84,7 @@ impl Server {
         let port = free_port()?;
         let mut guard = Command::new("sh")
             .args(["-c", GUARD, "guard"])
+            .arg(folder.path())
             .arg(program)
             .arg("--dbpath")
             .arg(folder.path())
@@ -120,7 +125,11 @@ impl Server {
             .await
             .map_err(|_| format!("still running after {STOP_PATIENCE:?}"))?
             .map_err(|error| error.to_string())?;
-        self.folder.close().map_err(|error| error.to_string())
+        match self.folder.close() {
+            // The guard may have been there first.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.to_string()),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -97,3 +97,121 @@ fn read_value(value: RawBsonRef<'_>) -> Result<FieldValue, Error> {
 fn wrapped(name: &str, text: String) -> FieldValue {
     FieldValue::Object(Fields::from_iter([(name, FieldValue::Text(text))]))
 }
+
+#[cfg(test)]
+mod tests {
+    use bson::{
+        Binary, Bson, DateTime, Decimal128, Document, JavaScriptCodeWithScope, RawDocumentBuf, Timestamp, oid::ObjectId,
+    };
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    fn any_value() -> impl Strategy<Value = Bson> {
+        let leaf = prop_oneof![
+            prop_oneof![Just(Bson::Null), Just(Bson::Undefined), Just(Bson::MinKey), Just(Bson::MaxKey)],
+            any::<bool>().prop_map(Bson::Boolean),
+            any::<i32>().prop_map(Bson::Int32),
+            any::<i64>().prop_map(Bson::Int64),
+            any::<f64>().prop_map(Bson::Double),
+            any::<String>().prop_map(Bson::String),
+            any::<String>().prop_map(Bson::Symbol),
+            any::<String>().prop_map(Bson::JavaScriptCode),
+            any::<i64>().prop_map(|millis| Bson::DateTime(DateTime::from_millis(millis))),
+            any::<[u8; 12]>().prop_map(|bytes| Bson::ObjectId(ObjectId::from_bytes(bytes))),
+            any::<[u8; 16]>().prop_map(|bytes| Bson::Decimal128(Decimal128::from_bytes(bytes))),
+            any::<(u32, u32)>().prop_map(|(time, increment)| Bson::Timestamp(Timestamp { time, increment })),
+            (any::<u8>(), vec(any::<u8>(), 0..20))
+                // Of the old kind of binary data the stored bytes begin with their own length.
+                .prop_filter("old binary", |(subtype, _)| *subtype != 2)
+                .prop_map(|(subtype, bytes)| Bson::Binary(Binary { subtype: subtype.into(), bytes })),
+        ];
+        leaf.prop_recursive(5, 64, 8, |inner| {
+            prop_oneof![
+                vec(inner.clone(), 0..8).prop_map(Bson::Array),
+                any_document_of(inner.clone()).prop_map(Bson::Document),
+                (any::<String>(), any_document_of(inner)).prop_map(|(code, scope)| {
+                    Bson::JavaScriptCodeWithScope(JavaScriptCodeWithScope { code, scope })
+                }),
+            ]
+        })
+    }
+
+    fn any_document_of(value: impl Strategy<Value = Bson>) -> impl Strategy<Value = Document> {
+        // BSON ends a name at its first NUL.
+        vec(("[^\0]*", value), 0..8).prop_map(|fields| fields.into_iter().collect())
+    }
+
+    fn same_fields(read: &Fields, stored: &Document) -> bool {
+        read.iter().len() == stored.len()
+            && read.iter().zip(stored).all(|((name, read), (key, stored))| name == key && same(read, stored))
+    }
+
+    fn is_wrapped_text(read: &FieldValue, name: &str, text: &str) -> bool {
+        *read == wrapped(name, text.to_owned())
+    }
+
+    /// Whether `read` holds what was stored.
+    fn same(read: &FieldValue, stored: &Bson) -> bool {
+        match (stored, read) {
+            (Bson::Null, FieldValue::Null) | (Bson::Undefined, FieldValue::Undefined) => true,
+            (Bson::Boolean(stored), FieldValue::Boolean(read)) => stored == read,
+            (Bson::Int32(stored), FieldValue::Integer(read)) => i64::from(*stored) == *read,
+            (Bson::Int64(stored), FieldValue::Integer(read)) => stored == read,
+            (Bson::Double(stored), FieldValue::Double(read)) => stored.to_bits() == read.to_bits(),
+            (Bson::String(stored) | Bson::Symbol(stored), FieldValue::Text(read)) => stored == read,
+            (Bson::DateTime(stored), FieldValue::Date(read)) => {
+                Date::from_epoch_millis(stored.timestamp_millis()) == *read
+            }
+            (Bson::ObjectId(stored), FieldValue::Text(read)) => stored.to_hex() == *read,
+            (Bson::Array(stored), FieldValue::List(read)) => {
+                stored.len() == read.len() && read.iter().zip(stored).all(|(read, stored)| same(read, stored))
+            }
+            (Bson::Document(stored), FieldValue::Object(read)) => same_fields(read, stored),
+            (Bson::Binary(stored), FieldValue::Text(read)) => match stored.subtype {
+                BinarySubtype::Uuid if stored.bytes.len() == UUID_LENGTH => {
+                    stored.to_uuid().is_ok_and(|uuid| uuid.to_string() == *read)
+                }
+                _ => BASE64_STANDARD.decode(read).is_ok_and(|bytes| bytes == stored.bytes),
+            },
+            (Bson::JavaScriptCode(code), read) => is_wrapped_text(read, "code", code),
+            (Bson::Decimal128(stored), read) => is_wrapped_text(read, "$numberDecimal", &stored.to_string()),
+            (Bson::Timestamp(stored), read) => {
+                let joined = u64::from(stored.time) * (1 << 32) + u64::from(stored.increment);
+                is_wrapped_text(read, "$timestamp", &joined.to_string())
+            }
+            (Bson::JavaScriptCodeWithScope(stored), FieldValue::Object(read)) => {
+                read.iter().map(|(name, _)| name).eq(["code", "scope"])
+                    && read.get("code").and_then(FieldValue::as_text) == Some(&stored.code)
+                    && matches!(read.get("scope"), Some(FieldValue::Object(scope)) if same_fields(scope, &stored.scope))
+            }
+            (Bson::MinKey | Bson::MaxKey, read) => *read == empty_object(),
+            _ => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_document_is_read_field_by_field_in_stored_order(stored in any_document_of(any_value())) {
+            let raw = RawDocumentBuf::try_from(&stored).unwrap();
+            let read = read_fields(&raw).unwrap();
+            prop_assert!(same_fields(&read, &stored), "{read:?} is not {stored:?}");
+        }
+
+        #[test]
+        fn a_damaged_document_is_read_or_refused_without_a_panic(
+            stored in any_document_of(any_value()),
+            damage in vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        ) {
+            let mut bytes = RawDocumentBuf::try_from(&stored).unwrap().into_bytes();
+            let last = bytes.len() - 1;
+            for (place, byte) in damage {
+                // The length before and the zero after the fields are looked at before we see a document.
+                if last > 4 {
+                    bytes[4 + place.index(last - 4)] = byte;
+                }
+            }
+            read_fields(&RawDocumentBuf::from_bytes(bytes).unwrap()).ok();
+        }
+    }
+}

@@ -4,16 +4,19 @@ use mongodb::error::{Error as DriverError, ErrorKind, WriteFailure};
 use thiserror::Error;
 
 /// A database operation did not succeed.
+///
+/// The server's own words are left out: it quotes the commands it refuses, and in one of them stands the hash of the
+/// caller's token.
 #[derive(Debug, Error)]
 pub enum RepositoryError {
     /// No primary could be reached, or it stopped answering. Trying again later may help.
-    #[error("the database cannot be reached: {0}")]
+    #[error("the database cannot be reached: {}", summary(.0))]
     Unavailable(#[source] DriverError),
     /// It did not answer in the time it was given.
     #[error("the database did not answer in time")]
     TimedOut,
     /// The database answered that it will not do it.
-    #[error("the database refused: {0}")]
+    #[error("the database refused: {}", summary(.0))]
     Refused(#[source] DriverError),
     /// A stored document is not valid BSON.
     #[error("a document of {collection} cannot be read: {reason}")]
@@ -29,7 +32,9 @@ impl From<DriverError> for RepositoryError {
             ErrorKind::ServerSelection { .. }
             | ErrorKind::Io(_)
             | ErrorKind::ConnectionPoolCleared { .. }
-            | ErrorKind::DnsResolve { .. } => true,
+            | ErrorKind::DnsResolve { .. }
+            // It is up, but not for us until somebody mends our credentials or its own.
+            | ErrorKind::Authentication { .. } => true,
             ErrorKind::Command(command) => NO_PRIMARY_CODES.contains(&command.code),
             _ => error.contains_label(mongodb::error::RETRYABLE_WRITE_ERROR),
         };
@@ -52,4 +57,16 @@ pub(super) fn has_code(error: &DriverError, codes: &[i32]) -> bool {
         _ => return false,
     };
     codes.contains(&code)
+}
+
+fn summary(error: &DriverError) -> String {
+    match error.kind.as_ref() {
+        ErrorKind::Command(command) => format!("{} ({})", command.code_name, command.code),
+        ErrorKind::Write(WriteFailure::WriteError(write)) => {
+            format!("{} ({})", write.code_name.as_deref().unwrap_or("write error"), write.code)
+        }
+        // It quotes the values that were refused.
+        ErrorKind::InsertMany(_) => "not every document was stored".to_owned(),
+        kind => kind.to_string(),
+    }
 }

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use bson::{Document, doc};
+use bson::{Bson, Document, doc};
 use include_dir::{Dir, include_dir};
 use mongodb::Collection;
 use rand::random;
@@ -87,13 +87,24 @@ fn embedded() -> Result<Vec<Migration>, MigrationError> {
             let path = file.path();
             let unreadable = |reason: String| MigrationError::Unreadable { file: path.display().to_string(), reason };
             let text = file.contents_utf8().ok_or_else(|| unreadable("not UTF-8".to_owned()))?;
-            let command = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+            let command = read_command(text).map_err(unreadable)?;
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             Ok(Migration { name, command })
         })
         .collect::<Result<Vec<_>, MigrationError>>()?;
     migrations.sort_by(|left, right| left.name.cmp(&right.name));
     Ok(migrations)
+}
+
+/// By way of a JSON value: read straight into a document, `-1` would become a 64-bit integer and be stored as such in
+/// an index that Rocket.Chat declares with a 32-bit one.
+fn read_command(text: &str) -> Result<Document, String> {
+    let json: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    match Bson::try_from(json) {
+        Ok(Bson::Document(command)) => Ok(command),
+        Ok(_) => Err("not an object".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 async fn pending<'a>(

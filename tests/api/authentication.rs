@@ -3,14 +3,14 @@
 use bson::doc;
 use reqwest::Method;
 
-use crate::harness::{Service, Workspace, hashed, user, workspace};
+use crate::harness::{Service, hashed, user, workspace};
 
 const STATUS: &str = "/api/v1/import.status";
 const NOT_LOGGED_IN: &str = r#"{"success":false,"error":"You must be logged in to do this.","status":"error","message":"You must be logged in to do this."}"#;
 
 async fn assert_not_logged_in(service: &Service, user_id: &str, token: &str) {
-    let answer = service.get_as(user_id, token, STATUS).await;
-    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (401, NOT_LOGGED_IN), "{user_id:?} {token:?}");
+    let answer = service.status_as(user_id, token).await;
+    assert_eq!(answer.told(), (401, NOT_LOGGED_IN), "{user_id:?} {token:?}");
     assert_eq!(answer.header("content-type"), Some("application/json"));
 }
 
@@ -20,7 +20,7 @@ async fn a_login_token_and_a_personal_access_token_both_let_in() {
     workspace.add_user(user("second").admin().with_token("login").with_personal_access_token("personal")).await;
     let service = workspace.serve().await;
     for token in ["login", "personal"] {
-        assert_eq!(service.get_as("second", token, STATUS).await.status, 200, "{token}");
+        assert_eq!(service.status_as("second", token).await.status, 200, "{token}");
     }
 }
 
@@ -41,8 +41,8 @@ async fn wrong_missing_or_empty_credentials_are_told_to_log_in() {
     ] {
         assert_not_logged_in(&service, user_id, token).await;
     }
-    let bare = service.send(service.request(Method::GET, STATUS)).await;
-    assert_eq!((bare.status.as_u16(), bare.body.as_str()), (401, NOT_LOGGED_IN));
+    let bare = service.get(STATUS).await;
+    assert_eq!(bare.told(), (401, NOT_LOGGED_IN));
     assert_eq!(bare.header("www-authenticate"), None);
 }
 
@@ -68,14 +68,6 @@ async fn a_revoked_token_is_refused_from_the_next_request_on() {
     let workspace = workspace().await;
     let service = workspace.serve().await;
     assert_eq!(service.status().await.status, 200);
-    forget_tokens(&workspace).await;
+    workspace.update("users", "admin", doc! { "$set": { "services.resume.loginTokens": [] } }).await;
     assert_not_logged_in(&service, "admin", "admin-token").await;
-}
-
-async fn forget_tokens(workspace: &Workspace) {
-    workspace
-        .collection("users")
-        .update_one(doc! { "_id": "admin" }, doc! { "$set": { "services.resume.loginTokens": [] } })
-        .await
-        .unwrap();
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bson::doc;
+use nix::sys::signal::Signal;
 use rand::Rng as _;
 use serde_json::json;
 use tokio::time::sleep;
@@ -78,7 +79,7 @@ async fn a_service_that_is_stopped_hands_its_run_over_at_once() {
     one.stage(&staged_users(0..USERS)).await;
     one.run_import().await;
     eventually("users arrive", TAKE_OVER_PATIENCE, async || workspace.count_imported().await > 1000).await;
-    one.terminate();
+    one.signal(Signal::SIGTERM);
     assert!(one.ended().await.success());
     assert!(!one.log_lines("was handed over").is_empty(), "{:?}", one.log_lines(""));
     assert_everybody_once(&workspace, &two).await;

@@ -62,7 +62,7 @@ async fn exactly_the_duplicates_fail_each_with_its_reason_and_the_rest_is_import
 }
 
 async fn all_errors(service: &Service) -> Vec<Value> {
-    let page = service.get("/api/v1/import.errors?count=0").await.json();
+    let page = service.get_as_admin("/api/v1/import.errors?count=0").await.json();
     assert_eq!(page["total"], page["count"]);
     page["errors"].as_array().unwrap().clone()
 }

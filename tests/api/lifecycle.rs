@@ -28,7 +28,7 @@ async fn three_thousand_users_in_three_calls_are_all_there_when_the_import_is_do
     assert_eq!(workspace.count_staged().await, 0);
 
     let mut users = workspace.imported().await;
-    users.sort_by_key(|user| number_of(user));
+    users.sort_by_key(number_of);
     assert_eq!(users.len(), 3000);
     for (number, user) in users.iter().enumerate() {
         assert_account(user, &expected_account(number));

@@ -5,7 +5,16 @@
 mod authentication;
 mod crashes;
 mod failed_users;
+mod failures;
+mod fidelity;
+mod freshness;
 mod harness;
 mod invalidation;
 mod lifecycle;
+mod migrations;
+mod mongo_process;
+mod permission;
+mod routing;
+mod settings;
+mod shutdown;
 mod states;

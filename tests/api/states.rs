@@ -37,7 +37,7 @@ async fn every_status_reads_as_the_documented_state() {
     println!("{:32} {:>10} {:>10} {:>10}", "status", "valid", "not valid", "no valid");
     for (status, state) in STATUSES {
         let when_not_valid = if status == "importer_done" { "done" } else { "error" };
-        let mut row = format!("{status:32}");
+        let mut row = vec![format!("{status:32}")];
         for (valid, expected) in
             [(Some(true), state), (Some(false), Some(when_not_valid)), (None, Some(when_not_valid))]
         {
@@ -53,9 +53,9 @@ async fn every_status_reads_as_the_documented_state() {
             assert_eq!(body.get("state").and_then(|state| state.as_str()), expected, "{status} {valid:?}");
             assert_eq!(body["operation"]["status"], status);
             assert_eq!(body["success"], true);
-            row += &format!(" {:>10}", expected.unwrap_or("(none)"));
+            row.push(format!("{:>10}", expected.unwrap_or("(none)")));
         }
-        println!("{row}");
+        println!("{}", row.join(" "));
     }
 }
 
@@ -63,7 +63,7 @@ async fn every_status_reads_as_the_documented_state() {
 async fn a_workspace_that_never_imported_has_the_state_none_and_no_operation() {
     let workspace = workspace().await;
     let answer = workspace.serve().await.status().await;
-    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, r#"{"state":"none","success":true}"#));
+    assert_eq!(answer.told(), (200, r#"{"state":"none","success":true}"#));
 }
 
 #[tokio::test]

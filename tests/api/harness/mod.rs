@@ -3,12 +3,14 @@
 mod builders;
 mod importing;
 mod mongo;
+mod program;
 mod service;
 mod workspace;
 
 pub use builders::{OperationBuilder, UserBuilder, hashed, operation, user};
 pub use importing::{staged_user, staged_users};
 pub use mongo::Mongo;
+pub use program::{Finished, program, run};
 pub use service::{Answer, Service};
 pub use workspace::{Workspace, workspace};
 

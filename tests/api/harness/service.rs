@@ -1,23 +1,29 @@
-//! The program under test, as a process of its own.
+//! The program under test, as a process that serves.
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Read},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use nix::{
-    sys::signal::{self, Signal},
+    sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
-use super::eventually;
+use super::{eventually, program};
 
 /// How long the program may take to listen, or to end.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const STATUS: &str = "/api/v1/import.status";
 
 /// A running service.
 pub struct Service {
@@ -44,39 +50,49 @@ impl Answer {
     pub fn header(&self, name: &str) -> Option<&str> {
         Some(self.headers.get(name)?.to_str().unwrap())
     }
+
+    /// Status and body, for comparing both at once.
+    pub fn told(&self) -> (u16, &str) {
+        (self.status.as_u16(), &self.body)
+    }
 }
 
 impl Service {
     /// Starts `serve` on a free port, with these settings, and waits until it listens.
     pub async fn start(settings: &[(&str, &str)]) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_rocketchat-import"))
-            .arg("serve")
-            .env_remove("MONGO_URL")
-            .env("PORT", "0")
-            .env("RUST_LOG", "info")
-            .envs(settings.iter().copied())
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let (output, lines) = (process.stderr.take().unwrap(), Arc::clone(&log));
-        std::thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                lines.lock().unwrap().push(line);
-            }
-        });
+        let mut command = program(&["serve"], &[("PORT", "0"), ("RUST_LOG", "info")]);
+        command.envs(settings.iter().copied());
+        Self::launch(command).await
+    }
+
+    /// Starts a command that serves, and waits until it listens.
+    pub async fn launch(mut command: Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let log = Arc::default();
+        collect_lines(process.stdout.take().unwrap(), &log);
+        collect_lines(process.stderr.take().unwrap(), &log);
         let mut service = Self { process, log, client: Client::new(), address: String::new() };
-        eventually("the service listens", PATIENCE, async || !service.log_lines("listening on ").is_empty()).await;
+        eventually("the service listens", PATIENCE, async || {
+            let ended = service.process.try_wait().unwrap();
+            assert!(ended.is_none(), "the program ended: {:?}", service.log_lines(""));
+            !service.log_lines("listening on ").is_empty()
+        })
+        .await;
         let line = service.log_lines("listening on ").remove(0);
         let (_, address) = line.split_once("listening on ").unwrap();
-        service.address = address.trim_matches('"').to_owned();
+        address.trim_matches('"').clone_into(&mut service.address);
         service
     }
 
-    /// The lines logged so far that contain `text`.
+    /// The lines written so far, to the log or otherwise, that contain `text`.
     pub fn log_lines(&self, text: &str) -> Vec<String> {
         self.log.lock().unwrap().iter().filter(|line| line.contains(text)).cloned().collect()
+    }
+
+    /// Waits for a line that contains `text`.
+    pub async fn logged(&self, text: &str) -> String {
+        eventually(text, PATIENCE, || async { !self.log_lines(text).is_empty() }).await;
+        self.log_lines(text).remove(0)
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -86,6 +102,11 @@ impl Service {
     pub async fn send(&self, request: RequestBuilder) -> Answer {
         let response = request.send().await.expect("the service answers");
         Answer { status: response.status(), headers: response.headers().clone(), body: response.text().await.unwrap() }
+    }
+
+    /// `GET path` by nobody in particular.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
     }
 
     /// `GET path` by the user with this token.
@@ -102,13 +123,8 @@ impl Service {
     }
 
     /// `GET path` by the administrator of a [`super::workspace`].
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get_as_admin(&self, path: &str) -> Answer {
         self.get_as("admin", "admin-token", path).await
-    }
-
-    /// `import.status` as the administrator of a [`super::workspace`].
-    pub async fn status(&self) -> Answer {
-        self.get_as("admin", "admin-token", "/api/v1/import.status").await
     }
 
     /// Ends the program on the spot, as `kill -9` does.
@@ -117,10 +133,39 @@ impl Service {
         self.process.wait().unwrap();
     }
 
-    /// Asks the program to end, as `kill` does.
-    pub fn terminate(&self) {
-        let pid = Pid::from_raw(i32::try_from(self.process.id()).unwrap());
-        signal::kill(pid, Signal::SIGTERM).unwrap();
+    /// `import.status` by the user with this token.
+    pub async fn status_as(&self, user_id: &str, token: &str) -> Answer {
+        self.get_as(user_id, token, STATUS).await
+    }
+
+    /// `import.status` as the administrator of a [`super::workspace`].
+    pub async fn status(&self) -> Answer {
+        self.status_as("admin", "admin-token").await
+    }
+
+    /// Waits until `/readyz` says so.
+    pub async fn ready(&self) {
+        eventually("the service is ready", PATIENCE, || async { self.get("/readyz").await.status == 200 }).await;
+    }
+
+    /// A connection of one's own, for requests no HTTP client would send.
+    pub async fn connect(&self) -> std::io::Result<TcpStream> {
+        TcpStream::connect(self.address.trim_start_matches("http://")).await
+    }
+
+    /// Sends these bytes and reads whatever comes back until the service closes the connection.
+    pub async fn send_raw(&self, request: &[u8]) -> String {
+        let mut connection = self.connect().await.unwrap();
+        // The service may close before it has read everything, so neither has to succeed.
+        connection.write_all(request).await.ok();
+        let mut answer = Vec::new();
+        connection.read_to_end(&mut answer).await.ok();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// Sends the process a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.process.id().try_into().unwrap()), signal).unwrap();
     }
 
     /// Waits for the program to end by itself.
@@ -140,4 +185,13 @@ impl Drop for Service {
         self.process.kill().ok();
         self.process.wait().ok();
     }
+}
+
+fn collect_lines(output: impl Read + Send + 'static, log: &Arc<Mutex<Vec<String>>>) {
+    let log = Arc::clone(log);
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            log.lock().unwrap().push(line);
+        }
+    });
 }

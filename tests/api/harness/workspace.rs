@@ -2,6 +2,7 @@
 
 use bson::{Document, doc};
 use mongodb::{Client, Collection, Database};
+use serde::Serialize;
 
 use super::{Mongo, OperationBuilder, Service, UserBuilder, user};
 
@@ -13,13 +14,18 @@ pub struct Workspace {
 
 /// A workspace where `admin` may run imports and one administrator, `admin`, exists.
 pub async fn workspace() -> Workspace {
-    let workspace = Workspace::empty_on(Mongo::shared()).await;
-    workspace.grant("run-import", &["admin"]).await;
-    workspace.add_user(user("admin").admin().with_token("admin-token")).await;
-    workspace
+    Workspace::on(Mongo::shared()).await
 }
 
 impl Workspace {
+    /// A [`workspace`] on this server.
+    pub async fn on(mongo: &Mongo) -> Self {
+        let workspace = Self::empty_on(mongo).await;
+        workspace.grant("run-import", &["admin"]).await;
+        workspace.add_user(user("admin").admin().with_token("admin-token")).await;
+        workspace
+    }
+
     /// A database without a single collection.
     pub async fn empty_on(mongo: &Mongo) -> Self {
         let name = format!("test_{:016x}", rand::random::<u64>());
@@ -45,13 +51,19 @@ impl Workspace {
         self.collection("users").insert_one(user.document()).await.unwrap();
     }
 
+    /// Changes one document, told by its `_id`.
+    pub async fn update(&self, collection: &str, id: &str, update: Document) {
+        let updated = self.collection(collection).update_one(doc! { "_id": id }, update).await.unwrap();
+        assert_eq!(updated.matched_count, 1, "{id} in {collection}");
+    }
+
     pub async fn add_operation(&self, operation: OperationBuilder) {
         self.collection("rocketchat_import").insert_one(operation.document()).await.unwrap();
     }
 
     /// Puts `document` in place of every operation there is.
-    pub async fn only_operation(&self, document: Document) {
-        let operations = self.collection("rocketchat_import");
+    pub async fn only_operation<D: Serialize + Send + Sync>(&self, document: D) {
+        let operations = self.database.collection::<D>("rocketchat_import");
         operations.delete_many(doc! {}).await.unwrap();
         operations.insert_one(document).await.unwrap();
     }

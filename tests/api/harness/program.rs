@@ -1,0 +1,42 @@
+//! The program under test, for commands that end by themselves.
+
+use std::process::{Command, Stdio};
+
+/// Everything that could steer the program from the environment of whoever runs the tests.
+const SETTINGS: [&str; 9] = [
+    "MONGO_URL",
+    "PORT",
+    "BIND_IP",
+    "RUST_LOG",
+    "INITIATE_REPLICA_SET",
+    "LOAD_EXAMPLE_WORKSPACE",
+    "TEST_MONGO_URL",
+    "TEST_MONGO_IMAGE",
+    "MONGOD",
+];
+
+/// How a command ended and what it said.
+#[derive(Debug)]
+pub struct Finished {
+    pub code: Option<i32>,
+    pub output: String,
+    pub errors: String,
+}
+
+/// The program with these arguments and settings, and no others.
+pub fn program(arguments: &[&str], settings: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rocketchat-import"));
+    for setting in SETTINGS {
+        command.env_remove(setting);
+    }
+    command.args(arguments).envs(settings.iter().copied()).stdin(Stdio::null());
+    command
+}
+
+/// Runs a command to its end.
+pub async fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Finished {
+    let command = program(arguments, settings);
+    let output = tokio::process::Command::from(command).output().await.expect("the program starts");
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    Finished { code: output.status.code(), output: text(&output.stdout), errors: text(&output.stderr) }
+}
