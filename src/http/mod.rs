@@ -11,6 +11,7 @@ mod json;
 pub(crate) mod readiness;
 mod routes;
 pub(crate) mod startup;
+mod unread_body;
 
 pub(crate) use health::READINESS_PATH;
 

@@ -6,11 +6,11 @@ use actix_web::{
         ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_ORIGIN, ContentType, X_CONTENT_TYPE_OPTIONS,
         X_XSS_PROTECTION,
     },
-    middleware::DefaultHeaders,
+    middleware::{DefaultHeaders, from_fn},
     web::{self, ServiceConfig},
 };
 
-use super::{health, import};
+use super::{health, import, unread_body};
 
 /// Rocket.Chat names these in every answer of the API, whether CORS is switched on or not.
 ///
@@ -24,6 +24,7 @@ pub(super) fn configure(app: &mut ServiceConfig) {
         .add((ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS));
     let api = web::scope("/api")
         .wrap(headers)
+        .wrap(from_fn(unread_body::read_on))
         .service(get("/v1/import.status", import::status))
         .service(post("/v1/import.new", import::new))
         .service(post("/v1/import.addUsers", import::add_users))

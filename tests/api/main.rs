@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod add_users;
 mod authentication;
 mod crashes;
 mod failed_users;
@@ -9,10 +10,12 @@ mod failures;
 mod fidelity;
 mod freshness;
 mod harness;
+mod import_errors;
 mod invalidation;
 mod lifecycle;
 mod migrations;
 mod mongo_process;
+mod operations;
 mod permission;
 mod routing;
 mod settings;

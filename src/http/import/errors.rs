@@ -1,6 +1,6 @@
 //! `GET import.errors`, our own: which users failed, and why.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use super::super::{
@@ -20,7 +20,7 @@ const DEFAULT_COUNT: i64 = 50;
 const UPPER_COUNT_LIMIT: i64 = 100;
 
 #[derive(Deserialize)]
-pub(in crate::http) struct Page {
+struct Page {
     count: Option<String>,
     offset: Option<String>,
 }
@@ -48,9 +48,11 @@ struct FailedUsers<'a> {
 /// The failed users of the newest operation, in the order they were staged, a page at a time.
 pub(in crate::http) async fn errors(
     caller: Authorized<RunImport>,
-    page: web::Query<Page>,
+    request: HttpRequest,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
+    let page = web::Query::<Page>::from_query(request.query_string());
+    let page = page.map_err(|_| ApiError::InvalidQuery("Invalid query parameters"))?;
     let staging = &app.repositories.staging;
     let offset = number_in(page.offset.as_deref(), 0)?;
     let asked = page.count.as_deref().map(|count| number_in(Some(count), 0)).transpose()?;

@@ -4,14 +4,18 @@ mod builders;
 mod importing;
 mod mongo;
 mod program;
+mod raw;
 mod service;
+mod stored;
 mod workspace;
 
 pub use builders::{OperationBuilder, UserBuilder, hashed, operation, user};
 pub use importing::{staged_user, staged_users};
 pub use mongo::Mongo;
 pub use program::{Finished, program, run};
+pub use raw::Framing;
 pub use service::{Answer, Service};
+pub use stored::{names, served};
 pub use workspace::{Workspace, workspace};
 
 use std::time::Duration;

@@ -3,12 +3,16 @@
 //! Rocket.Chat checks with Ajv and `coerceTypes: true`, which changes what is then stored: a number where a text belongs
 //! becomes a text, and so on. It stops at the first problem. Source: `packages/rest-typings/src/v1/import/ImportAddUsersParamsPOST.ts`.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Number, Value};
 
 use super::super::super::error::ApiError;
 use crate::domain::field_value::{FieldValue, Fields};
 
 const USERS: &str = "users";
+/// Some editors and shells put it before what they write.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 const REQUIRED: [&str; 2] = ["emails", "importIds"];
 
 /// The kinds of the fields that Rocket.Chat knows. Others pass as they are.
@@ -46,6 +50,7 @@ enum Kind {
 /// # Errors
 /// With the first thing that is wrong, and where.
 pub(super) fn users_in(body: &[u8]) -> Result<Vec<Fields>, ApiError> {
+    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
     let body = if body.is_empty() { Value::Object(Map::new()) } else { parse(body)? };
     let Value::Object(mut body) = body else {
         return Err(wrong("must be object", ""));
@@ -122,12 +127,24 @@ fn as_number(value: &Value) -> Option<Value> {
         Value::Number(_) | Value::Null => Some(value.clone()),
         Value::Bool(value) => Some(Value::from(u8::from(*value))),
         Value::String(text) if text.is_empty() => Some(Value::Null),
-        Value::String(text) => {
-            let number: f64 = text.trim().parse().ok()?;
-            Number::from_f64(number).map(Value::Number)
-        }
+        Value::String(text) => Number::from_f64(as_javascript_number(text)?).map(Value::Number),
         Value::Array(_) | Value::Object(_) => None,
     }
+}
+
+/// The number JavaScript makes of a text. `Infinity` is left out: it cannot be sent as a number either.
+fn as_javascript_number(text: &str) -> Option<f64> {
+    let text = text.trim_matches(|character: char| character.is_whitespace() || character == BYTE_ORDER_MARK);
+    let radix = |prefix: [&str; 2]| text.strip_prefix(prefix[0]).or_else(|| text.strip_prefix(prefix[1]));
+    for (prefix, base) in [(["0x", "0X"], 16), (["0o", "0O"], 8), (["0b", "0B"], 2)] {
+        if let Some(digits) = radix(prefix) {
+            let digits = digits.chars().map(|digit| digit.to_digit(base));
+            return digits
+                .map(|digit| digit.map(f64::from))
+                .reduce(|number, digit| Some(number?.mul_add(f64::from(base), digit?)))?;
+        }
+    }
+    if text.is_empty() { Some(0.0) } else { text.parse().ok() }
 }
 
 fn as_boolean(value: &Value) -> Option<Value> {
@@ -157,7 +174,7 @@ fn is_emptiness(value: &Value) -> bool {
 
 fn fields_of(object: Map<String, Value>, path: &str) -> Result<Fields, ApiError> {
     let fields = object.into_iter().map(|(name, value)| {
-        let path = format!("{path}/{name}");
+        let path = format!("{path}/{}", pointer_token(&name));
         // The database ends a name there.
         if name.contains('\0') {
             return Err(wrong("a name must NOT have a NUL character", &path));
@@ -166,6 +183,11 @@ fn fields_of(object: Map<String, Value>, path: &str) -> Result<Fields, ApiError>
         Ok((name, value))
     });
     fields.collect()
+}
+
+/// A name as it stands in a JSON pointer (RFC 6901).
+fn pointer_token(name: &str) -> Cow<'_, str> {
+    if name.contains(['~', '/']) { name.replace('~', "~0").replace('/', "~1").into() } else { name.into() }
 }
 
 fn value_of(value: Value, path: &str) -> Result<FieldValue, ApiError> {
