@@ -13,28 +13,30 @@ pub(super) struct MongoArgs {
     own: bool,
 }
 
-/// Prints the server's URL, then obeys the words on its standard input, each with a line in answer: `freeze`, `thaw`.
+/// Prints the server's URL, then obeys the words on its standard input, each with a line in answer: `freeze`, `thaw`,
+/// `crash` (and come back).
 /// Ends, and the server with it, when the input ends or the process is told to stop.
 pub(super) async fn run(args: MongoArgs) -> Result<(), CommandError> {
     let stop = stop_signal()?;
     let source = if args.own { Source::Own } else { Source::Any };
-    let mongo = PrivateMongo::start(source).await.map_err(CommandError::failed)?;
+    let mut mongo = PrivateMongo::start(source).await.map_err(CommandError::failed)?;
     log::info!("MongoDB: {}", mongo.description());
     println!("{}", mongo.url());
     tokio::select! {
         () = stop => {}
-        () = obey(&mongo) => {}
+        () = obey(&mut mongo) => {}
     }
     mongo.stop().await;
     Ok(())
 }
 
-async fn obey(mongo: &PrivateMongo) {
+async fn obey(mongo: &mut PrivateMongo) {
     let mut words = BufReader::new(stdin()).lines();
     while let Ok(Some(word)) = words.next_line().await {
         let result = match word.trim() {
             "freeze" => mongo.freeze().await,
             "thaw" => mongo.thaw().await,
+            "crash" => mongo.crash().await,
             other => Err(format!("unknown word {other:?}")),
         };
         match result {

@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use testcontainers::{
-    ContainerAsync, GenericImage, ImageExt,
-    core::{ContainerPort, Mount},
-    runners::AsyncRunner,
-};
+use testcontainers::{ContainerAsync, GenericImage, ImageExt, core::ContainerPort, runners::AsyncRunner};
 use tokio::time::timeout;
 
 use super::{START_PATIENCE, fresh_database, server::free_port, variable};
@@ -40,8 +36,7 @@ impl Container {
         let port_text = port.to_string();
         let request = GenericImage::new(name, tag)
             .with_cmd(["mongod", "--replSet", "rs0", "--bind_ip_all", "--port", &port_text, "--quiet"])
-            .with_mapped_port(port, ContainerPort::Tcp(port))
-            .with_mount(Mount::tmpfs_mount("/data/db"));
+            .with_mapped_port(port, ContainerPort::Tcp(port));
         let running = timeout(FETCH_PATIENCE, request.start())
             .await
             .map_err(|_| format!("{image} did not start within {FETCH_PATIENCE:?}"))?
@@ -57,6 +52,13 @@ impl Container {
 
     pub(super) fn image(&self) -> &str {
         &self.image
+    }
+
+    /// Ends the server on the spot, as a loss of power does, and starts it again with its data.
+    pub(super) async fn crash(&self) -> Result<(), String> {
+        self.running.stop_with_timeout(Some(0)).await.map_err(|error| error.to_string())?;
+        self.running.start().await.map_err(|error| error.to_string())?;
+        initiate_replica_set(&self.member, START_PATIENCE).await.map_err(|error| error.to_string())
     }
 
     pub(super) async fn pause(&self) -> Result<(), String> {

@@ -119,6 +119,15 @@ impl PrivateMongo {
         }
     }
 
+    /// Ends the server on the spot and starts it again with its data.
+    pub(crate) async fn crash(&mut self) -> Result<(), String> {
+        match &mut self.kind {
+            Kind::Given => Err("the server is not ours to crash".to_owned()),
+            Kind::Container(container) => container.crash().await,
+            Kind::Server(server) => server.crash().await,
+        }
+    }
+
     /// Ends the server and removes its data. A server that was given is left alone.
     pub(crate) async fn stop(self) {
         let stopped = match self.kind {

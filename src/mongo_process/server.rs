@@ -46,11 +46,20 @@ const CACHE_GIGABYTES: &str = "0.5";
 /// A running server. Dropping it ends it, too, but does not wait.
 #[derive(Debug)]
 pub(super) struct Server {
+    program: PathBuf,
+    guard: Child,
+    /// One for each time the server was started. Letting go of one ends what it holds.
+    leashes: Vec<ChildStdin>,
+    pid: Pid,
+    port: u16,
+    folder: TempDir,
+}
+
+/// A server that was just started.
+struct Started {
     guard: Child,
     leash: ChildStdin,
     pid: Pid,
-    member: String,
-    folder: TempDir,
 }
 
 impl Server {
@@ -63,52 +72,49 @@ impl Server {
         if !version.status.success() {
             return Err(last_line(&String::from_utf8_lossy(&version.stderr)));
         }
-        let mut server = Self::spawn(&program).await.map_err(|error| error.to_string())?;
-        let ended = tokio::select! {
-            initiated = initiate_replica_set(&server.member, START_PATIENCE) => {
-                initiated.err().map(|error| error.to_string())
-            }
-            _ = server.guard.wait() => Some("it ended".to_owned()),
-        };
-        match ended {
-            None => Ok(server),
-            Some(reason) => {
-                let log = fs::read_to_string(server.folder.path().join(LOG_FILE)).unwrap_or_default();
-                Err(format!("{reason}; its log ends with: {}", last_line(&log)))
-            }
-        }
+        let mut server = Self::make(program).await.map_err(|error| error.to_string())?;
+        server.come_up().await?;
+        Ok(server)
     }
 
-    async fn spawn(program: &Path) -> io::Result<Self> {
+    async fn make(program: PathBuf) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("rocketchat-import-mongod-").tempdir()?;
         let port = free_port()?;
-        let mut guard = Command::new("sh")
-            .args(["-c", GUARD, "guard"])
-            .arg(folder.path())
-            .arg(program)
-            .arg("--dbpath")
-            .arg(folder.path())
-            .arg("--logpath")
-            .arg(folder.path().join(LOG_FILE))
-            .args(["--replSet", "rs0", "--bind_ip", "127.0.0.1", "--nounixsocket"])
-            .args(["--port", &port.to_string()])
-            .args(["--wiredTigerCacheSizeGB", CACHE_GIGABYTES])
-            .args(["--setParameter", "diagnosticDataCollectionEnabled=false"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()?;
-        let (Some(leash), Some(output)) = (guard.stdin.take(), guard.stdout.take()) else {
-            return Err(io::Error::other("the guard has no pipes"));
+        let Started { guard, leash, pid } = spawn(&program, folder.path(), port).await?;
+        Ok(Self { program, guard, leashes: vec![leash], pid, port, folder })
+    }
+
+    /// Waits until the server takes writes.
+    async fn come_up(&mut self) -> Result<(), String> {
+        let member = self.member();
+        let reason = tokio::select! {
+            initiated = initiate_replica_set(&member, START_PATIENCE) => match initiated {
+                Ok(()) => return Ok(()),
+                Err(error) => error.to_string(),
+            },
+            _ = self.guard.wait() => "it ended".to_owned(),
         };
-        let said = BufReader::new(output).lines().next_line().await?.unwrap_or_default();
-        let pid = said.parse().map(Pid::from_raw).map_err(io::Error::other)?;
-        Ok(Self { guard, leash, pid, member: format!("127.0.0.1:{port}"), folder })
+        let log = fs::read_to_string(self.folder.path().join(LOG_FILE)).unwrap_or_default();
+        Err(format!("{reason}; its log ends with: {}", last_line(&log)))
+    }
+
+    /// Ends the server on the spot, as a loss of power does, and starts it again with its data.
+    pub(super) async fn crash(&mut self) -> Result<(), String> {
+        kill(self.pid, Signal::SIGKILL).map_err(|error| error.to_string())?;
+        self.guard.wait().await.map_err(|error| error.to_string())?;
+        let started = spawn(&self.program, self.folder.path(), self.port).await.map_err(|error| error.to_string())?;
+        self.guard = started.guard;
+        self.pid = started.pid;
+        self.leashes.push(started.leash);
+        self.come_up().await
+    }
+
+    fn member(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     pub(super) fn url(&self) -> String {
-        format!("mongodb://{}/{}?replicaSet=rs0", self.member, fresh_database())
+        format!("mongodb://{}/{}?replicaSet=rs0", self.member(), fresh_database())
     }
 
     pub(super) fn freeze(&self) -> Result<(), String> {
@@ -120,7 +126,7 @@ impl Server {
     }
 
     pub(super) async fn stop(mut self) -> Result<(), String> {
-        drop(self.leash);
+        drop(self.leashes);
         timeout(STOP_PATIENCE, self.guard.wait())
             .await
             .map_err(|_| format!("still running after {STOP_PATIENCE:?}"))?
@@ -131,6 +137,32 @@ impl Server {
             _ => Ok(()),
         }
     }
+}
+
+async fn spawn(program: &Path, folder: &Path, port: u16) -> io::Result<Started> {
+    let mut guard = Command::new("sh")
+        .args(["-c", GUARD, "guard"])
+        .arg(folder)
+        .arg(program)
+        .arg("--dbpath")
+        .arg(folder)
+        .arg("--logpath")
+        .arg(folder.join(LOG_FILE))
+        .args(["--replSet", "rs0", "--bind_ip", "127.0.0.1", "--nounixsocket"])
+        .args(["--port", &port.to_string()])
+        .args(["--wiredTigerCacheSizeGB", CACHE_GIGABYTES])
+        .args(["--setParameter", "diagnosticDataCollectionEnabled=false"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()?;
+    let (Some(leash), Some(output)) = (guard.stdin.take(), guard.stdout.take()) else {
+        return Err(io::Error::other("the guard has no pipes"));
+    };
+    let said = BufReader::new(output).lines().next_line().await?.unwrap_or_default();
+    let pid = said.parse().map(Pid::from_raw).map_err(io::Error::other)?;
+    Ok(Started { guard, leash, pid })
 }
 
 /// A TCP port nobody listens on at the moment.

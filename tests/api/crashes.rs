@@ -8,7 +8,7 @@ use rand::Rng as _;
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::harness::{Service, Workspace, eventually, staged_users, workspace};
+use crate::harness::{Mongo, Service, Workspace, eventually, staged_users, workspace};
 
 const USERS: usize = 20_000;
 const KILLS: usize = 20;
@@ -83,4 +83,34 @@ async fn a_service_that_is_stopped_hands_its_run_over_at_once() {
     assert!(one.ended().await.success());
     assert!(!one.log_lines("was handed over").is_empty(), "{:?}", one.log_lines(""));
     assert_everybody_once(&workspace, &two).await;
+}
+
+/// A workspace on a MongoDB of its own, and an import that runs there.
+async fn import_on(mongo: &Mongo) -> (Workspace, Service) {
+    let workspace = Workspace::on(mongo).await.ready_for_imports().await;
+    let service = workspace.serve().await;
+    service.stage(&staged_users(0..USERS)).await;
+    service.run_import().await;
+    eventually("users arrive", TAKE_OVER_PATIENCE, async || workspace.count_imported().await > 1000).await;
+    (workspace, service)
+}
+
+#[tokio::test]
+async fn a_database_that_crashes_and_comes_back_loses_and_doubles_nobody() {
+    let mongo = Mongo::own();
+    let (workspace, service) = import_on(&mongo).await;
+    mongo.crash();
+    assert!(workspace.count_staged().await > 0, "the import was over before the crash");
+    assert_everybody_once(&workspace, &service).await;
+}
+
+#[tokio::test]
+async fn a_database_that_freezes_for_longer_than_a_lease_loses_and_doubles_nobody() {
+    let mongo = Mongo::own();
+    let (workspace, service) = import_on(&mongo).await;
+    mongo.freeze();
+    sleep(Duration::from_secs(7)).await;
+    mongo.thaw();
+    assert!(workspace.count_staged().await > 0, "the import was over before the freeze");
+    assert_everybody_once(&workspace, &service).await;
 }

@@ -60,6 +60,11 @@ impl Mongo {
         self.say("thaw");
     }
 
+    /// Ends the server as a loss of power does, and starts it again with its data.
+    pub fn crash(&self) {
+        self.say("crash");
+    }
+
     fn say(&self, word: &str) {
         let mut pipes = self.pipes.lock().unwrap();
         writeln!(pipes.0, "{word}").unwrap();
