@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     domain::{counts::Counts, operation::State, progress_step::ProgressStep},
-    repository::{Change, HeldRun, Repositories, RepositoryError, Target, Written},
+    repository::{Change, HeldRun, Reached, Repositories, RepositoryError, Target, Written},
 };
 
 /// The first rest after the database failed; each further one is twice as long.
@@ -48,6 +48,8 @@ pub(super) enum Stop {
     Invalidated,
     /// Another instance has taken over.
     LeaseLost,
+    /// It was never claimed with success: somebody else may be running it.
+    NotOurs,
     /// The service is being stopped.
     Shutdown,
     /// It cannot be done.
@@ -104,13 +106,15 @@ impl Run<'_> {
         if operation.state() != Some(State::Importing) {
             return Err(Stop::Invalidated);
         }
-        let total = match self.repositories.runs.total(self.id).await? {
-            Some(total) => total,
-            None => self.open().await?,
+        let total = match self.repositories.runs.reached(self.id).await? {
+            Reached::Users(total) => total,
+            Reached::Claim => self.open().await?,
+            Reached::Nothing => return Err(Stop::NotOurs),
         };
         // Whatever the step was, this write tells an instance that held the lease before that it no longer does.
         let step = operation.step().filter(|step| *step != ProgressStep::ImportingStarted);
-        self.step(step.unwrap_or(ProgressStep::ImportingUsers)).await?;
+        let step = Some(step.unwrap_or(ProgressStep::ImportingUsers));
+        self.write(Change { step, total: Some(total), ..Change::default() }).await?;
         // Only now nobody else changes them.
         let stored = self.repositories.imports.find(self.id).await?.ok_or(Stop::Invalidated)?.counts();
         self.import_users(total, stored, shutdown).await?;
@@ -121,7 +125,7 @@ impl Run<'_> {
     async fn open(&self) -> Result<u64, Stop> {
         self.repositories.staging.unflag().await?;
         let total = self.repositories.staging.count_pending().await?;
-        self.write(Change { total: Some(total), ..Change::default() }).await?;
+        self.repositories.runs.keep_total(self.id, total).await?;
         Ok(total)
     }
 
@@ -139,7 +143,7 @@ impl Run<'_> {
             let error = self.repositories.staging.count_failed().await?;
             let completed = total.saturating_sub(pending + error);
             self.progress.reset(Counts { completed, error }, stored);
-            if pending == 0 {
+            if pending == 0 && self.is_stored().await? {
                 return Ok(());
             }
             fruitless = if waiting == Some(pending) { fruitless + 1 } else { 0 };
@@ -150,6 +154,13 @@ impl Run<'_> {
             self.supervised_pass(email_2fa, shutdown).await?;
             stored = self.progress.last_stored();
         }
+    }
+
+    /// Whether nothing waits in the staging area, and a majority has stored that. A primary that is deposed may take with
+    /// it what it alone had confirmed; the records then wait again on the next one.
+    async fn is_stored(&self) -> Result<bool, Stop> {
+        self.write(Change::default()).await?;
+        Ok(self.repositories.staging.count_pending().await? == 0)
     }
 
     /// One pass, with somebody watching over it.
@@ -206,6 +217,7 @@ impl Run<'_> {
         match stop {
             Stop::Unavailable(error) => return Err(error),
             Stop::LeaseLost => log::info!("operation {} was taken over by another instance", self.id),
+            Stop::NotOurs => runs.release(self.id).await?,
             Stop::Shutdown => {
                 runs.hand_over(self.id).await?;
                 log::info!("operation {} was handed over", self.id);

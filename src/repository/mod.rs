@@ -31,7 +31,7 @@ pub use migrations::{AppliedMigration, MigrationError, migrate};
 pub use permissions::Permissions;
 pub use replica_set::{ReplicaSetError, initiate_replica_set};
 pub use roles::Roles;
-pub use runs::{Change, Claim, HeldRun, LEASE_RENEWAL_INTERVAL, Runs, Target, Written};
+pub use runs::{Change, Claim, HeldRun, LEASE_RENEWAL_INTERVAL, Reached, Runs, Target, Written};
 pub use settings::Settings;
 pub use staging::{FailedRecord, StagedId, StagedUser, Staging};
 pub use users::Users;

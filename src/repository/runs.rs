@@ -46,6 +46,17 @@ pub enum Claim {
     Refused,
 }
 
+/// How far a run under our lease had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// It was claimed and nothing else.
+    Claim,
+    /// It had found this many users to process.
+    Users(u64),
+    /// Nowhere: the lease is there, but the claim never took effect. Whoever runs the operation is somebody else.
+    Nothing,
+}
+
 /// A change to an operation that is being run.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Change {
@@ -89,12 +100,12 @@ impl Runs {
     /// whoever takes it over sees whether there is something to run.
     pub async fn claim(&self, id: &str) -> Result<Claim, RepositoryError> {
         // The lease comes first: an operation that is being run without one would be taken for Rocket.Chat's.
-        if !self.lease(id).await? {
+        let now = DateTime::now();
+        if !self.lease(id, now).await? {
             return Ok(Claim::Refused);
         }
         let ready = doc! { "_id": id, "valid": true, "status": ProgressStep::UserSelection.as_str() };
-        let started =
-            doc! { "$set": { "status": ProgressStep::ImportingStarted.as_str(), "_updatedAt": DateTime::now() } };
+        let started = doc! { "$set": { "status": ProgressStep::ImportingStarted.as_str(), "_updatedAt": now } };
         if self.operations.update_one(ready, started).await?.matched_count == 1 {
             return Ok(Claim::Ours);
         }
@@ -102,10 +113,12 @@ impl Runs {
         Ok(Claim::Refused)
     }
 
-    /// Takes a new lease. False if somebody holds one.
-    async fn lease(&self, id: &str) -> Result<bool, RepositoryError> {
+    /// Takes a new lease, for a claim at this moment. False if somebody holds one.
+    async fn lease(&self, id: &str, claimed: DateTime) -> Result<bool, RepositoryError> {
         let fresh = doc! { "_id": id, "holder": { "$exists": false } };
-        match self.leases.update_one(fresh, vec![held_by(&self.holder)]).upsert(true).await {
+        let claimed = doc! { "$set": { "claimedAt": claimed } };
+        let lease = vec![claimed.clone(), held_by(&self.holder)];
+        match self.leases.update_one(fresh, lease).upsert(true).await {
             Ok(_) => return Ok(true),
             Err(error) if is_duplicate_key(&error) => {}
             Err(error) => return Err(error.into()),
@@ -113,7 +126,7 @@ impl Runs {
         // One that has run out was left by a run that is over: what it says of that run is outdated.
         let mut outdated = expired();
         outdated.insert("_id", id);
-        let renewal = vec![doc! { "$replaceWith": { "_id": "$_id" } }, held_by(&self.holder)];
+        let renewal = vec![doc! { "$replaceWith": { "_id": "$_id" } }, claimed, held_by(&self.holder)];
         Ok(self.leases.update_one(outdated, renewal).await?.modified_count == 1)
     }
 
@@ -141,18 +154,34 @@ impl Runs {
         Ok(taken)
     }
 
-    /// How many users the run found when it began; `None` if it had not got that far.
+    /// How far the run of the operation `id` had come when it was last left.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn total(&self, id: &str) -> Result<Option<u64>, RepositoryError> {
-        let lease = self.leases.find_one(doc! { "_id": id }).await?;
-        let total = lease.and_then(|lease| match lease.get("total") {
+    pub async fn reached(&self, id: &str) -> Result<Reached, RepositoryError> {
+        let lease = self.leases.find_one(doc! { "_id": id }).await?.unwrap_or_default();
+        let total = match lease.get("total") {
             Some(Bson::Int32(total)) => u64::try_from(*total).ok(),
             Some(Bson::Int64(total)) => u64::try_from(*total).ok(),
             _ => None,
-        });
-        Ok(total)
+        };
+        if let Some(total) = total {
+            return Ok(Reached::Users(total));
+        }
+        // The claim and nothing after it wrote this moment to the operation.
+        let claimed = doc! { "_id": id, "_updatedAt": lease.get("claimedAt").cloned().unwrap_or(Bson::Null) };
+        let took_effect = self.operations.find_one(claimed).await?.is_some();
+        Ok(if took_effect { Reached::Claim } else { Reached::Nothing })
+    }
+
+    /// Keeps how many users there are to be processed, for whoever goes on with the run.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn keep_total(&self, id: &str, total: u64) -> Result<(), RepositoryError> {
+        let ours = doc! { "_id": id, "holder": &self.holder };
+        self.leases.update_one(ours, doc! { "$set": { "total": counter(total) } }).await?;
+        Ok(())
     }
 
     /// Renews the lease on the operation `id`. False if another instance holds it.
@@ -219,9 +248,6 @@ impl HeldRun {
             let written = self.runs.operations.update_one(operation, doc! { "$set": fields }).await?;
             if written.matched_count == 1 {
                 *known = Some(Bson::DateTime(now));
-                if let Some(total) = change.total {
-                    self.remember(total).await?;
-                }
                 return Ok(Written::Yes);
             }
         }
@@ -242,12 +268,6 @@ impl HeldRun {
             return Ok(Err(Written::LeaseLost));
         }
         Ok(Ok(operation.get("_updatedAt").cloned().unwrap_or(Bson::Null)))
-    }
-
-    async fn remember(&self, total: u64) -> Result<(), RepositoryError> {
-        let ours = doc! { "_id": &self.id, "holder": &self.runs.holder };
-        self.runs.leases.update_one(ours, doc! { "$set": { "total": counter(total) } }).await?;
-        Ok(())
     }
 }
 

@@ -214,6 +214,23 @@ async fn an_operation_that_is_not_ours_is_never_touched() {
     assert_eq!((workspace.count_imported().await, workspace.count_staged().await), (0, 1));
 }
 
+#[tokio::test]
+async fn a_lease_left_by_a_claim_that_never_took_effect_does_not_make_an_operation_ours() {
+    let workspace = workspace().await.ready_for_imports().await;
+    let theirs = operation("theirs").with("status", "importer_importing_users").document();
+    workspace.only_operation(theirs.clone()).await;
+    let long_ago = bson::DateTime::from_millis(0);
+    let leases = workspace.collection("rocketchat_import_service_leases");
+    let left = doc! { "_id": "theirs", "holder": "dead", "until": long_ago, "claimedAt": long_ago };
+    leases.insert_one(left).await.unwrap();
+    let _service = workspace.serve().await;
+    eventually("the lease is given up", std::time::Duration::from_secs(10), async || {
+        leases.count_documents(doc! {}).await.unwrap() == 0
+    })
+    .await;
+    assert_eq!(workspace.collection("rocketchat_import").find_one(doc! {}).await.unwrap(), Some(theirs));
+}
+
 async fn import_elsewhere() {
     let workspace = workspace().await.ready_for_imports().await;
     let service = workspace.serve().await;

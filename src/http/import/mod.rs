@@ -10,7 +10,12 @@ mod status;
 
 use actix_web::HttpRequest;
 
-use super::error::ApiError;
+use super::{
+    AppState,
+    authentication::{Authorized, RunImport},
+    error::ApiError,
+};
+use crate::domain::{importer::Importer, operation::Operation};
 
 pub(super) use add_users::add_users;
 pub(super) use errors::errors;
@@ -28,11 +33,19 @@ fn require_empty_query(request: &HttpRequest) -> Result<(), ApiError> {
     Err(ApiError::InvalidQuery("must NOT have additional properties"))
 }
 
-fn operation_not_found(endpoint: &'static str) -> ApiError {
-    ApiError::Coded { reason: "Import Operation Not Found".to_owned(), code: "error-operation-not-found", endpoint }
-}
-
-fn importer_not_defined(key: &str, endpoint: &'static str) -> ApiError {
-    let reason = format!("The importer ({key}) has no import class defined.");
-    ApiError::Coded { reason, code: "error-importer-not-defined", endpoint }
+/// The newest operation and the importer that fills it, for the endpoints that want both.
+async fn newest_with_importer(
+    caller: &Authorized<RunImport>,
+    app: &AppState,
+    endpoint: &'static str,
+) -> Result<(Operation, Importer), ApiError> {
+    let coded = |reason, code| ApiError::Coded { reason, code, endpoint };
+    let newest = caller.deadline.bound(app.repositories.imports.newest()).await?;
+    let operation =
+        newest.ok_or_else(|| coded("Import Operation Not Found".to_owned(), "error-operation-not-found"))?;
+    let importer = operation.importer().ok_or_else(|| {
+        let reason = format!("The importer ({}) has no import class defined.", operation.importer_key());
+        coded(reason, "error-importer-not-defined")
+    })?;
+    Ok((operation, importer))
 }

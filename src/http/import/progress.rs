@@ -9,7 +9,7 @@ use super::{
         authentication::{Authorized, RunImport},
         error::ApiError,
     },
-    importer_not_defined, operation_not_found, require_empty_query,
+    newest_with_importer, require_empty_query,
 };
 
 const ENDPOINT: &str = "getImportProgress";
@@ -21,9 +21,7 @@ pub(in crate::http) async fn progress(
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     require_empty_query(&request)?;
-    let newest = caller.deadline.bound(app.repositories.imports.newest()).await?;
-    let operation = newest.ok_or_else(|| operation_not_found(ENDPOINT))?;
-    let importer = operation.importer().ok_or_else(|| importer_not_defined(operation.importer_key(), ENDPOINT))?;
+    let (operation, importer) = newest_with_importer(&caller, &app, ENDPOINT).await?;
     let counts = operation.counts();
     Ok(answer::action(&json!({
         "key": importer.key(),

@@ -13,7 +13,7 @@ use super::{
         deadline::bound_write,
         error::ApiError,
     },
-    importer_not_defined, operation_not_found, require_empty_query,
+    newest_with_importer, require_empty_query,
 };
 use crate::domain::{
     field_value::{FieldValue, Fields},
@@ -58,9 +58,7 @@ pub(in crate::http) async fn selection(
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     require_empty_query(&request)?;
-    let newest = caller.deadline.bound(app.repositories.imports.newest()).await?;
-    let operation = newest.ok_or_else(|| operation_not_found(ENDPOINT))?;
-    let importer = operation.importer().ok_or_else(|| importer_not_defined(operation.importer_key(), ENDPOINT))?;
+    let (operation, importer) = newest_with_importer(&caller, &app, ENDPOINT).await?;
     if is_being_filled(&operation) {
         if operation.is_valid() {
             return Ok(answer::action(&json!({ "waiting": true, "success": true })));
