@@ -26,13 +26,16 @@ use tokio::{
     runtime::Handle,
     sync::watch as signal,
     task::JoinHandle,
-    time::{Instant, sleep, timeout_at},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 
 use crate::repository::{Claim, Repositories, RepositoryError};
 
 /// How often to look for runs whose instance died.
 const TAKE_OVER_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the database may take for anything a run asks of it. A server that vanishes without a word leaves its
+/// connections open, and nothing else would end the wait.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(10);
 /// How long runs may take to finish what they have in hand once the service is told to stop.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -87,7 +90,7 @@ impl Engine {
     /// Takes over the runs of instances that died, for as long as it is polled.
     pub async fn supervise(self) {
         loop {
-            match self.shared.repositories.runs.take_over_expired().await {
+            match answered(self.shared.repositories.runs.take_over_expired()).await {
                 Ok(operations) => {
                     for id in operations {
                         log::info!("taking over the run of operation {id}");
@@ -125,6 +128,11 @@ impl Engine {
         tasks.retain(|task| !task.is_finished());
         tasks.push(task);
     }
+}
+
+/// Waits for the database, but not for ever.
+async fn answered<T>(asked: impl Future<Output = Result<T, RepositoryError>>) -> Result<T, RepositoryError> {
+    timeout(DATABASE_PATIENCE, asked).await.unwrap_or(Err(RepositoryError::TimedOut))
 }
 
 /// Resolves when the signal is raised.

@@ -11,6 +11,7 @@ use tokio::{
 };
 
 use super::{
+    answered,
     pass::{PassEnd, pass},
     progress::Progress,
     raised,
@@ -102,11 +103,11 @@ struct Run<'a> {
 impl Run<'_> {
     /// Goes on from wherever the operation and the staging area say the run is.
     async fn attempt(&self, shutdown: &mut signal::Receiver<bool>) -> Result<(), Stop> {
-        let operation = self.repositories.imports.find(self.id).await?.ok_or(Stop::Invalidated)?;
+        let operation = answered(self.repositories.imports.find(self.id)).await?.ok_or(Stop::Invalidated)?;
         if operation.state() != Some(State::Importing) {
             return Err(Stop::Invalidated);
         }
-        let total = match self.repositories.runs.reached(self.id).await? {
+        let total = match answered(self.repositories.runs.reached(self.id)).await? {
             Reached::Users(total) => total,
             Reached::Claim => self.open().await?,
             Reached::Nothing => return Err(Stop::NotOurs),
@@ -116,16 +117,16 @@ impl Run<'_> {
         let step = Some(step.unwrap_or(ProgressStep::ImportingUsers));
         self.write(Change { step, total: Some(total), ..Change::default() }).await?;
         // Only now nobody else changes them.
-        let stored = self.repositories.imports.find(self.id).await?.ok_or(Stop::Invalidated)?.counts();
+        let stored = answered(self.repositories.imports.find(self.id)).await?.ok_or(Stop::Invalidated)?.counts();
         self.import_users(total, stored, shutdown).await?;
         self.close(total, operation.step()).await
     }
 
     /// The very beginning: how many users there are to be processed.
     async fn open(&self) -> Result<u64, Stop> {
-        self.repositories.staging.unflag().await?;
-        let total = self.repositories.staging.count_pending().await?;
-        self.repositories.runs.keep_total(self.id, total).await?;
+        answered(self.repositories.staging.unflag()).await?;
+        let total = answered(self.repositories.staging.count_pending()).await?;
+        answered(self.repositories.runs.keep_total(self.id, total)).await?;
         Ok(total)
     }
 
@@ -136,11 +137,11 @@ impl Run<'_> {
         mut stored: Counts,
         shutdown: &mut signal::Receiver<bool>,
     ) -> Result<(), Stop> {
-        let email_2fa = self.repositories.settings.email_2fa_opt_in().await?;
+        let email_2fa = answered(self.repositories.settings.email_2fa_opt_in()).await?;
         let (mut fruitless, mut waiting) = (0, None);
         loop {
-            let pending = self.repositories.staging.count_pending().await?;
-            let error = self.repositories.staging.count_failed().await?;
+            let pending = answered(self.repositories.staging.count_pending()).await?;
+            let error = answered(self.repositories.staging.count_failed()).await?;
             let completed = total.saturating_sub(pending + error);
             self.progress.reset(Counts { completed, error }, stored);
             if pending == 0 && self.is_stored().await? {
@@ -160,7 +161,7 @@ impl Run<'_> {
     /// it what it alone had confirmed; the records then wait again on the next one.
     async fn is_stored(&self) -> Result<bool, Stop> {
         self.write(Change::default()).await?;
-        Ok(self.repositories.staging.count_pending().await? == 0)
+        Ok(answered(self.repositories.staging.count_pending()).await? == 0)
     }
 
     /// One pass, with somebody watching over it.
@@ -172,6 +173,10 @@ impl Run<'_> {
             reason = watch(self.repositories, self.id, &self.held, &self.progress) => reason,
             () = raised(shutdown) => Stop::Shutdown,
         };
+        if matches!(reason, Stop::Unavailable(_)) {
+            // What is in hand waits for a server that is gone. Whatever became of it, the next attempt finds it out.
+            return Err(reason);
+        }
         stop_sender.send_replace(true);
         match timeout(DRAIN_PATIENCE, work).await {
             Ok(Ok(PassEnd::Complete | PassEnd::Stopped)) => {}
@@ -183,7 +188,7 @@ impl Run<'_> {
 
     /// The last counters and steps. What was stored before is stored by a majority when `done` is.
     async fn close(&self, total: u64, reached: Option<ProgressStep>) -> Result<(), Stop> {
-        let error = self.repositories.staging.count_failed().await?;
+        let error = answered(self.repositories.staging.count_failed()).await?;
         let counts = Counts { completed: total.saturating_sub(error), error };
         self.write(Change { counts: Some(counts), ..Change::default() }).await?;
         let reached = STEPS_AFTER_USERS.iter().position(|step| Some(*step) == reached);
@@ -193,7 +198,7 @@ impl Run<'_> {
         self.step(ProgressStep::Done).await?;
         self.progress.reset(counts, counts);
         // If this fails, the lease runs out and whoever finds it sees that the operation is done.
-        if let Err(error) = self.repositories.runs.release(self.id).await {
+        if let Err(error) = answered(self.repositories.runs.release(self.id)).await {
             log::debug!("the lease on operation {} is left to run out: {error}", self.id);
         }
         Ok(())
@@ -204,7 +209,7 @@ impl Run<'_> {
     }
 
     async fn write(&self, change: Change) -> Result<(), Stop> {
-        match self.held.write(change, Target::ValidOnly).await? {
+        match answered(self.held.write(change, Target::ValidOnly)).await? {
             Written::Yes => Ok(()),
             Written::LeaseLost => Err(Stop::LeaseLost),
             Written::Invalidated => Err(Stop::Invalidated),
@@ -217,24 +222,24 @@ impl Run<'_> {
         match stop {
             Stop::Unavailable(error) => return Err(error),
             Stop::LeaseLost => log::info!("operation {} was taken over by another instance", self.id),
-            Stop::NotOurs => runs.release(self.id).await?,
+            Stop::NotOurs => answered(runs.release(self.id)).await?,
             Stop::Shutdown => {
-                runs.hand_over(self.id).await?;
+                answered(runs.hand_over(self.id)).await?;
                 log::info!("operation {} was handed over", self.id);
             }
             Stop::Invalidated => {
                 let change = Change { counts: self.progress.unstored(), ..Change::default() };
                 if change.counts.is_some() {
-                    self.held.write(change, Target::AlsoInvalid).await?;
+                    answered(self.held.write(change, Target::AlsoInvalid)).await?;
                 }
-                runs.release(self.id).await?;
+                answered(runs.release(self.id)).await?;
                 log::info!("operation {} was ended from outside", self.id);
             }
             Stop::Failed(reason) => {
                 let change =
                     Change { step: Some(ProgressStep::Failed), counts: self.progress.unstored(), ..Change::default() };
-                self.held.write(change, Target::ValidOnly).await?;
-                runs.release(self.id).await?;
+                answered(self.held.write(change, Target::ValidOnly)).await?;
+                answered(runs.release(self.id)).await?;
                 log::error!("operation {} failed: {reason}", self.id);
             }
         }

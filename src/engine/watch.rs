@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::{progress::Progress, run::Stop};
+use super::{answered, progress::Progress, run::Stop};
 use crate::repository::{Change, HeldRun, LEASE_RENEWAL_INTERVAL, Repositories, RepositoryError, Target, Written};
 
 /// How often to look. Counters are due, and an invalidation is to be noticed, within 250 ms.
@@ -12,16 +12,18 @@ const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Watches over the run of the operation `id` until there is a reason to stop it.
 ///
-/// A database that does not answer is none: the work will meet that itself.
+/// A database that refuses to answer is none: the work will meet that itself. One that says nothing at all is.
 pub(super) async fn watch(repositories: &Repositories, id: &str, held: &HeldRun, progress: &Progress) -> Stop {
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut renewed = Instant::now();
     loop {
         ticks.tick().await;
-        match look(repositories, id, held, progress, &mut renewed).await {
+        match answered(look(repositories, id, held, progress, &mut renewed)).await {
             Ok(None) => {}
             Ok(Some(reason)) => return reason,
+            // The work may be waiting for the same server, and for ever.
+            Err(RepositoryError::TimedOut) => return Stop::Unavailable(RepositoryError::TimedOut),
             Err(error) => log::debug!("operation {id} cannot be watched: {error}"),
         }
     }
