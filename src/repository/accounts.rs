@@ -6,7 +6,7 @@ use bson::{Document, doc};
 use futures::TryStreamExt as _;
 use mongodb::{Collection, error::ErrorKind};
 
-use super::{Connection, RepositoryError, bson_write::document_of, users::COLLECTION};
+use super::{Connection, RepositoryError, bson_write::AsDocument, users::COLLECTION};
 use crate::domain::field_value::Fields;
 
 /// Writes accounts.
@@ -47,9 +47,9 @@ impl Accounts {
         if accounts.is_empty() {
             return Ok(Vec::new());
         }
-        let documents: Vec<Document> = accounts.iter().map(document_of).collect();
-        let insertion =
-            self.accounts.insert_many(&documents).ordered(false).write_concern(super::PIPELINED.clone()).await;
+        let documents: Vec<AsDocument<'_>> = accounts.iter().map(AsDocument).collect();
+        let collection = self.accounts.clone_with_type::<AsDocument<'_>>();
+        let insertion = collection.insert_many(documents).ordered(false).write_concern(super::PIPELINED.clone()).await;
         let Err(error) = insertion else { return Ok(Vec::new()) };
         match error.kind.as_ref() {
             ErrorKind::InsertMany(failure) if failure.write_concern_error.is_none() => {
