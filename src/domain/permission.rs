@@ -3,7 +3,7 @@
 /// A permission of Rocket.Chat's that this service asks for.
 ///
 /// Source: `apps/meteor/app/authorization/server/constant/permissions.ts`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Permission {
     /// Run imports and see how they go.
     RunImport,

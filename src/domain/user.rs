@@ -14,10 +14,20 @@ pub struct Caller {
     pub roles: Vec<String>,
 }
 
+impl Caller {
+    /// Whether one of the caller's roles is among `holders`, the roles that have a permission.
+    ///
+    /// Source: `apps/meteor/server/services/authorization/service.ts`.
+    #[must_use]
+    pub fn has_one_of(&self, holders: &[String]) -> bool {
+        self.roles.iter().any(|role| holders.contains(role))
+    }
+}
+
 /// What a login token or a personal access token is stored as: the Base64 text of the SHA-256 digest of its bytes.
 ///
 /// Source: `packages/account-utils` (`hashLoginToken`).
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct HashedLoginToken(String);
 
 impl HashedLoginToken {

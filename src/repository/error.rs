@@ -7,7 +7,7 @@ use thiserror::Error;
 ///
 /// The server's own words are left out: it quotes the commands it refuses, and in one of them stands the hash of the
 /// caller's token.
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, Error)]
 pub enum RepositoryError {
     /// No primary could be reached, or it stopped answering. Trying again later may help.
     #[error("the database cannot be reached: {}", summary(.0))]

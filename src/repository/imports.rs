@@ -1,10 +1,14 @@
 //! The import operations, `rocketchat_import`.
 
+use std::sync::Arc;
+
 use bson::{DateTime, Document, RawDocumentBuf, doc, oid::ObjectId};
 use futures::TryStreamExt as _;
 use mongodb::{Collection, error::Error as DriverError};
 
-use super::{Connection, RepositoryError, bson_fields::read_fields, bson_write::document_of, staging};
+use super::{
+    Connection, RepositoryError, bson_fields::read_fields, bson_write::document_of, shared_reads::SharedReads, staging,
+};
 use crate::domain::{field_value::Fields, importer::Importer, operation::Operation, progress_step::ProgressStep};
 
 pub(super) const COLLECTION: &str = "rocketchat_import";
@@ -18,6 +22,7 @@ const HISTORY_LENGTH: i64 = 20;
 pub struct Imports {
     connection: Connection,
     operations: Collection<RawDocumentBuf>,
+    newest: SharedReads<(), Option<Arc<Operation>>>,
 }
 
 /// Whether an operation took what it was given.
@@ -30,7 +35,11 @@ pub enum Accepted {
 
 impl Imports {
     pub(super) fn over(connection: &Connection) -> Self {
-        Self { connection: connection.clone(), operations: connection.collection(COLLECTION) }
+        Self {
+            connection: connection.clone(),
+            operations: connection.collection(COLLECTION),
+            newest: SharedReads::default(),
+        }
     }
 
     /// The operation with the highest `ts`, which is *the* operation to Rocket.Chat, valid or not; `None` if there never
@@ -40,9 +49,13 @@ impl Imports {
     ///
     /// # Errors
     /// When the database does not answer, or the document is not valid BSON.
-    pub async fn newest(&self) -> Result<Option<Operation>, RepositoryError> {
-        let newest = self.operations.find_one(doc! {}).sort(doc! { "ts": -1 }).await?;
-        newest.map(|document| read(&document)).transpose()
+    pub async fn newest(&self) -> Result<Option<Arc<Operation>>, RepositoryError> {
+        let operations = self.operations.clone();
+        let find = || async move {
+            let newest = operations.find_one(doc! {}).sort(doc! { "ts": -1 }).await?;
+            newest.map(|document| Ok(Arc::new(read(&document)?))).transpose()
+        };
+        self.newest.get((), find).await
     }
 
     /// The operation `id`, if it is still stored.

@@ -16,6 +16,7 @@ mod replica_set;
 mod roles;
 mod runs;
 mod settings;
+mod shared_reads;
 mod staging;
 mod users;
 

@@ -1,10 +1,12 @@
 //! What the roles of the workspace may do, `rocketchat_permissions`.
 
+use std::sync::Arc;
+
 use bson::{RawDocument, RawDocumentBuf, doc};
 use mongodb::Collection;
 
-use super::{Connection, RepositoryError};
-use crate::domain::{permission::Permission, user::Caller};
+use super::{Connection, RepositoryError, shared_reads::SharedReads};
+use crate::domain::permission::Permission;
 
 const COLLECTION: &str = "rocketchat_permissions";
 
@@ -12,29 +14,25 @@ const COLLECTION: &str = "rocketchat_permissions";
 #[derive(Debug, Clone)]
 pub struct Permissions {
     permissions: Collection<RawDocumentBuf>,
+    holders: SharedReads<Permission, Arc<[String]>>,
 }
 
 impl Permissions {
     pub(super) fn over(connection: &Connection) -> Self {
-        Self { permissions: connection.collection(COLLECTION) }
+        Self { permissions: connection.collection(COLLECTION), holders: SharedReads::default() }
     }
 
-    /// Whether one of the caller's roles has the permission right now. A permission that is not stored is nobody's.
-    ///
-    /// Source: `apps/meteor/server/services/authorization/service.ts`.
+    /// The roles that have the permission right now. A permission that is not stored is nobody's.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn is_granted(&self, permission: Permission, caller: &Caller) -> Result<bool, RepositoryError> {
-        if caller.roles.is_empty() {
-            return Ok(false);
-        }
-        let granted = self
-            .permissions
-            .find_one(doc! { "_id": permission.id(), "roles": { "$in": &caller.roles } })
-            .projection(doc! { "_id": 1 })
-            .await?;
-        Ok(granted.is_some())
+    pub async fn holders(&self, permission: Permission) -> Result<Arc<[String]>, RepositoryError> {
+        let permissions = self.permissions.clone();
+        let read = move || async move {
+            let stored = permissions.find_one(doc! { "_id": permission.id() }).projection(doc! { "roles": 1 }).await?;
+            Ok(stored.map(|stored| texts_in(&stored, "roles")).unwrap_or_default().into())
+        };
+        self.holders.get(permission, read).await
     }
 }
 

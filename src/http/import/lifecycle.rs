@@ -58,7 +58,7 @@ pub(in crate::http) async fn run(
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let newest = caller.deadline.bound(app.repositories.imports.newest()).await?;
-    let operation = newest.filter(Operation::is_valid).ok_or(ApiError::Rejected("error-operation-not-found"))?;
+    let operation = newest.filter(|newest| newest.is_valid()).ok_or(ApiError::Rejected("error-operation-not-found"))?;
     if operation.step() != Some(ProgressStep::UserSelection) {
         return Err(ApiError::Rejected("error-invalid-operation-status"));
     }
@@ -80,7 +80,7 @@ pub(in crate::http) async fn resume(
 ) -> Result<HttpResponse, ApiError> {
     let imports = &app.repositories.imports;
     let newest = caller.deadline.bound(imports.newest()).await?;
-    match newest.as_ref().and_then(Operation::state) {
+    match newest.and_then(|newest| newest.state()) {
         None | Some(State::Done | State::Error | State::Canceled) => {}
         Some(State::New | State::Loading | State::Ready | State::Importing) => {
             return Err(ApiError::Rejected("The current import operation is not finished."));

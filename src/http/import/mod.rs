@@ -8,6 +8,8 @@ mod progress;
 mod selection;
 mod status;
 
+use std::sync::Arc;
+
 use actix_web::HttpRequest;
 
 use super::{
@@ -38,7 +40,7 @@ async fn newest_with_importer(
     caller: &Authorized<RunImport>,
     app: &AppState,
     endpoint: &'static str,
-) -> Result<(Operation, Importer), ApiError> {
+) -> Result<(Arc<Operation>, Importer), ApiError> {
     let coded = |reason, code| ApiError::Coded { reason, code, endpoint };
     let newest = caller.deadline.bound(app.repositories.imports.newest()).await?;
     let operation =

@@ -18,7 +18,7 @@ use super::super::{
 use crate::{
     domain::{
         field_value::{FieldValue, Fields},
-        operation::{Operation, State},
+        operation::State,
     },
     repository::Accepted,
 };
@@ -42,7 +42,7 @@ pub(in crate::http) async fn add_users(
     }
     let repositories = &app.repositories;
     let newest = Deadline::from_now().bound(repositories.imports.newest()).await?;
-    let operation = newest.filter(Operation::is_valid);
+    let operation = newest.filter(|newest| newest.is_valid());
     let operation = operation.ok_or(ApiError::Rejected("Import operation not initialized."))?;
     match operation.state() {
         Some(State::New | State::Ready) => {}
