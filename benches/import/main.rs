@@ -12,6 +12,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::cast_precision_loss)]
 
 mod measure;
+#[allow(dead_code, reason = "shared with the other benchmarks")]
 mod workspace;
 
 use std::{env, time::Duration};

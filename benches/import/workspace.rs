@@ -164,7 +164,11 @@ impl Workspace {
 
     /// Waits until the database has written down what was done before, so that it is not paid for now.
     pub async fn settle(&self) {
-        self.database.client().database("admin").run_command(doc! { "fsync": 1 }).await.unwrap();
+        self.run_on_admin(doc! { "fsync": 1 }).await;
+    }
+
+    pub async fn run_on_admin(&self, command: Document) -> Document {
+        self.database.client().database("admin").run_command(command).await.unwrap()
     }
 
     /// The accounts an import made.
@@ -226,10 +230,28 @@ impl Service {
         }
     }
 
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// `host:port`
+    pub fn host(&self) -> &str {
+        self.address.trim_start_matches("http://")
+    }
+
     /// The most memory the process ever had resident.
     pub fn peak_memory_kb(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        self.memory("VmHWM:")
+    }
+
+    /// The memory the process has resident.
+    pub fn memory_kb(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    fn memory(&self, kind: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(kind)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 }
