@@ -16,16 +16,16 @@ const TOKEN_FILE_VARIABLE: &str = "ROCKETCHAT_AUTH_TOKEN_FILE";
 #[command(next_help_heading = "Server")]
 pub(super) struct ServerArgs {
     /// Where the server is; its API is below `/api/v1` there
-    #[arg(long, env = "ROCKETCHAT_URL", default_value = "http://127.0.0.1:3000")]
+    #[arg(long, env = "ROCKETCHAT_URL", hide_env_values = true, default_value = "http://127.0.0.1:3000")]
     url: String,
 
     /// `_id` of the user
-    #[arg(long, env = "ROCKETCHAT_USER_ID", value_name = "ID")]
+    #[arg(long, env = "ROCKETCHAT_USER_ID", hide_env_values = true, value_name = "ID")]
     user_id: Option<String>,
 
     // The environment is not asked through clap: a flag of either kind has to win over a variable of either kind.
-    /// Login token or personal access token of the user; others on this machine may see it here, so better in a file or in
-    /// the environment [env: `ROCKETCHAT_AUTH_TOKEN`]
+    /// Login token or personal access token of the user; others on this machine can see it here, so better in a file or
+    /// in the environment [env: `ROCKETCHAT_AUTH_TOKEN`]
     #[arg(long, conflicts_with = "token_file")]
     token: Option<String>,
 

@@ -15,7 +15,8 @@ async fn the_completion_script_is_one_bash_accepts_and_completes_commands_with()
     std::fs::write(&file, &script.output).unwrap();
     let ask = format!(
         "source {}; COMP_WORDS=(rocketchat-import st); COMP_CWORD=1; \
-         _rocketchat-import rocketchat-import st rocketchat-import; echo \"${{COMPREPLY[@]}}\"",
+         function=$(complete -p rocketchat-import | sed 's/.*-F \\([^ ]*\\).*/\\1/'); \
+         \"$function\" rocketchat-import st rocketchat-import; echo \"${{COMPREPLY[@]}}\"",
         file.display()
     );
     let completed = Command::new("bash").args(["--norc", "-c", &ask]).output().expect("bash");
