@@ -6,7 +6,7 @@ use super::{
     File, call, csv_of,
     proxy::{Fate, Proxy},
 };
-use crate::harness::{served, staged_user};
+use crate::harness::{eventually, served, staged_user};
 
 const ADD_USERS: &str = "/api/v1/import.addUsers";
 const TOO_MANY: &str =
@@ -21,7 +21,7 @@ async fn assert_exact(path: &'static str, fate: impl Fn(usize) -> Fate + Send + 
     let staged = call(&proxy.address, &["users", file.path(), "--batch", "10"]).await;
     if path == ADD_USERS {
         assert_eq!(staged.code, Some(0), "{staged:?}");
-        assert!(proxy.troubled() > 0, "nothing was lost");
+        eventually("what is late arrives", Duration::from_secs(10), async || proxy.troubled() > 0).await;
         let names: Vec<String> =
             workspace.staged_data().await.iter().map(|user| user.get_str("username").unwrap().to_owned()).collect();
         assert_eq!(names.len(), 50);
@@ -74,10 +74,8 @@ async fn users_staged_by_somebody_else_meanwhile_keep_the_import_from_being_run(
     let arguments = ["users", file.path(), "--batch", "10", "--run"];
     let command = call(&proxy.address, &arguments);
     let somebody_else = async {
-        crate::harness::eventually("the first batch is staged", Duration::from_secs(20), async || {
-            workspace.count_staged().await >= 10
-        })
-        .await;
+        eventually("the first batch is staged", Duration::from_secs(20), async || workspace.count_staged().await >= 10)
+            .await;
         service.add_users(&[staged_user(1000)]).await;
     };
     let (finished, ()) = tokio::join!(command, somebody_else);

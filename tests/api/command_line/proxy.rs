@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -53,6 +53,7 @@ impl Proxy {
                 let (service, fate, seen, counter) =
                     (service.clone(), Arc::clone(&fate), Arc::clone(&seen), Arc::clone(&counter));
                 tokio::spawn(async move {
+                    let is_troubled = AtomicBool::new(false);
                     let decide = |head: &str| {
                         let target = head.split(' ').nth(1).unwrap_or_default();
                         let fate = if target.ends_with(path) {
@@ -60,18 +61,19 @@ impl Proxy {
                         } else {
                             Fate::Passed
                         };
-                        counter.fetch_add(usize::from(fate != Fate::Passed), Ordering::SeqCst);
+                        is_troubled.store(fate != Fate::Passed, Ordering::SeqCst);
                         fate
                     };
                     // A client or service that goes away is what this is about.
                     let _ = relay(connection, &service, decide).await;
+                    counter.fetch_add(usize::from(is_troubled.into_inner()), Ordering::SeqCst);
                 });
             }
         });
         Self { address, troubled }
     }
 
-    /// How many requests were not simply passed on.
+    /// How many requests were not simply passed on, once all was done about them that was going to be.
     pub fn troubled(&self) -> usize {
         self.troubled.load(Ordering::SeqCst)
     }
