@@ -1,8 +1,10 @@
 //! Rocket.Chat's import API as a service of its own, on Rocket.Chat's MongoDB.
 //!
 //! `http` answers requests through `repository`, in terms of `domain`; `cli` holds the commands of the program.
+//! `client` is the other side of the API, which some of the commands use with `user_file`.
 
 pub mod cli;
+mod client;
 mod config;
 pub mod domain;
 pub mod engine;
@@ -12,3 +14,4 @@ mod logging;
 mod mongo_process;
 pub mod repository;
 mod request_id;
+mod user_file;

@@ -12,7 +12,19 @@ const FILTER_VARIABLE: &str = "RUST_LOG";
 const DEFAULT_FILTER: &str = "info";
 
 /// Libraries that would write headers or commands, and with them tokens and hashes, at their finest levels.
-const TALKATIVE: [&str; 7] = ["actix_http", "actix_web", "actix_server", "mio", "mongodb", "hickory_proto", "rustls"];
+const TALKATIVE: [&str; 11] = [
+    "actix_http",
+    "actix_web",
+    "actix_server",
+    "h2",
+    "hyper",
+    "hyper_util",
+    "mio",
+    "mongodb",
+    "hickory_proto",
+    "reqwest",
+    "rustls",
+];
 
 /// Starts the log.
 ///

@@ -1,14 +1,21 @@
 //! The program's commands, one file each.
 
+mod completions;
+mod console;
 #[cfg(feature = "private-mongod")]
 mod demo;
+mod follow;
 mod healthcheck;
+mod man;
 mod migrate;
 #[cfg(feature = "private-mongod")]
 mod mongo;
 mod preparation;
 mod serve;
+mod server;
+mod status;
 mod stop_signal;
+mod users;
 
 use std::{fmt::Display, process::ExitCode};
 
@@ -16,7 +23,14 @@ use clap::{Parser, Subcommand, error::ErrorKind};
 use thiserror::Error;
 use tokio::runtime::Runtime;
 
-use crate::{config::DatabaseArgs, logging, repository::Connection};
+use crate::{client::ClientError, config::DatabaseArgs, logging, repository::Connection};
+
+/// What the commands that talk to a server end with.
+const EXIT_CODES: &str = "Exit codes:
+  0  done
+  1  some users failed, or the import was stopped
+  2  a setting, an option or the file is wrong; nothing was sent
+  3  the server cannot be reached, refuses the user and token, or refuses what was sent";
 
 /// Rocket.Chat's import API as a service of its own, on Rocket.Chat's MongoDB
 #[derive(Debug, Parser)]
@@ -37,6 +51,16 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     /// Exit with 0 if the service on this machine is ready
     Healthcheck(healthcheck::HealthcheckArgs),
+    /// Tell how the newest import of a server goes
+    #[command(after_help = EXIT_CODES)]
+    Status(status::StatusArgs),
+    /// Import a file of users through a server's import API
+    #[command(after_help = EXIT_CODES)]
+    Users(users::UsersArgs),
+    /// Print the completion script of a shell
+    Completions(completions::CompletionsArgs),
+    /// Print a manual page, or write all of them
+    Man(man::ManArgs),
     /// From nothing to a running service: a private MongoDB, an example workspace, and the API
     #[cfg(feature = "private-mongod")]
     Demo(demo::DemoArgs),
@@ -51,9 +75,24 @@ enum CommandError {
     /// A setting is wrong or missing. Exit code 2.
     #[error("{0}")]
     Setting(String),
+    /// A file cannot be used. Exit code 2.
+    #[error("{0}")]
+    File(String),
+    /// Some users were not imported. Exit code 1.
+    #[error("{0}")]
+    UsersFailed(String),
+    /// A server's import API cannot be reached or refuses. Exit code 3.
+    #[error("{0}")]
+    Server(String),
     /// Anything else. Exit code 1.
     #[error("{0}")]
     Failed(String),
+}
+
+impl From<ClientError> for CommandError {
+    fn from(error: ClientError) -> Self {
+        Self::Server(error.to_string())
+    }
 }
 
 impl CommandError {
@@ -63,14 +102,15 @@ impl CommandError {
 
     fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Setting(_) => 2,
-            Self::Failed(_) => 1,
+            Self::Setting(_) | Self::File(_) => 2,
+            Self::Server(_) => 3,
+            Self::UsersFailed(_) | Self::Failed(_) => 1,
         })
     }
 }
 
 /// Runs the command that the command line names and gives the program's exit code: 0 for success, 2 for a wrong
-/// setting, 1 for any other failure, after one line on standard error that says why.
+/// setting or file, 3 for a server that cannot be reached or refuses, 1 for any other failure, after one line on standard error that says why.
 #[must_use]
 pub fn run() -> ExitCode {
     let result = parse().and_then(|command_line| {
@@ -103,7 +143,11 @@ async fn execute(command_line: CommandLine) -> Result<(), CommandError> {
     match command_line.command.unwrap_or(Command::Serve(command_line.serve)) {
         Command::Serve(args) => serve::run(&args).await,
         Command::Migrate(args) => migrate::run(&args).await,
-        Command::Healthcheck(args) => healthcheck::run(args),
+        Command::Healthcheck(args) => healthcheck::run(args).await,
+        Command::Status(args) => status::run(&args).await,
+        Command::Users(args) => users::run(&args).await,
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(&args),
         #[cfg(feature = "private-mongod")]
         Command::Demo(args) => demo::run(args).await,
         #[cfg(feature = "private-mongod")]

@@ -4,6 +4,7 @@
 
 mod add_users;
 mod authentication;
+mod command_line;
 mod crashes;
 mod failed_users;
 mod failures;

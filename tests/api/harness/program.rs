@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 /// Everything that could steer the program from the environment of whoever runs the tests.
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 13] = [
     "MONGO_URL",
     "PORT",
     "BIND_IP",
@@ -13,6 +13,10 @@ const SETTINGS: [&str; 9] = [
     "TEST_MONGO_URL",
     "TEST_MONGO_IMAGE",
     "MONGOD",
+    "ROCKETCHAT_URL",
+    "ROCKETCHAT_USER_ID",
+    "ROCKETCHAT_AUTH_TOKEN",
+    "ROCKETCHAT_AUTH_TOKEN_FILE",
 ];
 
 /// How a command ended and what it said.

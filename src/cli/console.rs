@@ -1,0 +1,113 @@
+//! What a command tells while it works: a progress bar where a person looks on, plain lines elsewhere.
+
+use std::{
+    fmt,
+    io::{self, IsTerminal as _, Write as _},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use log::LevelFilter;
+
+use super::CommandError;
+
+/// How often a line tells progress where there is no bar.
+const LINE_INTERVAL: Duration = Duration::from_secs(1);
+const BAR: &str = "{prefix} [{bar:30}] {pos}/{len} {percent}% {msg}";
+
+/// Standard error, shared by whatever has something to say. Clones are the same console.
+#[derive(Clone)]
+pub(super) struct Console(Arc<Mutex<Shown>>);
+
+#[derive(Default)]
+struct Shown {
+    bar: Option<ProgressBar>,
+    title: &'static str,
+    last_line: Option<(Instant, String)>,
+}
+
+impl fmt::Debug for Console {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Console")
+    }
+}
+
+impl Console {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Shown::default())))
+    }
+
+    /// Whether a bar is drawn. Not when the log is turned up: its lines would run through it.
+    pub(super) fn has_bar() -> bool {
+        io::stderr().is_terminal() && log::max_level() <= LevelFilter::Info
+    }
+
+    /// Begins a piece of work.
+    pub(super) fn begin(&self, title: &'static str) {
+        self.end();
+        self.with(|shown| {
+            shown.title = title;
+            if Self::has_bar() {
+                let bar = ProgressBar::new(0).with_prefix(title);
+                if let Ok(style) = ProgressStyle::with_template(BAR) {
+                    bar.set_style(style.progress_chars("=> "));
+                }
+                shown.bar = Some(bar);
+            }
+        });
+    }
+
+    /// So many of `total` are done.
+    pub(super) fn progress(&self, done: u64, total: u64, more: &str) {
+        self.with(|shown| {
+            if let Some(bar) = &shown.bar {
+                bar.set_length(total);
+                bar.set_position(done);
+                bar.set_message(more.to_owned());
+                return;
+            }
+            let line = format!("{} {done} of {total} {more}", shown.title);
+            let is_due =
+                done == total || shown.last_line.as_ref().is_none_or(|(written, _)| written.elapsed() >= LINE_INTERVAL);
+            if is_due && shown.last_line.as_ref().is_none_or(|(_, last)| *last != line) {
+                write_line(line.trim_end());
+                shown.last_line = Some((Instant::now(), line));
+            }
+        });
+    }
+
+    /// Ends the piece of work; the bar goes away.
+    pub(super) fn end(&self) {
+        self.with(|shown| {
+            if let Some(bar) = shown.bar.take() {
+                bar.finish_and_clear();
+            }
+            shown.last_line = None;
+        });
+    }
+
+    /// One line for a person, above the bar if there is one.
+    pub(super) fn notice(&self, line: &str) {
+        self.with(|shown| match &shown.bar {
+            Some(bar) => bar.suspend(|| write_line(line)),
+            None => write_line(line),
+        });
+    }
+
+    fn with(&self, change: impl FnOnce(&mut Shown)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Nothing can be done about a standard error that is gone.
+fn write_line(line: &str) {
+    drop(writeln!(io::stderr(), "{line}"));
+}
+
+/// Writes a line to standard output, for a program or a person to read.
+pub(super) fn print(text: &str) -> Result<(), CommandError> {
+    let mut output = io::stdout();
+    let written = writeln!(output, "{text}").and_then(|()| output.flush());
+    written.map_err(|error| CommandError::Failed(format!("standard output cannot be written: {error}")))
+}

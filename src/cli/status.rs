@@ -1,0 +1,131 @@
+//! `status`: how the newest import goes.
+
+use std::{fmt::Write as _, time::Duration};
+
+use clap::Args;
+
+use super::{
+    CommandError,
+    console::{Console, print},
+    follow::Follow,
+    server::ServerArgs,
+};
+use crate::client::{ReportedState, Status};
+
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    /// Follow the import until it has ended
+    #[arg(long)]
+    watch: bool,
+
+    /// Print what the server answers as it is; with --watch a line for every change
+    #[arg(long)]
+    json: bool,
+
+    /// Pause between two looks with --watch
+    #[arg(long, value_name = "SECONDS", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    interval: u64,
+
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Prints the status once, or until the end.
+pub(super) async fn run(args: &StatusArgs) -> Result<(), CommandError> {
+    let console = Console::new();
+    let client = args.server.client(&console)?;
+    if !args.watch {
+        let status = client.status().await?;
+        return print(&if args.json { status.body } else { summary(&status) });
+    }
+    // An import runs for as long as it runs: whoever watches it waits for a server that is away.
+    let follow = Follow { client: &client, interval: Duration::from_secs(args.interval), patience: None };
+    let draws = Console::has_bar() && !args.json;
+    if draws {
+        console.begin("import");
+    }
+    let mut last_line = String::new();
+    let ended = follow
+        .to_the_end(|status| {
+            if args.json {
+                return print(&status.body);
+            }
+            if draws {
+                console.progress(status.counts.processed(), status.counts.total, &progress_note(status));
+                return Ok(());
+            }
+            let line = progress_line(status);
+            if line == last_line {
+                return Ok(());
+            }
+            print(&line)?;
+            last_line = line;
+            Ok(())
+        })
+        .await;
+    console.end();
+    let ended = ended?;
+    if !args.json {
+        print(&summary(&ended))?;
+    }
+    verdict(&ended)
+}
+
+/// Ends well only if every user was created, or there was nothing to create.
+pub(super) fn verdict(ended: &Status) -> Result<(), CommandError> {
+    let counts = ended.counts;
+    match ended.state {
+        ReportedState::Done if counts.failed > 0 => {
+            Err(CommandError::UsersFailed(format!("{} of {} users failed", counts.failed, counts.total)))
+        }
+        ReportedState::Error | ReportedState::Canceled => {
+            Err(CommandError::UsersFailed(format!("the import is {}", ended.state.in_plain_words())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is told beside a bar.
+pub(super) fn progress_note(status: &Status) -> String {
+    match (status.state, status.counts.failed) {
+        (ReportedState::Importing, 0) => String::new(),
+        (ReportedState::Importing, failed) => format!("{failed} failed"),
+        (state, _) => state.in_plain_words().to_owned(),
+    }
+}
+
+fn progress_line(status: &Status) -> String {
+    let counts = status.counts;
+    let mut line = status.state.in_plain_words().to_owned();
+    if counts.total > 0 {
+        let percent = counts.percent().unwrap_or_default();
+        let created = counts.completed;
+        // Writing to a text cannot fail.
+        let _ = write!(line, ": {created} created, {} failed of {} ({percent} %)", counts.failed, counts.total);
+    }
+    line
+}
+
+fn summary(status: &Status) -> String {
+    let counts = status.counts;
+    let mut rows = vec![("state", status.state.in_plain_words().to_owned())];
+    if counts.total > 0 || counts.processed() > 0 {
+        let percent = counts.percent().map(|percent| format!(" ({percent} %)")).unwrap_or_default();
+        rows.push(("users", format!("{} of {} processed{percent}", counts.processed(), counts.total)));
+        rows.push(("created", counts.completed.to_string()));
+        rows.push(("failed", counts.failed.to_string()));
+    }
+    if !status.operation.is_empty() {
+        rows.push(("operation", status.operation.clone()));
+        rows.push(("importer", status.importer.clone()));
+    }
+    rows.extend(status.started.clone().map(|moment| ("made", moment)));
+    rows.extend(status.updated.clone().map(|moment| ("updated", moment)));
+    let lines: Vec<String> = rows.into_iter().map(|(name, value)| format!("{name:<10} {}", shown(&value))).collect();
+    lines.join("\n")
+}
+
+/// A server's text made fit for a terminal.
+fn shown(text: &str) -> String {
+    text.chars().filter(|character| !character.is_control()).collect()
+}

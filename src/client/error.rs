@@ -1,0 +1,61 @@
+//! Why a request to a server's import API was not answered with success.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use thiserror::Error;
+
+/// A request failed. No message holds the token.
+#[derive(Debug, Error)]
+pub(crate) enum ClientError {
+    /// The server does not know the token, or its user may not run imports (401, 403).
+    #[error("the server refuses the user id and token ({}): {reason}", status.as_u16())]
+    NotAllowed { status: StatusCode, reason: String },
+    /// No whole answer came: the network, a time-out, a connection that broke.
+    #[error("the server cannot be reached: {reason}")]
+    Unreachable {
+        reason: String,
+        /// Whether the request may have reached the server all the same.
+        was_sent: bool,
+    },
+    /// The server or a proxy before it cannot do its work now (5xx).
+    #[error("the server cannot answer ({}): {reason}", status.as_u16())]
+    Unavailable { status: StatusCode, reason: String },
+    /// Too many requests (429); the server says how long to wait.
+    #[error("the server asks to wait for {} s", wait.as_secs())]
+    TooManyRequests { wait: Duration },
+    /// The server understood the request and refuses it (the other statuses).
+    #[error("the server refuses this ({}): {reason}", status.as_u16())]
+    Refused { status: StatusCode, reason: String },
+    /// The answer is not one of this API: perhaps the URL is another server's.
+    #[error("the answer is not that of an import API: {0}")]
+    Unreadable(String),
+    /// Somebody else began an import or staged users meanwhile.
+    #[error("{0}")]
+    Interfered(String),
+}
+
+impl ClientError {
+    /// Whether the same request may well succeed a little later.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::TooManyRequests { .. } => true,
+            Self::Unavailable { status, .. } => matches!(
+                *status,
+                StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
+            ),
+            Self::NotAllowed { .. } | Self::Refused { .. } | Self::Unreadable(_) | Self::Interfered(_) => false,
+        }
+    }
+
+    /// Whether the server may have done what was asked although no success was heard of.
+    pub(crate) fn leaves_open_what_was_done(&self) -> bool {
+        match self {
+            Self::Unreachable { was_sent, .. } => *was_sent,
+            Self::Unavailable { .. } | Self::Unreadable(_) => true,
+            Self::NotAllowed { .. } | Self::TooManyRequests { .. } | Self::Refused { .. } | Self::Interfered(_) => {
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The other side of the API: a client of any server that has it, this service or Rocket.Chat itself.
+//!
+//! Reads are simply repeated while the server is away. What changes something is not: see [`staging`].
+
+mod error;
+mod failed_users;
+mod retry;
+mod staging;
+mod status;
+
+use std::{fmt, time::Duration};
+
+use reqwest::{
+    Method, RequestBuilder, Response, StatusCode, Url,
+    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER},
+    redirect,
+};
+use serde_json::Value;
+
+pub(crate) use error::ClientError;
+pub(crate) use failed_users::{FailedUser, FailedUsers};
+pub(crate) use retry::Patience;
+pub(crate) use staging::Staging;
+pub(crate) use status::{ReportedState, Status};
+
+use retry::Retry;
+
+/// Longer than the service may work on a batch, so that a time-out says it is not worked on any more.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(90);
+const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+/// What to wait after a 429 that does not tell, and the most that is believed of one that does.
+const UNTOLD_WAIT: Duration = Duration::from_secs(10);
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+/// As much of a server's words as is shown.
+const REASON_CHARACTERS: usize = 400;
+
+const USER_ID: HeaderName = HeaderName::from_static("x-user-id");
+const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
+const RATE_LIMIT_RESET: &str = "x-ratelimit-reset";
+
+/// A login token or personal access token in clear text. Shown by nothing.
+#[derive(Clone)]
+pub(crate) struct Token(String);
+
+impl Token {
+    /// `None` for a text that cannot be sent in a header.
+    pub(crate) fn new(text: String) -> Option<Self> {
+        let is_sendable = !text.is_empty() && HeaderValue::from_str(&text).is_ok();
+        is_sendable.then_some(Self(text))
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Token(..)")
+    }
+}
+
+/// Told of every failure that is going to be tried again, and how long the pause is.
+pub(crate) type Notice = Box<dyn Fn(&ClientError, Duration) + Send + Sync>;
+
+/// A client of one server, as one user.
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: Token,
+    patience: Patience,
+    notice: Notice,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Client").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// # Errors
+    /// When the user id cannot be sent in a header, or TLS cannot be set up.
+    pub(crate) fn new(
+        base: &Url,
+        user_id: &str,
+        token: Token,
+        patience: Patience,
+        notice: Notice,
+    ) -> Result<Self, String> {
+        let mut headers = HeaderMap::new();
+        let user_id =
+            HeaderValue::from_str(user_id).map_err(|_| "the user id cannot be sent in a header".to_owned())?;
+        let mut sent_token = HeaderValue::from_str(&token.0).map_err(|_| "the token cannot be sent".to_owned())?;
+        sent_token.set_sensitive(true);
+        headers.insert(USER_ID, user_id);
+        headers.insert(AUTH_TOKEN, sent_token);
+        let http = reqwest::Client::builder()
+            .default_headers(headers)
+            // Wherever a redirect leads, the token would go along.
+            .redirect(redirect::Policy::none())
+            .connect_timeout(CONNECT_PATIENCE)
+            .timeout(ANSWER_PATIENCE)
+            .build()
+            .map_err(|error| error.without_url().to_string())?;
+        Ok(Self { http, base: base.as_str().trim_end_matches('/').to_owned(), token, patience, notice })
+    }
+
+    /// `import.status`, repeated while the server is away.
+    pub(crate) async fn status(&self) -> Result<Status, ClientError> {
+        self.repeat(self.patience, async || self.status_once().await).await
+    }
+
+    /// `import.status`, repeated for as long as `patience` says.
+    pub(crate) async fn status_with(&self, patience: Patience) -> Result<Status, ClientError> {
+        self.repeat(patience, async || self.status_once().await).await
+    }
+
+    async fn status_once(&self) -> Result<Status, ClientError> {
+        let body = self.send(self.request(Method::GET, "import.status")).await?;
+        Status::read(body).ok_or_else(|| ClientError::Unreadable("import.status".to_owned()))
+    }
+
+    /// `import.new`; the `_id` of what it made. Doing it twice does no harm: the first one is empty.
+    async fn new_import(&self) -> Result<String, ClientError> {
+        let body = self.repeat(self.patience, async || self.post("import.new", "{}".to_owned()).await).await?;
+        let answer: Value = serde_json::from_str(&body).unwrap_or_default();
+        let id = answer.pointer("/operation/_id").and_then(Value::as_str);
+        id.map(str::to_owned).ok_or_else(|| ClientError::Unreadable("import.new".to_owned()))
+    }
+
+    async fn repeat<T>(
+        &self,
+        patience: Patience,
+        send: impl AsyncFn() -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
+        let mut retry = Retry::new(patience);
+        loop {
+            match send().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => retry.pause_after(error, &self.notice).await?,
+            }
+        }
+    }
+
+    async fn post(&self, endpoint: &str, body: String) -> Result<String, ClientError> {
+        let body =
+            self.send(self.request(Method::POST, endpoint).header(CONTENT_TYPE, "application/json").body(body)).await?;
+        let answer: Value = serde_json::from_str(&body).unwrap_or_default();
+        if answer["success"] == true { Ok(body) } else { Err(ClientError::Unreadable(endpoint.to_owned())) }
+    }
+
+    fn request(&self, method: Method, endpoint: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}/api/v1/{endpoint}", self.base))
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<String, ClientError> {
+        let response = request.send().await.map_err(|error| self.unreachable(error))?;
+        let status = response.status();
+        if status.is_success() {
+            return response.text().await.map_err(|error| self.unreachable(error));
+        }
+        let headers = response.headers().clone();
+        let reason = self.reason_of(response).await;
+        Err(match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ClientError::NotAllowed { status, reason },
+            StatusCode::TOO_MANY_REQUESTS => {
+                ClientError::TooManyRequests { wait: told_wait(&headers, &reason).min(LONGEST_WAIT) }
+            }
+            status if status.is_server_error() => ClientError::Unavailable { status, reason },
+            status => ClientError::Refused { status, reason },
+        })
+    }
+
+    fn unreachable(&self, error: reqwest::Error) -> ClientError {
+        let was_sent = !error.is_connect() && !error.is_builder();
+        let error = error.without_url();
+        let mut reason = error.to_string();
+        // The outermost error says nothing but that there is one.
+        let mut cause = std::error::Error::source(&error);
+        while let Some(inner) = cause {
+            reason = inner.to_string();
+            cause = inner.source();
+        }
+        if error.is_timeout() {
+            "it does not answer in time".clone_into(&mut reason);
+        }
+        ClientError::Unreachable { reason: self.presentable(&reason), was_sent }
+    }
+
+    /// Why the server refused: its own words where it has some.
+    async fn reason_of(&self, response: Response) -> String {
+        let status = response.status();
+        if let Some(target) = response.headers().get(LOCATION).and_then(|target| target.to_str().ok()) {
+            return self.presentable(&format!("it redirects to {target}; give the URL it means with --url"));
+        }
+        let body = response.text().await.unwrap_or_default();
+        let answer: Value = serde_json::from_str(&body).unwrap_or_default();
+        let words = ["error", "message"].iter().find_map(|name| answer.get(*name)?.as_str());
+        self.presentable(words.or(status.canonical_reason()).unwrap_or("no reason given"))
+    }
+
+    /// Foreign words made fit to be shown: short, without control characters, and without the token even if the server
+    /// repeats it.
+    fn presentable(&self, words: &str) -> String {
+        let words = words.replace(&self.token.0, "[token]");
+        words.chars().filter(|character| !character.is_control()).take(REASON_CHARACTERS).collect()
+    }
+}
+
+/// How long a 429 asks to wait: `Retry-After` in seconds, `X-RateLimit-Reset` in milliseconds since 1970, or the number of
+/// seconds in Rocket.Chat's sentence.
+fn told_wait(headers: &HeaderMap, reason: &str) -> Duration {
+    let header = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+    let until_reset = || {
+        let reset = i64::try_from(header(RATE_LIMIT_RESET)?).ok()?;
+        let left = reset.saturating_sub(chrono::Utc::now().timestamp_millis());
+        Some(Duration::from_millis(u64::try_from(left).unwrap_or_default()))
+    };
+    let in_words = || {
+        let (_, rest) = reason.split_once("wait ")?;
+        rest.split_whitespace().next()?.parse().ok().map(Duration::from_secs)
+    };
+    let after = header(RETRY_AFTER.as_str()).map(Duration::from_secs);
+    after.or_else(in_words).or_else(until_reset).unwrap_or(UNTOLD_WAIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_is_read_from_header_or_sentence() {
+        let sentence =
+            "Error, too many requests. Please slow down. You must wait 42 seconds before trying this endpoint again.";
+        let mut headers = HeaderMap::new();
+        assert_eq!(told_wait(&headers, ""), UNTOLD_WAIT);
+        assert_eq!(told_wait(&headers, sentence), Duration::from_secs(42));
+        let reset = chrono::Utc::now().timestamp_millis() + 5000;
+        headers.insert(RATE_LIMIT_RESET, HeaderValue::from(reset));
+        let wait = told_wait(&headers, "slow down");
+        assert!(wait > Duration::from_secs(3) && wait <= Duration::from_secs(5), "{wait:?}");
+        headers.insert(RETRY_AFTER, HeaderValue::from(7));
+        assert_eq!(told_wait(&headers, sentence), Duration::from_secs(7));
+    }
+
+    #[test]
+    fn a_token_is_not_shown() {
+        let token = Token::new("s3cret".to_owned()).unwrap();
+        assert!(!format!("{token:?}").contains("s3cret"));
+        assert!(Token::new("line\nbreak".to_owned()).is_none());
+    }
+}

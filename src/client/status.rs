@@ -1,0 +1,148 @@
+//! What `import.status` answers, as far as the program reads it.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The state of the newest import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ReportedState {
+    /// No import was ever made.
+    None,
+    New,
+    Loading,
+    Ready,
+    Importing,
+    Done,
+    Error,
+    Canceled,
+    /// Not told, or a word of a release to come.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+impl ReportedState {
+    /// Whether nothing more will happen to the import.
+    pub(crate) fn is_end(self) -> bool {
+        match self {
+            Self::None | Self::Done | Self::Error | Self::Canceled => true,
+            Self::New | Self::Loading | Self::Ready | Self::Importing | Self::Unknown => false,
+        }
+    }
+
+    pub(crate) fn in_plain_words(self) -> &'static str {
+        match self {
+            Self::None => "no import was made yet",
+            Self::New => "made, no users yet",
+            Self::Loading => "a file is being read",
+            Self::Ready => "users are staged, the run was not started",
+            Self::Importing => "users are being created",
+            Self::Done => "done",
+            Self::Error => "stopped before it was done (cleared, replaced, or an error)",
+            Self::Canceled => "canceled by an administrator",
+            Self::Unknown => "at a step that this program does not know",
+        }
+    }
+}
+
+/// How many users, by what became of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct UserCounts {
+    /// All records of the import; 0 while none is staged.
+    pub(crate) total: u64,
+    /// Staged users.
+    pub(crate) users: u64,
+    pub(crate) completed: u64,
+    pub(crate) failed: u64,
+}
+
+impl UserCounts {
+    pub(crate) fn processed(self) -> u64 {
+        self.completed + self.failed
+    }
+
+    pub(crate) fn percent(self) -> Option<u64> {
+        (self.total > 0).then(|| self.processed().min(self.total) * 100 / self.total)
+    }
+}
+
+/// One answer of `import.status`.
+#[derive(Debug, Clone)]
+pub(crate) struct Status {
+    /// The body as the server sent it.
+    pub(crate) body: String,
+    pub(crate) state: ReportedState,
+    /// The operation's `_id`; empty if there is none.
+    pub(crate) operation: String,
+    pub(crate) importer: String,
+    pub(crate) started: Option<String>,
+    pub(crate) updated: Option<String>,
+    pub(crate) counts: UserCounts,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    success: bool,
+    #[serde(default)]
+    state: ReportedState,
+    #[serde(default)]
+    operation: Value,
+}
+
+impl Status {
+    /// Reads a body; `None` if it is not one of `import.status`.
+    pub(super) fn read(body: String) -> Option<Self> {
+        let Body { success, state, operation } = serde_json::from_str(&body).ok()?;
+        let text = |name: &str| operation.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        // Old operations hold a number of milliseconds.
+        let moment = |name: &str| match operation.get(name)? {
+            Value::String(moment) => Some(moment.clone()),
+            Value::Number(milliseconds) => {
+                chrono::DateTime::from_timestamp_millis(milliseconds.as_i64()?).map(|moment| moment.to_rfc3339())
+            }
+            _ => None,
+        };
+        success.then(|| Self {
+            state,
+            operation: text("_id"),
+            importer: text("importerKey"),
+            started: moment("ts"),
+            updated: moment("_updatedAt"),
+            counts: UserCounts {
+                total: count(&operation, "total"),
+                users: count(&operation, "users"),
+                completed: count(&operation, "completed"),
+                failed: count(&operation, "error"),
+            },
+            body,
+        })
+    }
+}
+
+/// Rocket.Chat's numbers are doubles and may be printed as such.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count; the cast saturates")]
+fn count(operation: &Value, name: &str) -> u64 {
+    let count = operation.get("count").and_then(|count| count.get(name)).and_then(Value::as_f64);
+    count.unwrap_or_default() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_read_whatever_is_missing() {
+        let read = |body: &str| Status::read(body.to_owned());
+        assert_eq!(read(r#"{"state":"none","success":true}"#).unwrap().state, ReportedState::None);
+        let unknown =
+            read(r#"{"operation":{"_id":"a","ts":0,"count":{"total":3.0,"error":1}},"success":true}"#).unwrap();
+        assert_eq!((unknown.state, unknown.operation.as_str()), (ReportedState::Unknown, "a"));
+        assert_eq!(unknown.started.as_deref(), Some("1970-01-01T00:00:00+00:00"));
+        assert_eq!(unknown.counts, UserCounts { total: 3, failed: 1, ..UserCounts::default() });
+        assert_eq!(unknown.counts.percent(), Some(33));
+        assert_eq!(read(r#"{"state":"melting","success":true}"#).unwrap().state, ReportedState::Unknown);
+        assert!(read("<html>").is_none());
+        assert!(read(r#"{"success":false}"#).is_none());
+    }
+}

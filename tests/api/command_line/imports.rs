@@ -1,0 +1,94 @@
+//! Files that are fit to be sent.
+
+use serde_json::json;
+
+use super::{File, call, csv_of, operation_count, summary};
+use crate::harness::{served, staged_users, user};
+
+#[tokio::test]
+async fn a_csv_of_three_thousand_users_is_imported_and_ends_with_0() {
+    let (workspace, service) = served().await;
+    let file = File::new("users.csv", csv_of(0..3000));
+    let finished = call(&service.address, &["users", file.path(), "--run", "--json"]).await;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let summary = summary(&finished);
+    assert_eq!((&summary["users"], &summary["staged"]), (&json!(3000), &json!(3000)));
+    assert_eq!(summary["run"]["status"]["state"], "done");
+    assert_eq!((&summary["run"]["created"], &summary["run"]["failed"]), (&json!(3000), &json!(0)));
+    assert!(finished.errors.contains("3000 created, 0 failed of 3000"), "{finished:?}");
+    assert_eq!((workspace.count_imported().await, workspace.count_staged().await), (3000, 0));
+}
+
+#[tokio::test]
+async fn users_that_exist_end_the_import_with_1_and_are_all_listed_with_the_reason() {
+    let (workspace, service) = served().await;
+    for number in 0..150 {
+        let address = json!([{ "address": format!("user{number}@example.com"), "verified": true }]);
+        let emails = bson::serialize_to_bson(&address).unwrap();
+        workspace.add_user(user(&format!("known{number}")).with("emails", emails)).await;
+    }
+    let file = File::new("users.csv", csv_of(0..400));
+    let finished = call(&service.address, &["users", file.path(), "--run", "--json"]).await;
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    let failed = summary(&finished)["failed"].as_array().unwrap().clone();
+    assert_eq!(failed.len(), 150);
+    for user in &failed {
+        assert!(!user["errors"][0].as_str().unwrap().is_empty(), "{user}");
+        let line = format!("failed: {}, {}", user["username"].as_str().unwrap(), user["emails"][0].as_str().unwrap());
+        assert!(finished.errors.contains(&line), "{line}");
+    }
+    assert_eq!(operation_count(&service, "completed").await, 250);
+    let watched = call(&service.address, &["status", "--watch"]).await;
+    assert_eq!(watched.code, Some(1), "a finished import with failed users: {watched:?}");
+}
+
+#[tokio::test]
+async fn every_format_stages_the_same_users_and_runs_nothing_by_itself() {
+    let (workspace, service) = served().await;
+    let users = staged_users(0..20);
+    let lines = users.iter().map(serde_json::Value::to_string).collect::<Vec<_>>().join("\n");
+    let rows = (0..20).map(|n| format!("user{n};user{n}@example.com;id{n};User {n}")).collect::<Vec<_>>().join("\r\n");
+    let files = [
+        File::new("users.json", serde_json::to_vec_pretty(&users).unwrap()),
+        File::new("wrapped.JSON", json!({ "users": users }).to_string()),
+        File::new("users.jsonl", &lines),
+        File::new("users.ndjson", &lines),
+        File::new("users.csv", format!("\u{feff}username;email;importId;name\r\n{rows}")),
+    ];
+    for file in files {
+        let finished = call(&service.address, &["users", file.path(), "--batch", "7"]).await;
+        assert_eq!((finished.code, finished.output.as_str()), (Some(0), ""), "{finished:?}");
+        let staged = workspace.staged_data().await;
+        assert_eq!(staged.len(), 20, "{}", file.path());
+        for (number, user) in staged.iter().enumerate() {
+            assert_eq!(user.get_str("username").unwrap(), format!("user{number}"));
+            assert_eq!(user.get_array("emails").unwrap()[0].as_str().unwrap(), format!("user{number}@example.com"));
+            assert_eq!(user.get_array("importIds").unwrap()[0].as_str().unwrap(), format!("id{number}"));
+            assert_eq!(user.get_str("name").unwrap(), format!("User {number}"));
+        }
+        assert_eq!(service.status().await.json()["state"], "ready");
+    }
+}
+
+#[tokio::test]
+async fn an_import_id_is_made_of_the_username_or_the_address_when_that_is_asked_for() {
+    let (workspace, service) = served().await;
+    let file = File::new("users.csv", "username,email\nann,a@b.c\n");
+    for (from, expected) in [("username", "ann"), ("email", "a@b.c")] {
+        let finished = call(&service.address, &["users", file.path(), "--import-id-from", from]).await;
+        assert_eq!(finished.code, Some(0), "{finished:?}");
+        let staged = workspace.staged_data().await;
+        assert_eq!(staged[0].get_array("importIds").unwrap()[0].as_str(), Some(expected));
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_needs_no_server_and_sends_nothing() {
+    let (workspace, service) = served().await;
+    let file = File::new("users.csv", csv_of(0..10));
+    let finished = call(&service.address, &["users", file.path(), "--dry-run", "--json"]).await;
+    assert_eq!((finished.code, &summary(&finished)["users"]), (Some(0), &json!(10)), "{finished:?}");
+    assert_eq!((workspace.count_staged().await, workspace.operations().await.len()), (0, 0));
+    let alone = crate::harness::run(&["users", file.path(), "--dry-run"], &[]).await;
+    assert_eq!(alone.code, Some(0), "{alone:?}");
+}

@@ -1,0 +1,125 @@
+//! A proxy between the program and the service that loses what it is told to lose.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    time::sleep,
+};
+
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is passed on and answered.
+    Passed,
+    /// It is passed on, but the connection breaks before the answer.
+    AnswerLost,
+    /// The connection breaks before it is passed on.
+    RequestLost,
+    /// The connection breaks, and only then it is passed on.
+    Late(Duration),
+    /// It is answered so by the proxy itself.
+    Answered(&'static str),
+}
+
+/// A running proxy; ends with the test's runtime.
+pub struct Proxy {
+    /// `http://host:port`
+    pub address: String,
+    troubled: Arc<AtomicUsize>,
+}
+
+impl Proxy {
+    /// A proxy that asks `fate` about the `n`-th request (from 0 on) to `path`; all else is passed on.
+    pub async fn before(
+        service: &str,
+        path: &'static str,
+        fate: impl Fn(usize) -> Fate + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let service = service.trim_start_matches("http://").to_owned();
+        let (fate, seen, troubled) = (Arc::new(fate), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let counter = Arc::clone(&troubled);
+        tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                let (service, fate, seen, counter) =
+                    (service.clone(), Arc::clone(&fate), Arc::clone(&seen), Arc::clone(&counter));
+                tokio::spawn(async move {
+                    let is_troubled = AtomicBool::new(false);
+                    let decide = |head: &str| {
+                        let target = head.split(' ').nth(1).unwrap_or_default();
+                        let fate = if target.ends_with(path) {
+                            fate(seen.fetch_add(1, Ordering::SeqCst))
+                        } else {
+                            Fate::Passed
+                        };
+                        is_troubled.store(fate != Fate::Passed, Ordering::SeqCst);
+                        fate
+                    };
+                    // A client or service that goes away is what this is about.
+                    let _ = relay(connection, &service, decide).await;
+                    counter.fetch_add(usize::from(is_troubled.into_inner()), Ordering::SeqCst);
+                });
+            }
+        });
+        Self { address, troubled }
+    }
+
+    /// How many requests were not simply passed on, once all was done about them that was going to be.
+    pub fn troubled(&self) -> usize {
+        self.troubled.load(Ordering::SeqCst)
+    }
+}
+
+/// One request of a connection, which is closed after it.
+async fn relay(mut client: TcpStream, service: &str, decide: impl FnOnce(&str) -> Fate) -> std::io::Result<()> {
+    let mut request = Vec::new();
+    let head_length = loop {
+        if let Some(end) = request.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+            break end;
+        }
+        if client.read_buf(&mut request).await? == 0 {
+            return Ok(());
+        }
+    };
+    let head = String::from_utf8_lossy(&request[..head_length]).into_owned();
+    let mut lines = head.lines().map(str::to_ascii_lowercase);
+    let length: Option<usize> = lines.find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+    let whole = head_length + 4 + length.unwrap_or(0);
+    while request.len() < whole {
+        if client.read_buf(&mut request).await? == 0 {
+            return Ok(());
+        }
+    }
+    request.splice(head_length..head_length, *b"\r\nConnection: close");
+    match decide(&head) {
+        Fate::Passed => {
+            let answer = forward(service, &request).await?;
+            client.write_all(&answer).await
+        }
+        Fate::AnswerLost => forward(service, &request).await.map(drop),
+        Fate::RequestLost => Ok(()),
+        Fate::Late(delay) => {
+            drop(client);
+            sleep(delay).await;
+            forward(service, &request).await.map(drop)
+        }
+        Fate::Answered(answer) => client.write_all(answer.as_bytes()).await,
+    }
+}
+
+async fn forward(service: &str, request: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut connection = TcpStream::connect(service).await?;
+    connection.write_all(request).await?;
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer).await?;
+    Ok(answer)
+}

@@ -1,0 +1,103 @@
+//! Servers that cannot be reached or refuse, and settings that are wrong.
+
+use super::{File, call, csv_of};
+use crate::harness::{Finished, operation, run, served};
+
+#[tokio::test]
+async fn a_wrong_token_ends_with_3_and_is_not_shown() {
+    let (workspace, service) = served().await;
+    let file = File::new("users.csv", csv_of(0..3));
+    for command in [&["status"][..], &["status", "--watch"], &["users", file.path()]] {
+        for filter in ["info", "trace"] {
+            let settings = [("ROCKETCHAT_AUTH_TOKEN", "wr0ng-token"), ("RUST_LOG", filter)];
+            let arguments = [command, &["--url", &service.address, "--user-id", "admin"]].concat();
+            let finished = run(&arguments, &settings).await;
+            assert_eq!(finished.code, Some(3), "{finished:?}");
+            assert!(finished.errors.contains("401"), "{finished:?}");
+            assert!(!finished.errors.contains("wr0ng-token") && finished.output.is_empty(), "{finished:?}");
+        }
+    }
+    assert_eq!(workspace.operations().await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_user_without_the_permission_ends_with_3() {
+    let (workspace, service) = served().await;
+    workspace.grant("run-import", &[]).await;
+    let finished = call(&service.address, &["status"]).await;
+    assert_eq!(finished.code, Some(3), "{finished:?}");
+    assert!(finished.errors.contains("does not have the permissions"), "{finished:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_reached_ends_with_3() {
+    let file = File::new("users.csv", csv_of(0..3));
+    for command in [&["status", "--json"][..], &["status", "--watch"], &["users", file.path()]] {
+        let arguments = [command, &["--retry-for", "1"]].concat();
+        let finished = call("http://127.0.0.1:1", &arguments).await;
+        assert_eq!((finished.code, finished.output.as_str()), (Some(3), ""), "{finished:?}");
+        assert!(
+            finished.errors.contains("trying again") && finished.errors.contains("cannot be reached"),
+            "{finished:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_refused_batch_ends_with_3_and_names_its_lines() {
+    let (workspace, service) = served().await;
+    let file = File::new("users.csv", "email,importId,roles\na@b.c,1,\nb@b.c,2,no-such-role\n");
+    let finished = call(&service.address, &["users", file.path(), "--run", "--batch", "1"]).await;
+    assert_eq!(finished.code, Some(3), "{finished:?}");
+    assert!(finished.errors.contains("lines 3 to 3") && finished.errors.contains("invalid roles"), "{finished:?}");
+    assert_eq!((workspace.count_staged().await, workspace.count_imported().await), (1, 0));
+}
+
+#[tokio::test]
+async fn an_import_that_runs_is_not_ended_unless_that_is_asked_for() {
+    let (workspace, service) = served().await;
+    workspace.add_operation(operation("running").with("status", "importer_importing_users")).await;
+    let file = File::new("users.csv", csv_of(0..3));
+    let refused = call(&service.address, &["users", file.path()]).await;
+    assert_eq!((refused.code, workspace.operations().await.len()), (Some(3), 1), "{refused:?}");
+    assert!(refused.errors.contains("--replace"), "{refused:?}");
+    let replaced = call(&service.address, &["users", file.path(), "--replace"]).await;
+    assert_eq!((replaced.code, workspace.operations().await.len()), (Some(0), 2), "{replaced:?}");
+}
+
+#[tokio::test]
+async fn the_token_may_lie_in_a_file_and_a_flag_wins_over_the_environment() {
+    let (_workspace, service) = served().await;
+    let token = File::new("token", "admin-token\n");
+    let status = |token: &'static [&'static str], settings: Vec<(&'static str, String)>| {
+        let arguments: Vec<&str> = [&["status", "--url", &service.address, "--user-id", "admin"], token].concat();
+        let arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
+        async move {
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            run(&arguments, &settings).await.code
+        }
+    };
+    let file = ("ROCKETCHAT_AUTH_TOKEN_FILE", token.path().to_owned());
+    let wrong = ("ROCKETCHAT_AUTH_TOKEN", "wr0ng".to_owned());
+    assert_eq!(status(&[], vec![file.clone()]).await, Some(0));
+    assert_eq!(status(&["--token", "admin-token"], vec![wrong.clone()]).await, Some(0));
+    assert_eq!(status(&["--token", "wr0ng"], vec![file]).await, Some(3));
+    assert_eq!(status(&["--token-file", "/no/such/file"], vec![wrong]).await, Some(2));
+    assert_eq!(status(&[], vec![]).await, Some(2));
+}
+
+#[tokio::test]
+async fn wrong_usage_ends_with_2() {
+    let told = |finished: Finished| (finished.code, finished.output);
+    for arguments in [
+        &["status", "--url", "ftp://host", "--user-id", "a", "--token", "b"][..],
+        &["status", "--url", "http://host", "--token", "b"],
+        &["status", "--interval", "0"],
+        &["users"],
+        &["users", "users.csv", "--dry-run", "--run"],
+        &["completions", "teletype"],
+    ] {
+        assert_eq!(told(run(arguments, &[]).await), (Some(2), String::new()), "{arguments:?}");
+    }
+}
