@@ -8,6 +8,7 @@ mod error;
 mod health;
 mod import;
 mod json;
+mod page;
 pub(crate) mod readiness;
 mod routes;
 pub(crate) mod startup;

@@ -10,7 +10,7 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 
-use super::{health, import, unread_body};
+use super::{health, import, page, unread_body};
 
 /// Rocket.Chat names these in every answer of the API, whether CORS is switched on or not.
 ///
@@ -39,6 +39,7 @@ pub(super) fn configure(app: &mut ServiceConfig) {
         .service(get("/v1/getImportFileData", import::selection))
         .default_service(web::to(not_found));
     app.service(api)
+        .configure(page::configure)
         .route(health::LIVENESS_PATH, web::get().to(health::live))
         .route(health::READINESS_PATH, web::get().to(health::ready))
         .default_service(web::to(not_found));

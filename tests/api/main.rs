@@ -17,6 +17,7 @@ mod lifecycle;
 mod migrations;
 mod mongo_process;
 mod operations;
+mod page;
 mod permission;
 mod routing;
 mod settings;

@@ -1,0 +1,92 @@
+// Running, resuming and clearing the import.
+
+import { byId, notice, setText } from './dom.js';
+import { ask } from './question.js';
+import { ENDED, users } from './words.js';
+
+/** The buttons of the current import. Each is there only while it makes sense. */
+export class Actions {
+  #api;
+  #refresh;
+  #status = null;
+  #left = 0;
+  #sending = false;
+  #busy = false;
+
+  /** @param refresh asks for the status at once */
+  constructor(api, { refresh }) {
+    this.#api = api;
+    this.#refresh = refresh;
+    notice(byId('action-error'), null);
+    byId('run').onclick = () => this.#do('import.run');
+    byId('resume').onclick = () => this.#do('import.resume');
+    byId('clear').onclick = () => this.#clear();
+  }
+
+  update(status) {
+    if (status.state !== this.#status?.state) {
+      notice(byId('action-error'), null);
+    }
+    this.#status = status;
+    this.#show();
+  }
+
+  /** How many users an ended import has left staged. */
+  setLeft(left) {
+    this.#left = left;
+    this.#show();
+  }
+
+  /** Whether users are being sent: nobody should run half of them. */
+  setSending(sending) {
+    this.#sending = sending;
+    this.#show();
+  }
+
+  #show() {
+    const state = this.#status?.state;
+    const ended = ENDED.includes(state);
+    const hadFocus = document.activeElement;
+    byId('run').hidden = state !== 'ready' || this.#sending;
+    byId('resume').hidden = !ended || this.#left === 0 || this.#sending;
+    setText(byId('resume'), `Resume with ${users(this.#left)}`);
+    byId('clear').hidden = this.#sending || !(['new', 'loading', 'ready', 'importing'].includes(state) || this.#left > 0);
+    if (hadFocus?.closest('#actions') && hadFocus.hidden) {
+      byId('current-title').focus();
+    }
+  }
+
+  async #clear() {
+    const running = this.#status?.state === 'importing';
+    const agreed = await ask({
+      title: 'Clear the import?',
+      text: running
+        ? 'The import is stopped, and users that are still staged are removed from the staging area. Accounts made '
+          + 'until then stay.'
+        : 'The import ends, and all staged users, those that failed too, are removed from the staging area. Accounts '
+          + 'that were made stay.',
+      yes: running ? 'Stop and clear' : 'Clear',
+    });
+    if (agreed) {
+      await this.#do('import.clear');
+    }
+  }
+
+  async #do(endpoint) {
+    if (this.#busy) {
+      return;
+    }
+    this.#busy = true;
+    byId('actions').setAttribute('aria-busy', 'true');
+    notice(byId('action-error'), null);
+    try {
+      await this.#api.post(endpoint);
+    } catch (error) {
+      if (error.kind !== 'closed') notice(byId('action-error'), error.message);
+    } finally {
+      this.#busy = false;
+      byId('actions').removeAttribute('aria-busy');
+    }
+    await this.#refresh();
+  }
+}

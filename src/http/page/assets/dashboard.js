@@ -1,0 +1,35 @@
+// Everything that is shown to somebody who is signed in, over one stream of statuses.
+
+import { Actions } from './actions.js';
+import { byId, notice } from './dom.js';
+import { FailedUsers } from './failed-users.js';
+import { History } from './history.js';
+import { Live } from './live.js';
+import { NewImport } from './new-import.js';
+import { StagedUsers } from './staged-users.js';
+import { StatusView } from './status-view.js';
+
+/** Shows the dashboard and keeps it up to date until the API is closed. `onRefused` is told when access is lost. */
+export function showDashboard(api, onRefused) {
+  const live = new Live(api, {
+    status: (status) => views.forEach((view) => view.update(status)),
+    connection: (words) => notice(byId('connection'), words),
+    refused: onRefused,
+  });
+  const actions = new Actions(api, { refresh: () => live.refresh() });
+  const views = [
+    new StatusView(),
+    actions,
+    new StagedUsers(api, { onLeft: (left) => actions.setLeft(left) }),
+    new FailedUsers(api),
+    new NewImport(api, {
+      onSending: (sending) => actions.setSending(sending),
+      onSent: async () => {
+        await live.refresh();
+        byId('current-title').focus();
+      },
+    }),
+    new History(api),
+  ];
+  live.follow();
+}

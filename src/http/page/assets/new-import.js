@@ -1,0 +1,148 @@
+// Starting an import from a file.
+
+import { byId, element, notice, setProgress, setText } from './dom.js';
+import { ask } from './question.js';
+import { sendUsers } from './send-users.js';
+import { readUserFile } from './user-file.js';
+import { number, users as countedUsers } from './words.js';
+
+// Whoever has more to mend starts with these.
+const MOST_PROBLEMS = 100;
+
+/** The form that takes a file, checks it and sends its users. */
+export class NewImport {
+  #api;
+  #onSending;
+  #onSent;
+  #status = null;
+  #users = [];
+  #sending = false;
+  #reads = 0;
+
+  /**
+   * @param onSending called with whether users are being sent
+   * @param onSent called once all are staged
+   */
+  constructor(api, { onSending, onSent }) {
+    this.#api = api;
+    this.#onSending = onSending;
+    this.#onSent = onSent;
+    byId('file').onchange = () => this.#check();
+    byId('new-form').onsubmit = (event) => {
+      event.preventDefault();
+      this.#send();
+    };
+    window.onbeforeunload = (event) => {
+      if (this.#sending) event.preventDefault();
+    };
+    this.#reset();
+    byId('file').value = '';
+    notice(byId('file-good'), null);
+  }
+
+  update(status) {
+    this.#status = status;
+  }
+
+  #reset() {
+    this.#users = [];
+    notice(byId('file-good'), null);
+    notice(byId('file-bad'), null);
+    notice(byId('send-error'), null);
+    byId('file-problems').hidden = true;
+    byId('sending').hidden = true;
+    byId('send').hidden = true;
+  }
+
+  async #check() {
+    this.#reset();
+    this.#reads += 1;
+    const turn = this.#reads;
+    const [file] = byId('file').files;
+    if (!file) {
+      return;
+    }
+    const { users, problems } = await readUserFile(file);
+    if (turn !== this.#reads) {
+      return;
+    }
+    if (problems.length > 0) {
+      this.#showProblems(problems);
+      return;
+    }
+    this.#users = users;
+    notice(byId('file-good'), `${countedUsers(users.length)}, nothing wrong.`);
+    setText(byId('send'), `Stage ${countedUsers(users.length)}`);
+    byId('send').hidden = false;
+  }
+
+  #showProblems(problems) {
+    const shown = problems.slice(0, MOST_PROBLEMS);
+    const words = problems.length === 1 ? '1 problem' : `${number(problems.length)} problems`;
+    const more = problems.length > shown.length ? ` These are the first ${number(shown.length)}.` : '';
+    notice(byId('file-bad'), `${words}, so nothing is sent.${more}`);
+    const list = byId('file-problems');
+    list.replaceChildren(...shown.map(({ where, what }) => element('li', {}, `${where}: ${what}`)));
+    list.hidden = false;
+  }
+
+  async #send() {
+    if (this.#sending || this.#users.length === 0 || !(await this.#mayReplace())) {
+      return;
+    }
+    const users = this.#users;
+    this.#setSending(true);
+    notice(byId('send-error'), null);
+    byId('sending').hidden = false;
+    try {
+      await sendUsers(this.#api, users, (sent) => showSent(sent, users.length));
+      byId('file').value = '';
+      this.#reset();
+      notice(byId('file-good'), `${countedUsers(users.length)} staged. Run the import to make the accounts.`);
+      this.#onSent();
+    } catch (error) {
+      if (error.kind !== 'closed') {
+        byId('sending').hidden = true;
+        notice(byId('send-error'), wordsOf(error, users.length));
+      }
+    } finally {
+      this.#setSending(false);
+    }
+  }
+
+  #setSending(sending) {
+    this.#sending = sending;
+    byId('file').disabled = sending;
+    byId('send').setAttribute('aria-disabled', String(sending));
+    this.#onSending(sending);
+  }
+
+  /** Asks if there is something that a new import would end. */
+  async #mayReplace() {
+    const state = this.#status?.state;
+    if (state === 'none' || state === 'new') {
+      return true;
+    }
+    const present = state === 'importing'
+      ? 'The import that is running is stopped; accounts made until then stay.'
+      : 'The present import ends.';
+    return ask({
+      title: 'Start a new import?',
+      text: `${present} Users that are still staged, those that failed too, are removed from the staging area.`,
+      yes: 'Start a new import',
+    });
+  }
+}
+
+function showSent(sent, total) {
+  const words = `${number(sent)} of ${number(total)} users sent`;
+  setProgress(byId('sending-bar'), byId('sending-fill'), (sent / total) * 100, words);
+  setText(byId('sending-words'), words);
+}
+
+function wordsOf(error, total) {
+  const staged = error.staged ?? 0;
+  return staged > 0
+    ? `${error.message} ${number(staged)} of ${number(total)} users are staged. Send the file again to start over.`
+    : error.message;
+}

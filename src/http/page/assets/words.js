@@ -1,0 +1,112 @@
+// States, numbers and times as people say them.
+
+const NUMBER = new Intl.NumberFormat('en');
+const PERCENT = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 1 });
+const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+
+const LOADING_STEP = /^importer_(uploading|downloading_file|file_loaded|preparing_\w+)$/;
+const IMPORTING_STEP = /^importer_(importing_\w+|finishing)$/;
+
+/** The states in which an import has ended. */
+export const ENDED = ['done', 'error', 'canceled'];
+
+export const number = (value) => NUMBER.format(value);
+
+/** `percent` from 0 to 100. Never says 100 before the end. */
+export function percentage(percent) {
+  return PERCENT.format((percent < 100 ? Math.min(percent, 99.9) : 100) / 100);
+}
+
+export function users(count) {
+  return count === 1 ? '1 user' : `${number(count)} users`;
+}
+
+/** A span of time: `8 s`, `2 min 5 s`, `1 h 3 min`. */
+export function duration(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) {
+    return `${whole} s`;
+  }
+  if (whole < 3600) {
+    return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  }
+  return `${number(Math.floor(whole / 3600))} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+/** The number of users a second, with a decimal only where it says something. */
+export function rate(usersPerSecond) {
+  return number(usersPerSecond < 10 ? Math.round(usersPerSecond * 10) / 10 : Math.round(usersPerSecond));
+}
+
+/** A stored date: ISO text, or a number in very old records. */
+export function moment(stored) {
+  const date = new Date(stored ?? NaN);
+  return Number.isNaN(date.getTime()) ? 'unknown' : MOMENT.format(date);
+}
+
+/** The numbers in an operation; what is not there reads 0. */
+export function countsOf(operation) {
+  const count = operation?.count ?? {};
+  const of = (name) => (Number.isFinite(count[name]) ? count[name] : 0);
+  return { completed: of('completed'), failed: of('error'), total: of('total') };
+}
+
+/** The state of an operation, by the rule behind `import.status`. */
+export function stateOf({ status, valid }) {
+  if (status === 'importer_done') return 'done';
+  if (!valid) return 'error';
+  if (status === 'importer_new') return 'new';
+  if (status === 'importer_user_selection') return 'ready';
+  if (status === 'importer_import_failed') return 'error';
+  if (status === 'importer_import_cancelled') return 'canceled';
+  if (LOADING_STEP.test(status)) return 'loading';
+  if (IMPORTING_STEP.test(status)) return 'importing';
+  return undefined;
+}
+
+/** What to call a state, in what tone, and what it means for whoever looks at it. */
+export function describe(state, counts) {
+  switch (state) {
+    case 'none':
+      return { title: 'No import yet', tone: '', detail: 'Nobody has started an import here. Choose a file of users below.' };
+    case 'new':
+      return { title: 'New', tone: 'info', detail: 'The import is waiting for its users. Nothing is staged yet.' };
+    case 'loading':
+      return { title: 'Loading', tone: 'info', detail: 'Rocket.Chat is reading a file for this import.' };
+    case 'ready':
+      return {
+        title: 'Ready',
+        tone: 'warning',
+        detail: `${users(counts.total)} staged. No account is made before you run the import.`,
+      };
+    case 'importing':
+      return {
+        title: 'Importing',
+        tone: 'info',
+        detail: 'Accounts are being made. The import goes on when you close this page.',
+      };
+    case 'done':
+      return counts.failed > 0
+        ? {
+          title: 'Done, with failures',
+          tone: 'warning',
+          detail: `${users(counts.completed)} imported; ${number(counts.failed)} could not be. The reasons are below.`,
+        }
+        : { title: 'Done', tone: 'success', detail: `${users(counts.completed)} imported, none failed.` };
+    case 'error':
+      return {
+        title: 'Stopped',
+        tone: 'danger',
+        detail: 'The import ended before it was finished: it was cleared, replaced by a newer one, cut off by a restart '
+          + 'of Rocket.Chat, or it met an error. Accounts made until then stay.',
+      };
+    case 'canceled':
+      return {
+        title: 'Canceled',
+        tone: 'danger',
+        detail: 'An administrator stopped the import. Accounts made until then stay.',
+      };
+    default:
+      return { title: 'Unknown', tone: '', detail: 'The import is at a step that this page does not know.' };
+  }
+}

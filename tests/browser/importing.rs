@@ -1,0 +1,222 @@
+//! From a file to accounts.
+
+use bson::doc;
+use serde_json::json;
+
+use crate::{
+    harness::{operation, staged_users, user},
+    page::{NO_STREAM, csv_of, doomed_user, set_up_signed_in},
+};
+
+/// What a spreadsheet would take for a formula, and a browser for a picture with a script.
+const FORMULA: &str = "=1+1";
+const MARKUP: &str = "<img src=x onerror=document.title='caught'>";
+
+#[tokio::test]
+async fn an_import_is_followed_from_a_file_to_its_end_and_what_failed_is_seen_downloaded_and_cleared() {
+    let Some((workspace, service, browser)) = set_up_signed_in().await else { return };
+    workspace.add_user(user("existing")).await;
+    workspace.add_user(user(MARKUP)).await;
+    browser.says("#state", "No import yet").await;
+    assert!(!browser.is_shown("#run").await, "there is nothing to run");
+
+    let mut users = staged_users(0..1200);
+    users.push(json!({ "username": "existing", "emails": ["x@example.com"], "importIds": [FORMULA], "name": "X" }));
+    users.push(json!({ "username": MARKUP, "emails": ["y@example.com"], "importIds": ["y"], "name": "Y" }));
+    let _file = browser.choose_file(".csv", &csv_of(&users)).await;
+    browser.says("#file-good", "1,202 users, nothing wrong.").await;
+    assert_eq!(workspace.count_staged().await, 0, "nothing is sent yet");
+    browser.click("#send").await;
+
+    browser.says("#state", "Ready").await;
+    browser.says("#state-detail", "1,202 users staged").await;
+    browser.says("#file-good", "1,202 users staged").await;
+    assert_eq!(workspace.count_staged().await, 1202);
+    browser.click("#staged-show").await;
+    browser.says("#staged-table caption", "The first 25 of 1,202 users").await;
+    assert_eq!(browser.cells("#staged-table").await[7], ["id7", "user7", "user7@example.com", ""]);
+
+    browser.click("#run").await;
+    browser.says("#state", "Done, with failures").await;
+    assert_eq!(workspace.count_imported().await, 1200 + 2);
+    for (figure, number) in [("#completed", "1,200"), ("#failed", "2"), ("#total", "1,202"), ("#percent", "100%")] {
+        browser.says(figure, number).await;
+    }
+    assert_eq!(browser.attribute("#progress-bar", "aria-valuenow").await.as_deref(), Some("100"));
+    let told = browser.attribute("#progress-bar", "aria-valuetext").await.unwrap();
+    assert_eq!(told, "100%, 1,200 of 1,202 imported, 2 failed");
+    browser.says("#announcer", "Done, with failures. 1,200 users imported; 2 could not be.").await;
+    let drawn = browser.attribute("#chart-plot svg", "aria-label").await.unwrap();
+    assert!(drawn.ends_with("1,200 users of 1,202 imported and 2 failed."), "{drawn}");
+
+    browser.says("#failed-table caption", "2 users not imported").await;
+    let failed = browser.cells("#failed-table").await;
+    assert_eq!(failed[0][..3], [FORMULA, "existing", "x@example.com"]);
+    assert!(failed[0][3].contains("is taken by the user existing"), "{failed:?}");
+    assert_eq!(failed[1][1], MARKUP, "markup is shown, not followed");
+    assert!(!browser.client.title().await.unwrap().contains("caught"));
+
+    browser.click("#failed-download").await;
+    let downloaded = browser.downloaded("failed-users.csv").await;
+    let lines: Vec<&str> = downloaded.trim_start_matches('\u{feff}').lines().collect();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(lines[0], r#""importIds","emails","username","errors""#);
+    assert!(lines[1].starts_with(r#""'=1+1","x@example.com","existing",""#), "{}", lines[1]);
+
+    let history = browser.cells("#history-table").await;
+    assert_eq!(history[0][1..], ["Done, with failures", "api", "1,200", "2", "1,202", "admin"]);
+
+    browser.says("#resume", "Resume with 2 users").await;
+    browser.click("#clear").await;
+    browser.shown("#question").await;
+    browser.says("#question-text", "all staged users, those that failed too, are removed").await;
+    browser.click("#question-no").await;
+    browser.gone("#question").await;
+    assert_eq!(workspace.count_staged().await, 2, "no is no");
+    browser.click("#clear").await;
+    browser.click("#question-yes").await;
+    browser.gone("#failed-users").await;
+    browser.gone("#clear").await;
+    assert_eq!(workspace.count_staged().await, 0);
+
+    browser.assert_no_errors(&[NO_STREAM]).await;
+    let requested = browser.requested().await;
+    assert!(requested.iter().any(|url| url.ends_with("/import/page.css")), "{requested:?}");
+    for url in requested {
+        let is_own = url.starts_with(&format!("{}/", service.address)) || url.starts_with("blob:");
+        assert!(is_own || url.starts_with("data:,"), "the page asked another host: {url}");
+        assert!(!url.contains("admin-token"), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_with_bad_lines_is_told_line_by_line_and_nothing_is_sent() {
+    let Some((workspace, _service, browser)) = set_up_signed_in().await else { return };
+    let file = "importIds,emails,username\n1,a@example.com,anna\n2,,ben\n3,c@example.com,anna\n4,d@example.com\n";
+    let _file = browser.choose_file(".csv", file).await;
+    browser.says("#file-bad", "3 problems, so nothing is sent.").await;
+    let problems = browser.text("#file-problems").await;
+    assert_eq!(
+        problems.lines().collect::<Vec<_>>(),
+        [
+            "Line 3: emails is empty.",
+            "Line 4: The username anna stands on line 2 already.",
+            "Line 5: There are 2 values for 3 columns.",
+        ]
+    );
+    assert!(!browser.is_shown("#send").await);
+
+    // A file put in its place is looked at anew.
+    let _file =
+        browser.choose_file(".json", "[\n{\"importIds\": [\"1\"], \"emails\": [\"a@example.com\"]},\n{oops}\n]").await;
+    browser.says("#file-problems", "Line 3: This is not valid JSON.").await;
+    assert!(workspace.operations().await.is_empty());
+    browser.assert_no_errors(&[NO_STREAM]).await;
+}
+
+#[tokio::test]
+async fn json_files_of_each_kind_are_staged_with_all_their_fields() {
+    let Some((workspace, _service, browser)) = set_up_signed_in().await else { return };
+    let one =
+        json!({ "importIds": ["1"], "emails": ["a@example.com"], "customFields": { "team": "x" }, "deleted": true });
+    let two = json!({ "importIds": ["2"], "emails": ["b@example.com"], "roles": ["bot"] });
+    for (ending, text) in [
+        (".json", json!([one, two]).to_string()),
+        (".json", json!({ "users": [one, two] }).to_string()),
+        (".jsonl", format!("{one}\n{two}\n")),
+    ] {
+        let _file = browser.choose_file(ending, &text).await;
+        browser.says("#send", "Stage 2 users").await;
+        browser.click("#send").await;
+        if workspace.count_staged().await > 0 {
+            browser.click("#question-yes").await;
+        }
+        browser.says("#file-good", "2 users staged").await;
+        let staged = workspace.staged_data().await;
+        assert_eq!(staged.len(), 2, "{ending}");
+        assert_eq!(staged[0].get_document("customFields").unwrap(), &doc! { "team": "x" });
+        assert!(staged[0].get_bool("deleted").unwrap());
+    }
+}
+
+#[tokio::test]
+async fn an_import_that_a_script_runs_shows_itself_on_an_open_page() {
+    let Some((workspace, service, browser)) = set_up_signed_in().await else { return };
+    workspace.add_user(user("existing")).await;
+    let mut users = staged_users(0..20);
+    users.extend((0..120).map(doomed_user));
+    service.stage(&users).await;
+    browser.says("#state", "Ready").await;
+    service.run_import().await;
+    browser.says("#state", "Done, with failures").await;
+
+    // Failed users come a page at a time.
+    assert_eq!(browser.attribute("#failed-previous", "aria-disabled").await.as_deref(), Some("true"));
+    for (first, last) in [(1, 25), (26, 50), (51, 75), (76, 100), (101, 120)] {
+        browser.says("#failed-range", &format!("{first}–{last} of 120")).await;
+        assert_eq!(browser.cells("#failed-table").await[0][0], format!("doomed{}", first - 1));
+        browser.click("#failed-next").await;
+    }
+    assert_eq!(browser.cells("#failed-table").await.last().unwrap()[0], "doomed119");
+    assert_eq!(browser.attribute("#failed-next", "aria-disabled").await.as_deref(), Some("true"));
+    browser.click("#failed-download").await;
+    assert_eq!(browser.downloaded("failed-users.csv").await.lines().count(), 121);
+    browser.assert_no_errors(&[NO_STREAM]).await;
+}
+
+#[tokio::test]
+async fn what_an_import_has_left_staged_can_be_resumed_and_run() {
+    let Some((workspace, service, browser)) = set_up_signed_in().await else { return };
+    service.stage(&staged_users(0..7)).await;
+    browser.says("#state", "Ready").await;
+    assert!(!browser.is_shown("#resume").await);
+
+    // As a restart of Rocket.Chat does.
+    let id = workspace.operations().await[0].get_str("_id").unwrap().to_owned();
+    workspace.update("rocketchat_import", &id, doc! { "$set": { "valid": false } }).await;
+    browser.says("#state", "Stopped").await;
+    browser.says("#resume", "Resume with 7 users").await;
+    browser.click("#resume").await;
+    browser.says("#state", "Ready").await;
+    browser.click("#run").await;
+    browser.says("#state", "Done").await;
+    assert_eq!(workspace.count_imported().await, 7);
+}
+
+#[tokio::test]
+async fn every_state_is_told_in_plain_words() {
+    let Some((workspace, _service, browser)) = set_up_signed_in().await else { return };
+    browser.says("#state", "No import yet").await;
+    for (status, valid, title) in [
+        ("importer_new", true, "New"),
+        ("importer_preparing_users", true, "Loading"),
+        ("importer_user_selection", true, "Ready"),
+        ("importer_importing_users", true, "Importing"),
+        ("importer_done", true, "Done"),
+        ("importer_user_selection", false, "Stopped"),
+        ("importer_import_failed", true, "Stopped"),
+        ("importer_import_cancelled", true, "Canceled"),
+        ("importer_dreaming", true, "Unknown"),
+    ] {
+        // Without a staged user it is never taken up, whatever the status.
+        let count = doc! { "total": 4, "users": 4, "completed": 1, "error": 0 };
+        let made = operation(status).with("status", status).with("valid", valid).with("count", count);
+        workspace.only_operation(made.document()).await;
+        browser.says("#state", title).await;
+        assert!(!browser.text("#state-detail").await.is_empty(), "{title}");
+        let says_progress = browser.is_shown("#progress").await;
+        assert_eq!(says_progress, ["Importing", "Done", "Stopped", "Canceled"].contains(&title), "{title}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_is_told_and_found_again() {
+    let Some((workspace, service, browser)) = set_up_signed_in().await else { return };
+    let port = service.address.rsplit(':').next().unwrap().to_owned();
+    service.kill();
+    browser.says("#connection", "The server cannot be reached. Trying again.").await;
+    let again = crate::harness::Service::start(&[("MONGO_URL", &workspace.url), ("PORT", &port)]).await;
+    browser.gone("#connection").await;
+    again.new_import().await;
+    browser.says("#state", "New").await;
+}

@@ -1,0 +1,17 @@
+//! The web page as its users meet it: the real program, a real database, a real Chromium.
+//!
+//! `.ci/browser` runs these, and installs what they want. With `BROWSER_TESTS=off` they are left out, and say so.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::print_stderr, reason = "that tests were left out has to be seen")]
+
+mod access;
+mod accessibility;
+mod browser;
+#[path = "../api/harness/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the API's tests use the rest")]
+mod harness;
+mod importing;
+mod keyboard;
+mod looks;
+mod page;
