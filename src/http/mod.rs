@@ -9,6 +9,7 @@ mod health;
 mod import;
 mod json;
 pub(crate) mod readiness;
+mod request_metrics;
 mod routes;
 pub(crate) mod startup;
 mod unread_body;
