@@ -8,6 +8,7 @@ mod error;
 mod health;
 mod import;
 mod json;
+mod openapi;
 pub(crate) mod readiness;
 mod request_metrics;
 mod routes;

@@ -2,11 +2,13 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::super::{
     AppState, answer,
     authentication::{Authorized, RunImport},
     error::ApiError,
+    openapi::Refusals,
 };
 use crate::{
     domain::{
@@ -19,25 +21,32 @@ use crate::{
 const DEFAULT_COUNT: i64 = 50;
 const UPPER_COUNT_LIMIT: i64 = 100;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Page {
+    /// How many to tell. 0: as many as the workspace allows, which may be all.
+    #[param(value_type = Option<u64>)]
     count: Option<String>,
+    /// How many to leave out.
+    #[param(value_type = Option<u64>)]
     offset: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct FailedUser<'a> {
+pub(super) struct FailedUser<'a> {
     #[serde(rename = "_id")]
+    #[schema(required)]
     id: Option<&'a str>,
     import_ids: Vec<&'a str>,
     emails: Vec<&'a str>,
+    #[schema(required)]
     username: Option<&'a str>,
     errors: Vec<&'a str>,
 }
 
-#[derive(Serialize)]
-struct FailedUsers<'a> {
+#[derive(Serialize, ToSchema)]
+pub(super) struct FailedUsers<'a> {
     errors: Vec<FailedUser<'a>>,
     count: usize,
     offset: u64,
@@ -46,6 +55,38 @@ struct FailedUsers<'a> {
 }
 
 /// The failed users of the newest operation, in the order they were staged, a page at a time.
+#[utoipa::path(
+    get,
+    path = "/api/v1/import.errors",
+    tag = "import",
+    operation_id = "getImportErrors",
+    summary = "The users that failed, and why",
+    description = "Ours. In the order they were staged, a page at a time. Other query parameters are ignored. Permission `run-import`.",
+    security(("userId" = [], "authToken" = [])),
+    params(Page),
+    responses(
+        (
+            status = 200,
+            description = "A page of failed users",
+            body = FailedUsers,
+            content_type = "application/json",
+            example = json!({
+                "errors": [{
+                    "_id": "64d51ea91558939980aab372",
+                    "importIds": ["old-system-17"],
+                    "emails": ["jane@example.com"],
+                    "username": "jane",
+                    "errors": ["The username jane is taken by the user jane (rbAXPnMktTFbNpwtJ)."]
+                }],
+                "count": 1,
+                "offset": 0,
+                "total": 1,
+                "success": true
+            })
+        ),
+        Refusals
+    )
+)]
 pub(in crate::http) async fn errors(
     caller: Authorized<RunImport>,
     request: HttpRequest,
