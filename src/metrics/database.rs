@@ -90,9 +90,8 @@ impl Observer for DatabaseMetrics {
     fn command(&self, name: &str, took: Duration, outcome: CommandOutcome) {
         let command = Command { command: name.to_owned() };
         self.durations.get_or_create(&command).observe(took.as_secs_f64());
-        if outcome == CommandOutcome::Failed {
-            self.failures.get_or_create(&command).inc();
-        }
+        // Also when it has not failed: a number that is not there cannot be seen to rise.
+        self.failures.get_or_create(&command).inc_by(u64::from(outcome == CommandOutcome::Failed));
     }
 
     fn pool(&self, event: PoolEvent) {
