@@ -74,13 +74,13 @@ pub(crate) async fn serve(
         supervisor.abort();
         engine.shut_down().await;
     };
-    let served = async {
+    let api_and_runs = async {
         let (outcome, ()) = tokio::join!(server, end_of_runs);
         if let Some(metrics) = metrics_handle {
             metrics.stop(false).await;
         }
         outcome
     };
-    let (outcome, _) = tokio::join!(served, OptionFuture::from(metrics_server));
+    let (outcome, _) = tokio::join!(api_and_runs, OptionFuture::from(metrics_server));
     outcome
 }

@@ -6,7 +6,7 @@ use prometheus_parse::{Scrape, Value};
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::harness::{Mongo, Service, Workspace, eventually, run, served, staged_users, user, workspace};
+use crate::harness::{Mongo, Service, Workspace, eventually, run, staged_users, user, workspace};
 
 const DASHBOARD: &str = include_str!("../../deploy/grafana/rocketchat-import.json");
 const ALERTS: &str = include_str!("../../deploy/prometheus/alerts.yml");
@@ -114,8 +114,7 @@ async fn requests_are_counted_by_route_and_what_is_no_route_under_one_name() {
 
 #[tokio::test]
 async fn an_import_moves_the_numbers_and_names_nobody() {
-    let (workspace, service) = served().await;
-    drop(service);
+    let workspace = workspace().await.ready_for_imports().await;
     workspace.add_user(user("existing")).await;
     let service = measured(&workspace).await;
     let fresh = numbers(&service).await;
@@ -216,8 +215,7 @@ fn names_in(text: &str) -> BTreeSet<&str> {
 
 #[tokio::test]
 async fn the_dashboard_the_alerts_and_the_documentation_name_what_there_is() {
-    let (workspace, service) = served().await;
-    drop(service);
+    let workspace = workspace().await.ready_for_imports().await;
     let service = measured(&workspace).await;
     service.stage(&staged_users(0..1)).await;
     service.run_import().await;

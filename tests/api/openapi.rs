@@ -176,6 +176,7 @@ async fn every_answer_of_an_imports_life_is_as_described() {
     workspace.grant("view-import-operations", &["admin"]).await;
     workspace.add_user(user("existing").with("emails", vec![doc! { "address": "user1@example.com" }])).await;
 
+    service.ready().await;
     get("/livez", 200).await;
     get("/readyz", 200).await;
     // Before there is any operation.

@@ -2,7 +2,10 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{
+    IntoParams, ToSchema,
+    openapi::{KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type},
+};
 
 use super::super::{
     AppState, answer,
@@ -25,10 +28,10 @@ const UPPER_COUNT_LIMIT: i64 = 100;
 #[into_params(parameter_in = Query)]
 struct Page {
     /// How many to tell. 0: as many as the workspace allows, which may be all.
-    #[param(value_type = Option<u64>)]
+    #[param(required = false, schema_with = number_or_nothing)]
     count: Option<String>,
     /// How many to leave out.
-    #[param(value_type = Option<u64>)]
+    #[param(required = false, schema_with = number_or_nothing)]
     offset: Option<String>,
 }
 
@@ -104,10 +107,24 @@ pub(in crate::http) async fn errors(
     Ok(answer::action(&FailedUsers { count: errors.len(), errors, offset, total, success: true }))
 }
 
+/// What [`number_in`] takes.
+fn number_or_nothing() -> Schema {
+    let number = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+        .minimum(Some(0));
+    let nothing = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([""]));
+    OneOfBuilder::new().item(number).item(nothing).build().into()
+}
+
 fn number_in(text: Option<&str>, default: u64) -> Result<u64, ApiError> {
     match text {
         None | Some("") => Ok(default),
-        Some(text) => text.parse().map_err(|_| ApiError::InvalidQuery("count and offset must be numbers from 0 on")),
+        Some(text) => {
+            // The database counts no further than that.
+            let number = text.parse().ok().filter(|number| i64::try_from(*number).is_ok());
+            number.ok_or(ApiError::InvalidQuery("count and offset must be numbers from 0 on"))
+        }
     }
 }
 

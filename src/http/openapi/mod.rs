@@ -50,7 +50,7 @@ struct Api;
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| document_of_the_api().to_string());
 
-/// The description of the API as OpenAPI 3.1.
+/// The description of the API, an `OpenAPI` 3.1 document.
 pub(super) async fn document() -> HttpResponse {
     HttpResponse::build(StatusCode::OK).insert_header((CONTENT_TYPE, "application/json")).body(DOCUMENT.as_str())
 }
