@@ -33,6 +33,14 @@ pub(crate) struct ListenArgs {
     pub(crate) bind_ip: IpAddr,
 }
 
+/// Where the numbers for Prometheus are.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct MetricsArgs {
+    /// TCP port of the metrics, on the same address as the API; 0 takes a free one. Off unless it is given
+    #[arg(long, env = "METRICS_PORT", value_name = "PORT")]
+    pub(crate) metrics_port: Option<u16>,
+}
+
 /// What is done to the database before the service is ready.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PreparationArgs {

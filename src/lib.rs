@@ -10,6 +10,7 @@ pub mod domain;
 pub mod engine;
 mod http;
 mod logging;
+mod metrics;
 #[cfg(feature = "private-mongod")]
 mod mongo_process;
 pub mod repository;

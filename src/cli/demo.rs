@@ -2,10 +2,11 @@
 
 use clap::Args;
 
-use super::{CommandError, stop_signal::stop_signal};
+use super::{CommandError, metrics, stop_signal::stop_signal};
 use crate::{
-    config::ListenArgs,
+    config::{ListenArgs, MetricsArgs},
     http::{self, readiness::Readiness},
+    metrics::MetricsServer,
     mongo_process::{PrivateMongo, Source},
     repository::{Connection, Repositories, example_workspace, migrate},
 };
@@ -14,6 +15,8 @@ use crate::{
 pub(super) struct DemoArgs {
     #[command(flatten)]
     listen: ListenArgs,
+    #[command(flatten)]
+    metrics: MetricsArgs,
 }
 
 /// Starts a MongoDB of its own, loads the example workspace, serves the API, and ends all of it when told to stop.
@@ -22,9 +25,10 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), CommandError> {
     let listener = http::startup::bind(args.listen.bind_ip, args.listen.port).map_err(|error| {
         CommandError::Failed(format!("cannot listen on {}:{}: {error}", args.listen.bind_ip, args.listen.port))
     })?;
+    let metrics = metrics(args.listen, args.metrics)?;
     let mongo = PrivateMongo::start(Source::Any).await.map_err(CommandError::failed)?;
     log::info!("MongoDB: {}", mongo.description());
-    let served = serve_workspace(&mongo, listener, stop).await;
+    let served = serve_workspace(&mongo, listener, metrics, stop).await;
     mongo.stop().await;
     served
 }
@@ -32,9 +36,11 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), CommandError> {
 async fn serve_workspace(
     mongo: &PrivateMongo,
     listener: std::net::TcpListener,
+    metrics: Option<MetricsServer>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), CommandError> {
-    let connection = Connection::open(mongo.url()).await.map_err(CommandError::failed)?;
+    let observer = metrics.as_ref().map(MetricsServer::observer);
+    let connection = Connection::open(mongo.url(), observer).await.map_err(CommandError::failed)?;
     migrate(&connection).await.map_err(CommandError::failed)?;
     example_workspace::load(&connection).await.map_err(CommandError::failed)?;
     let address = listener.local_addr().map_err(CommandError::failed)?;
@@ -48,5 +54,7 @@ async fn serve_workspace(
     );
     let readiness = Readiness::default();
     readiness.prepared();
-    http::startup::serve(listener, Repositories::over(connection), readiness, stop).await.map_err(CommandError::failed)
+    http::startup::serve(listener, Repositories::over(connection), readiness, metrics, stop)
+        .await
+        .map_err(CommandError::failed)
 }

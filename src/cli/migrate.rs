@@ -12,7 +12,7 @@ pub(super) struct MigrateArgs {
 }
 
 pub(super) async fn run(args: &MigrateArgs) -> Result<(), CommandError> {
-    let connection = connect(&args.database).await?;
+    let connection = connect(&args.database, None).await?;
     let applied = migrate(&connection).await.map_err(CommandError::failed)?;
     for migration in &applied {
         println!("applied {}", migration.name);

@@ -17,13 +17,19 @@ mod status;
 mod stop_signal;
 mod users;
 
-use std::{fmt::Display, process::ExitCode};
+use std::{fmt::Display, process::ExitCode, sync::Arc};
 
 use clap::{Parser, Subcommand, error::ErrorKind};
 use thiserror::Error;
 use tokio::runtime::Runtime;
 
-use crate::{client::ClientError, config::DatabaseArgs, logging, repository::Connection};
+use crate::{
+    client::ClientError,
+    config::{DatabaseArgs, ListenArgs, MetricsArgs},
+    logging,
+    metrics::MetricsServer,
+    repository::{Connection, Observer},
+};
 
 /// What the commands that talk to a server end with.
 const EXIT_CODES: &str = "Exit codes:
@@ -156,7 +162,7 @@ async fn execute(command_line: CommandLine) -> Result<(), CommandError> {
 }
 
 /// The connection that the settings name.
-async fn connect(database: &DatabaseArgs) -> Result<Connection, CommandError> {
+async fn connect(database: &DatabaseArgs, observer: Option<Arc<dyn Observer>>) -> Result<Connection, CommandError> {
     let url = database.mongo_url().ok_or_else(|| {
         CommandError::Setting(
             "MONGO_URL is not set: give the connection string of Rocket.Chat's MongoDB, such as \
@@ -164,5 +170,13 @@ async fn connect(database: &DatabaseArgs) -> Result<Connection, CommandError> {
                 .to_owned(),
         )
     })?;
-    Connection::open(url).await.map_err(|error| CommandError::Setting(error.to_string()))
+    Connection::open(url, observer).await.map_err(|error| CommandError::Setting(error.to_string()))
+}
+
+/// The metrics, if the settings want any.
+fn metrics(listen: ListenArgs, metrics: MetricsArgs) -> Result<Option<MetricsServer>, CommandError> {
+    let Some(port) = metrics.metrics_port else { return Ok(None) };
+    let server = MetricsServer::bind(listen.bind_ip, port)
+        .map_err(|error| CommandError::Failed(format!("cannot serve metrics on {}:{port}: {error}", listen.bind_ip)))?;
+    Ok(Some(server))
 }

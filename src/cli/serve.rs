@@ -2,10 +2,11 @@
 
 use clap::Args;
 
-use super::{CommandError, connect, preparation, stop_signal::stop_signal};
+use super::{CommandError, connect, metrics, preparation, stop_signal::stop_signal};
 use crate::{
-    config::{DatabaseArgs, ListenArgs, PreparationArgs},
+    config::{DatabaseArgs, ListenArgs, MetricsArgs, PreparationArgs},
     http::{self, readiness::Readiness},
+    metrics::MetricsServer,
     repository::Repositories,
 };
 
@@ -16,20 +17,23 @@ pub(super) struct ServeArgs {
     #[command(flatten)]
     listen: ListenArgs,
     #[command(flatten)]
+    metrics: MetricsArgs,
+    #[command(flatten)]
     preparation: PreparationArgs,
 }
 
 /// Serves until told to stop. The database need not be up: requests are answered with 503 until it is.
 pub(super) async fn run(args: &ServeArgs) -> Result<(), CommandError> {
     let stop = stop_signal()?;
-    let connection = connect(&args.database).await?;
     let listener = http::startup::bind(args.listen.bind_ip, args.listen.port).map_err(|error| {
         CommandError::Failed(format!("cannot listen on {}:{}: {error}", args.listen.bind_ip, args.listen.port))
     })?;
+    let metrics = metrics(args.listen, args.metrics)?;
+    let connection = connect(&args.database, metrics.as_ref().map(MetricsServer::observer)).await?;
     let readiness = Readiness::default();
     let preparation =
         tokio::spawn(preparation::prepare(args.preparation.clone(), connection.clone(), readiness.clone()));
-    let served = http::startup::serve(listener, Repositories::over(connection), readiness, stop).await;
+    let served = http::startup::serve(listener, Repositories::over(connection), readiness, metrics, stop).await;
     preparation.abort();
     served.map_err(CommandError::failed)
 }

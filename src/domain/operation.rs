@@ -34,6 +34,10 @@ pub enum State {
 }
 
 impl State {
+    /// Every state, in the order an import meets them.
+    pub const ALL: [Self; 7] =
+        [Self::New, Self::Loading, Self::Ready, Self::Importing, Self::Done, Self::Error, Self::Canceled];
+
     /// The word `import.status` answers.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

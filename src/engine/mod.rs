@@ -10,6 +10,7 @@
 //!
 //! Whoever starts or resumes a run reads the counters off the staging area, so nothing that was only in memory is missed.
 
+mod activity;
 mod batch;
 mod pass;
 mod progress;
@@ -28,6 +29,8 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, sleep, timeout, timeout_at},
 };
+
+pub use activity::Activity;
 
 use crate::repository::{Claim, Repositories, RepositoryError};
 
@@ -48,6 +51,7 @@ pub struct Engine {
 #[derive(Debug)]
 struct Shared {
     repositories: Repositories,
+    activity: Activity,
     /// Where runs live: the threads that answer requests have runtimes of their own.
     runtime: Handle,
     running: Mutex<HashSet<String>>,
@@ -66,12 +70,19 @@ impl Engine {
         let (shutdown, _) = signal::channel(false);
         let shared = Shared {
             repositories,
+            activity: Activity::default(),
             runtime: Handle::current(),
             running: Mutex::default(),
             tasks: Mutex::default(),
             shutdown,
         };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// What this engine is doing, in numbers that move with it.
+    #[must_use]
+    pub fn activity(&self) -> Activity {
+        self.shared.activity.clone()
     }
 
     /// Starts the run of the operation `id`, unless it is not ready or somebody else was faster. Returns as soon as that
@@ -121,7 +132,7 @@ impl Engine {
         }
         let shared = Arc::clone(&self.shared);
         let task = self.shared.runtime.spawn(async move {
-            run::run(&shared.repositories, &id, shared.shutdown.subscribe()).await;
+            run::run(&shared.repositories, &id, &shared.activity, shared.shutdown.subscribe()).await;
             lock(&shared.running).remove(&id);
         });
         let mut tasks = lock(&self.shared.tasks);

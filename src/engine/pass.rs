@@ -6,6 +6,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream::FuturesUnordered};
 use tokio::{sync::watch as signal, time::timeout};
 
 use super::{
+    activity::Activity,
     batch::{Prepared, UniqueValue, prepare, process},
     progress::Progress,
     raised,
@@ -71,7 +72,7 @@ pub(super) async fn pass(
                     }
                 }
                 held.extend(values.iter().cloned());
-                in_flight.push(send(repositories, batch, values));
+                in_flight.push(send(repositories, progress.activity(), batch, values));
             }
         }
     }
@@ -83,10 +84,19 @@ pub(super) async fn pass(
 
 type Sent = (Result<Counts, RepositoryError>, Vec<UniqueValue>);
 
-async fn send(repositories: &Repositories, batch: Vec<Prepared>, values: Vec<UniqueValue>) -> Sent {
+async fn send(
+    repositories: &Repositories,
+    activity: &Activity,
+    batch: Vec<Prepared>,
+    values: Vec<UniqueValue>,
+) -> Sent {
     let repositories = repositories.clone();
+    let going = activity.batch();
     // On a task of its own, so that batches are put together on other cores than this one.
-    let work = tokio::spawn(async move { timeout(BATCH_DEADLINE, process(&repositories, batch)).await });
+    let work = tokio::spawn(async move {
+        let _going = going;
+        timeout(BATCH_DEADLINE, process(&repositories, batch)).await
+    });
     let result = match work.await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) | Err(_) => Err(RepositoryError::TimedOut),

@@ -2,12 +2,14 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use super::activity::Activity;
 use crate::domain::counts::Counts;
 
 /// How far a run has come.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Progress {
     state: Mutex<State>,
+    activity: Activity,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -16,16 +18,36 @@ struct State {
     actual: Counts,
     /// What was last stored.
     stored: Counts,
+    /// Users that are yet to be processed.
+    waiting: u64,
 }
 
 impl Progress {
-    /// Starts anew from what the staging area and the operation say.
-    pub(super) fn reset(&self, actual: Counts, stored: Counts) {
-        self.with(|state| *state = State { actual, stored });
+    /// Nothing yet. What happens to users is told to `activity` as well.
+    pub(super) fn told_to(activity: Activity) -> Self {
+        Self { state: Mutex::default(), activity }
+    }
+
+    pub(super) fn activity(&self) -> &Activity {
+        &self.activity
+    }
+
+    /// Starts anew from what the staging area, where `waiting` users are left, and the operation say.
+    pub(super) fn reset(&self, actual: Counts, stored: Counts, waiting: u64) {
+        self.with(|state| {
+            self.activity.change_waiting(signed(waiting) - signed(state.waiting));
+            *state = State { actual, stored, waiting };
+        });
     }
 
     pub(super) fn add(&self, more: Counts) {
-        self.with(|state| state.actual += more);
+        self.activity.add(more);
+        self.with(|state| {
+            state.actual += more;
+            let left = state.waiting.saturating_sub(more.processed());
+            self.activity.change_waiting(signed(left) - signed(state.waiting));
+            state.waiting = left;
+        });
     }
 
     pub(super) fn actual(&self) -> Counts {
@@ -53,4 +75,15 @@ impl Progress {
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
         work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+impl Drop for Progress {
+    /// Whoever takes the run up again counts them anew.
+    fn drop(&mut self) {
+        self.with(|state| self.activity.change_waiting(-signed(state.waiting)));
+    }
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -11,6 +11,7 @@ use tokio::{
 };
 
 use super::{
+    activity::Activity,
     answered,
     pass::{PassEnd, pass},
     progress::Progress,
@@ -67,8 +68,15 @@ impl From<RepositoryError> for Stop {
 }
 
 /// Runs the operation `id`, on which this instance holds the lease, until it is done or there is a reason to stop.
-pub(super) async fn run(repositories: &Repositories, id: &str, mut shutdown: signal::Receiver<bool>) {
-    let run = Run { repositories, id, held: repositories.runs.held(id), progress: Progress::default() };
+pub(super) async fn run(
+    repositories: &Repositories,
+    id: &str,
+    activity: &Activity,
+    mut shutdown: signal::Receiver<bool>,
+) {
+    let progress = Progress::told_to(activity.clone());
+    let run = Run { repositories, id, held: repositories.runs.held(id), progress };
+    let _going = activity.run();
     let started = Instant::now();
     let mut backoff = FIRST_BACKOFF;
     loop {
@@ -143,7 +151,7 @@ impl Run<'_> {
             let pending = answered(self.repositories.staging.count_pending()).await?;
             let error = answered(self.repositories.staging.count_failed()).await?;
             let completed = total.saturating_sub(pending + error);
-            self.progress.reset(Counts { completed, error }, stored);
+            self.progress.reset(Counts { completed, error }, stored, pending);
             if pending == 0 && self.is_stored().await? {
                 return Ok(());
             }
@@ -196,7 +204,7 @@ impl Run<'_> {
             self.step(*step).await?;
         }
         self.step(ProgressStep::Done).await?;
-        self.progress.reset(counts, counts);
+        self.progress.reset(counts, counts, 0);
         // If this fails, the lease runs out and whoever finds it sees that the operation is done.
         if let Err(error) = answered(self.repositories.runs.release(self.id)).await {
             log::debug!("the lease on operation {} is left to run out: {error}", self.id);

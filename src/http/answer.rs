@@ -4,16 +4,17 @@ use actix_web::{
     HttpResponse,
     http::{
         StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA},
+        header::{CACHE_CONTROL, CONTENT_TYPE, ContentType, PRAGMA},
     },
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Rocket.Chat's clients compare this to the letter: no charset.
 const JSON: &str = "application/json";
 
 /// What there is to say when nothing but success is to be told.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Success {
     success: bool,
 }
@@ -27,6 +28,11 @@ pub(super) fn action(body: &impl Serialize) -> HttpResponse {
     headers.insert(CACHE_CONTROL, actix_web::http::header::HeaderValue::from_static("no-store"));
     headers.insert(PRAGMA, actix_web::http::header::HeaderValue::from_static("no-cache"));
     response
+}
+
+/// An unknown path, or a known one with another method: the default of the router Rocket.Chat 8 is built on (Hono).
+pub(super) fn not_found() -> HttpResponse {
+    HttpResponse::NotFound().insert_header(ContentType::plaintext()).body("404 Not Found")
 }
 
 /// `body` as JSON and nothing else.

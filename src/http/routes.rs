@@ -3,14 +3,13 @@
 use actix_web::{
     FromRequest, Handler, HttpResponse, Resource, Responder,
     http::header::{
-        ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_ORIGIN, ContentType, X_CONTENT_TYPE_OPTIONS,
-        X_XSS_PROTECTION,
+        ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_ORIGIN, X_CONTENT_TYPE_OPTIONS, X_XSS_PROTECTION,
     },
     middleware::{DefaultHeaders, from_fn},
     web::{self, ServiceConfig},
 };
 
-use super::{health, import, page, unread_body};
+use super::{answer, health, import, openapi, page, unread_body};
 
 /// Rocket.Chat names these in every answer of the API, whether CORS is switched on or not.
 ///
@@ -40,6 +39,9 @@ pub(super) fn configure(app: &mut ServiceConfig) {
         .default_service(web::to(not_found));
     app.service(api)
         .configure(page::configure)
+        .service(get(openapi::DOCUMENT_PATH, openapi::document))
+        .service(get(openapi::PAGE_PATH, openapi::to_page))
+        .service(get(openapi::PAGE_FILES, openapi::page))
         .route(health::LIVENESS_PATH, web::get().to(health::live))
         .route(health::READINESS_PATH, web::get().to(health::ready))
         .default_service(web::to(not_found));
@@ -71,7 +73,6 @@ pub(super) fn headers_on_everything() -> DefaultHeaders {
     DefaultHeaders::new().add((X_XSS_PROTECTION, "1")).add((X_CONTENT_TYPE_OPTIONS, "nosniff"))
 }
 
-/// An unknown path, or a known one with another method: the default of the router Rocket.Chat 8 is built on (Hono).
 async fn not_found() -> HttpResponse {
-    HttpResponse::NotFound().insert_header(ContentType::plaintext()).body("404 Not Found")
+    answer::not_found()
 }

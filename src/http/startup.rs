@@ -8,10 +8,11 @@ use std::{
 };
 
 use actix_web::{App, HttpServer, web};
+use futures::future::OptionFuture;
 use tokio::sync::oneshot;
 
-use super::{AppState, access_log, import::UnknownStatusLog, readiness::Readiness, routes};
-use crate::{engine::Engine, repository::Repositories};
+use super::{AppState, access_log, import::UnknownStatusLog, readiness::Readiness, request_metrics, routes};
+use crate::{engine::Engine, metrics::MetricsServer, repository::Repositories};
 
 /// How long requests in flight may take to finish once the service is told to stop.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
@@ -25,7 +26,7 @@ pub(crate) fn bind(ip: IpAddr, port: u16) -> io::Result<TcpListener> {
 }
 
 /// Serves the API on `listener`, and runs imports, until `stop` resolves; then accepts nothing new and lets what is in
-/// flight finish, for ten seconds at most.
+/// flight finish, for ten seconds at most. The metrics go last.
 ///
 /// # Errors
 /// When the listener cannot be used.
@@ -33,11 +34,15 @@ pub(crate) async fn serve(
     listener: TcpListener,
     repositories: Repositories,
     readiness: Readiness,
+    metrics: Option<MetricsServer>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
     let engine = Engine::over(repositories.clone());
     let supervisor = tokio::spawn(engine.clone().supervise());
+    let requests = web::Data::new(metrics.as_ref().map(MetricsServer::requests));
+    let metrics = metrics.map(|metrics| metrics.start(repositories.clone(), engine.activity())).transpose()?;
+    let (metrics_server, metrics_handle) = metrics.unzip();
     let (stopping, stopped) = oneshot::channel();
     let state = web::Data::new(AppState {
         repositories,
@@ -48,9 +53,11 @@ pub(crate) async fn serve(
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
+            .app_data(requests.clone())
             .configure(routes::configure)
             .wrap(routes::headers_on_everything())
             .wrap(actix_web::middleware::from_fn(access_log::log_request))
+            .wrap(actix_web::middleware::from_fn(request_metrics::measure))
     })
     .shutdown_timeout(SHUTDOWN_PATIENCE.as_secs())
     .shutdown_signal(async move {
@@ -67,6 +74,13 @@ pub(crate) async fn serve(
         supervisor.abort();
         engine.shut_down().await;
     };
-    let (outcome, ()) = tokio::join!(server, end_of_runs);
+    let api_and_runs = async {
+        let (outcome, ()) = tokio::join!(server, end_of_runs);
+        if let Some(metrics) = metrics_handle {
+            metrics.stop(false).await;
+        }
+        outcome
+    };
+    let (outcome, _) = tokio::join!(api_and_runs, OptionFuture::from(metrics_server));
     outcome
 }

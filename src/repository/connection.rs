@@ -1,6 +1,6 @@
 //! The connection to MongoDB: how it is configured and whether it works.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bson::doc;
 use mongodb::{
@@ -9,7 +9,10 @@ use mongodb::{
 };
 use thiserror::Error;
 
-use super::RepositoryError;
+use super::{
+    RepositoryError,
+    observer::{self, Observer},
+};
 
 /// The database when the connection string names none; Rocket.Chat's own deployments use it.
 const DEFAULT_DATABASE: &str = "rocketchat";
@@ -34,11 +37,12 @@ pub struct ConnectionError {
 }
 
 impl Connection {
-    /// Reads the connection string. Connects on first use, so this succeeds while the database is down.
+    /// Reads the connection string. Connects on first use, so this succeeds while the database is down. What goes on
+    /// between this service and the database is told to `observer`, which costs some time with every command.
     ///
     /// # Errors
     /// When the string cannot be understood. The message does not hold the password.
-    pub async fn open(mongo_url: &str) -> Result<Self, ConnectionError> {
+    pub async fn open(mongo_url: &str, observer: Option<Arc<dyn Observer>>) -> Result<Self, ConnectionError> {
         let explain = |error: mongodb::error::Error| ConnectionError {
             reason: without_password(&error.kind.to_string(), mongo_url),
         };
@@ -47,6 +51,9 @@ impl Connection {
         options.server_selection_timeout = Some(SERVER_SELECTION_TIMEOUT);
         options.connect_timeout = Some(CONNECT_TIMEOUT);
         options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+        if let Some(observer) = observer {
+            observer::observe(&mut options, observer);
+        }
         let name = options.default_database.clone().unwrap_or_else(|| DEFAULT_DATABASE.to_owned());
         let client = Client::with_options(options).map_err(explain)?;
         Ok(Self { database: client.database(&name) })

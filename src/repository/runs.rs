@@ -193,6 +193,15 @@ impl Runs {
         Ok(self.leases.update_one(ours, vec![held_by(&self.holder)]).await?.matched_count == 1)
     }
 
+    /// Whether this instance holds a lease on any operation now.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn holds_any_lease(&self) -> Result<bool, RepositoryError> {
+        let held = doc! { "holder": &self.holder, "$expr": { "$gte": ["$until", "$$NOW"] } };
+        Ok(self.leases.find_one(held).await?.is_some())
+    }
+
     /// Ends the lease: the run is over.
     ///
     /// # Errors

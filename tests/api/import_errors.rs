@@ -78,7 +78,14 @@ async fn a_failed_user_is_told_with_what_identifies_it_and_the_reason() {
 #[tokio::test]
 async fn numbers_that_are_none_are_refused() {
     let (_workspace, service) = served().await;
-    for query in ["?count=many", "?offset=-1", "?count=1.5", "?count=1&count=2"] {
+    for query in [
+        "?count=many",
+        "?offset=-1",
+        "?count=1.5",
+        "?count=1&count=2",
+        "?count=9223372036854775808",
+        "?offset=9223372036854775808",
+    ] {
         let answer = service.get_as_admin(&format!("{ERRORS}{query}")).await;
         assert_eq!((answer.status.as_u16(), &answer.json()["errorType"]), (400, &json!("error-invalid-params")));
     }

@@ -193,7 +193,12 @@ impl Drop for Browser {
     fn drop(&mut self) {
         // Ends Chromium, which would outlive its driver. On a thread of its own: this one may be part of a runtime.
         let session = self.session_url.clone();
-        std::thread::spawn(move || ureq::delete(session).call().is_ok()).join().ok();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(reqwest::Client::new().delete(session).send()).is_ok()
+        })
+        .join()
+        .ok();
         self.driver.kill().ok();
         self.driver.wait().ok();
     }

@@ -2,11 +2,16 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
+use utoipa::{
+    IntoParams, ToSchema,
+    openapi::{KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type},
+};
 
 use super::super::{
     AppState, answer,
     authentication::{Authorized, RunImport},
     error::ApiError,
+    openapi::Refusals,
 };
 use crate::{
     domain::{
@@ -19,25 +24,32 @@ use crate::{
 const DEFAULT_COUNT: i64 = 50;
 const UPPER_COUNT_LIMIT: i64 = 100;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Page {
+    /// How many to tell. 0: as many as the workspace allows, which may be all.
+    #[param(required = false, schema_with = number_or_nothing)]
     count: Option<String>,
+    /// How many to leave out.
+    #[param(required = false, schema_with = number_or_nothing)]
     offset: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct FailedUser<'a> {
+pub(super) struct FailedUser<'a> {
     #[serde(rename = "_id")]
+    #[schema(required)]
     id: Option<&'a str>,
     import_ids: Vec<&'a str>,
     emails: Vec<&'a str>,
+    #[schema(required)]
     username: Option<&'a str>,
     errors: Vec<&'a str>,
 }
 
-#[derive(Serialize)]
-struct FailedUsers<'a> {
+#[derive(Serialize, ToSchema)]
+pub(super) struct FailedUsers<'a> {
     errors: Vec<FailedUser<'a>>,
     count: usize,
     offset: u64,
@@ -46,6 +58,38 @@ struct FailedUsers<'a> {
 }
 
 /// The failed users of the newest operation, in the order they were staged, a page at a time.
+#[utoipa::path(
+    get,
+    path = "/api/v1/import.errors",
+    tag = "import",
+    operation_id = "getImportErrors",
+    summary = "The users that failed, and why",
+    description = "Ours. In the order they were staged, a page at a time. Other query parameters are ignored. Permission `run-import`.",
+    security(("userId" = [], "authToken" = [])),
+    params(Page),
+    responses(
+        (
+            status = 200,
+            description = "A page of failed users",
+            body = FailedUsers,
+            content_type = "application/json",
+            example = json!({
+                "errors": [{
+                    "_id": "64d51ea91558939980aab372",
+                    "importIds": ["old-system-17"],
+                    "emails": ["jane@example.com"],
+                    "username": "jane",
+                    "errors": ["The username jane is taken by the user jane (rbAXPnMktTFbNpwtJ)."]
+                }],
+                "count": 1,
+                "offset": 0,
+                "total": 1,
+                "success": true
+            })
+        ),
+        Refusals
+    )
+)]
 pub(in crate::http) async fn errors(
     caller: Authorized<RunImport>,
     request: HttpRequest,
@@ -63,10 +107,24 @@ pub(in crate::http) async fn errors(
     Ok(answer::action(&FailedUsers { count: errors.len(), errors, offset, total, success: true }))
 }
 
+/// What [`number_in`] takes.
+fn number_or_nothing() -> Schema {
+    let number = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+        .minimum(Some(0));
+    let nothing = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([""]));
+    OneOfBuilder::new().item(number).item(nothing).build().into()
+}
+
 fn number_in(text: Option<&str>, default: u64) -> Result<u64, ApiError> {
     match text {
         None | Some("") => Ok(default),
-        Some(text) => text.parse().map_err(|_| ApiError::InvalidQuery("count and offset must be numbers from 0 on")),
+        Some(text) => {
+            // The database counts no further than that.
+            let number = text.parse().ok().filter(|number| i64::try_from(*number).is_ok());
+            number.ok_or(ApiError::InvalidQuery("count and offset must be numbers from 0 on"))
+        }
     }
 }
 

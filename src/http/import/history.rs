@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
-use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{
     super::{
@@ -10,19 +10,62 @@ use super::{
         authentication::{Authorized, RunImport, ViewImportOperations},
         error::ApiError,
         json::JsonObject,
+        openapi::{Refusals, StoredOperation},
     },
     require_empty_query,
 };
 use crate::domain::importer::Importer;
 
-#[derive(Serialize)]
-struct Current<'a> {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Current<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<StoredOperation>, nullable = false)]
     operation: Option<JsonObject<'a>>,
     success: bool,
 }
 
+#[derive(Serialize, ToSchema)]
+pub(super) struct ListedImporter {
+    key: &'static str,
+    name: &'static str,
+}
+
 /// The newest operation as it is stored.
+#[utoipa::path(
+    get,
+    path = "/api/v1/getCurrentImportOperation",
+    tag = "history",
+    operation_id = "getCurrentImportOperation",
+    summary = "The newest operation",
+    description = "Takes no query parameter: one is a 400. Permission `run-import`.",
+    security(("userId" = [], "authToken" = [])),
+    responses(
+        (
+            status = 200,
+            description = "The operation; missing if there never was one",
+            body = Current,
+            content_type = "application/json",
+            example = json!({
+                "operation": {
+                    "_id": "64d51ea91558939980aab371",
+                    "type": "api",
+                    "importerKey": "api",
+                    "ts": "2023-08-10T17:30:17.519Z",
+                    "status": "importer_user_selection",
+                    "valid": true,
+                    "user": "7TY57bBj3xQXvf2i2",
+                    "_updatedAt": "2023-08-10T17:41:20.052Z",
+                    "count": {
+                        "total": 2,
+                        "users": 2
+                    }
+                },
+                "success": true
+            })
+        ),
+        Refusals
+    )
+)]
 pub(in crate::http) async fn current_operation(
     caller: Authorized<RunImport>,
     request: HttpRequest,
@@ -35,6 +78,25 @@ pub(in crate::http) async fn current_operation(
 }
 
 /// The operations that changed last: a bare array, as in Rocket.Chat.
+#[utoipa::path(
+    get,
+    path = "/api/v1/getLatestImportOperations",
+    tag = "history",
+    operation_id = "getLatestImportOperations",
+    summary = "The twenty operations that changed last",
+    description = "A bare array, the latest first. Takes no query parameter: one is a 400. Permission `view-import-operations`.",
+    security(("userId" = [], "authToken" = [])),
+    responses(
+        (
+            status = 200,
+            description = "The operations",
+            body = Vec<StoredOperation>,
+            content_type = "application/json",
+            example = json!([])
+        ),
+        Refusals
+    )
+)]
 pub(in crate::http) async fn latest_operations(
     caller: Authorized<ViewImportOperations>,
     request: HttpRequest,
@@ -47,12 +109,36 @@ pub(in crate::http) async fn latest_operations(
 }
 
 /// The importers a person can choose from: a bare array, as in Rocket.Chat.
+#[utoipa::path(
+    get,
+    path = "/api/v1/importers.list",
+    tag = "history",
+    operation_id = "listImporters",
+    summary = "The importers that read files",
+    description = "They run inside Rocket.Chat. A bare array. Takes no query parameter: one is a 400. Permission `run-import`.",
+    security(("userId" = [], "authToken" = [])),
+    responses(
+        (
+            status = 200,
+            description = "The importers",
+            body = Vec<ListedImporter>,
+            content_type = "application/json",
+            example = json!([
+                { "key": "csv", "name": "CSV" },
+                { "key": "slack", "name": "Slack" },
+                { "key": "slack-users", "name": "Slack_Users" }
+            ])
+        ),
+        Refusals
+    )
+)]
 pub(in crate::http) async fn list_importers(
     _: Authorized<RunImport>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     require_empty_query(&request)?;
     let listed = Importer::ALL.into_iter().filter(|importer| importer.is_listed());
-    let importers: Vec<_> = listed.map(|importer| json!({ "key": importer.key(), "name": importer.name() })).collect();
+    let importers: Vec<_> =
+        listed.map(|importer| ListedImporter { key: importer.key(), name: importer.name() }).collect();
     Ok(answer::action(&importers))
 }

@@ -4,14 +4,16 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::super::{
     AppState,
-    answer::{self, SUCCESS},
+    answer::{self, SUCCESS, Success},
     authentication::{Authorized, RunImport},
     deadline::bound_write,
     error::ApiError,
     json::JsonObject,
+    openapi::{Refusals, StoredOperation},
 };
 use crate::{
     domain::{
@@ -22,13 +24,45 @@ use crate::{
     repository::Claim,
 };
 
-#[derive(Serialize)]
-struct Made<'a> {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Made<'a> {
+    #[schema(value_type = StoredOperation)]
     operation: JsonObject<'a>,
     success: bool,
 }
 
 /// Ends whatever is going on and makes a new operation.
+#[utoipa::path(
+    post,
+    path = "/api/v1/import.new",
+    tag = "import",
+    operation_id = "newImport",
+    summary = "Begin a new import",
+    description = "Ends whatever is going on, empties the staging area and makes a new operation. The body is not looked at. Permission `run-import`.",
+    security(("userId" = [], "authToken" = [])),
+    responses(
+        (
+            status = 200,
+            description = "The new operation",
+            body = Made,
+            content_type = "application/json",
+            example = json!({
+                "operation": {
+                    "_id": "64d51ea91558939980aab371",
+                    "type": "api",
+                    "importerKey": "api",
+                    "ts": "2023-08-10T17:30:17.519Z",
+                    "status": "importer_new",
+                    "valid": true,
+                    "user": "rbAXPnMktTFbNpwtJ",
+                    "_updatedAt": "2023-08-10T17:30:17.519Z"
+                },
+                "success": true
+            })
+        ),
+        Refusals
+    )
+)]
 pub(in crate::http) async fn new(
     caller: Authorized<RunImport>,
     app: web::Data<AppState>,
@@ -42,6 +76,25 @@ pub(in crate::http) async fn new(
 }
 
 /// Ends whatever is going on and empties the staging area.
+#[utoipa::path(
+    post,
+    path = "/api/v1/import.clear",
+    tag = "import",
+    operation_id = "clearImport",
+    summary = "End the import",
+    description = "Ends whatever is going on and empties the staging area. The body is not looked at. Permission `run-import`.",
+    security(("userId" = [], "authToken" = [])),
+    responses(
+        (
+            status = 200,
+            description = "It is over",
+            body = Success,
+            content_type = "application/json",
+            example = json!({ "success": true })
+        ),
+        Refusals
+    )
+)]
 pub(in crate::http) async fn clear(
     _: Authorized<RunImport>,
     app: web::Data<AppState>,
@@ -53,6 +106,25 @@ pub(in crate::http) async fn clear(
 /// Starts the run of the newest operation and answers at once.
 ///
 /// Refuses operations that a file importer filled: they may hold records that only Rocket.Chat itself can import.
+#[utoipa::path(
+    post,
+    path = "/api/v1/import.run",
+    tag = "import",
+    operation_id = "runImport",
+    summary = "Run the import",
+    description = "Starts the newest operation, which must be `ready`, and answers at once. The body is not looked at. Permission `run-import`.",
+    security(("userId" = [], "authToken" = [])),
+    responses(
+        (
+            status = 200,
+            description = "It runs",
+            body = Success,
+            content_type = "application/json",
+            example = json!({ "success": true })
+        ),
+        Refusals
+    )
+)]
 pub(in crate::http) async fn run(
     caller: Authorized<RunImport>,
     app: web::Data<AppState>,
@@ -74,6 +146,41 @@ pub(in crate::http) async fn run(
 
 /// Makes a new operation over what is still staged, ready to be run: after Rocket.Chat was restarted during a run, or to
 /// try failed users again once the reason is mended.
+#[utoipa::path(
+    post,
+    path = "/api/v1/import.resume",
+    tag = "import",
+    operation_id = "resumeImport",
+    summary = "Go on with what is still staged",
+    description = "Ours. Makes a new operation over the staged users, failed ones too, that is `ready`. The body is not looked at. Permission `run-import`.",
+    security(("userId" = [], "authToken" = [])),
+    responses(
+        (
+            status = 200,
+            description = "The new operation",
+            body = Made,
+            content_type = "application/json",
+            example = json!({
+                "operation": {
+                    "_id": "64d51ea91558939980aab371",
+                    "type": "api",
+                    "importerKey": "api",
+                    "ts": "2023-08-10T17:30:17.519Z",
+                    "status": "importer_user_selection",
+                    "valid": true,
+                    "user": "rbAXPnMktTFbNpwtJ",
+                    "_updatedAt": "2023-08-10T17:30:17.519Z",
+                    "count": {
+                        "total": 2,
+                        "users": 2
+                    }
+                },
+                "success": true
+            })
+        ),
+        Refusals
+    )
+)]
 pub(in crate::http) async fn resume(
     caller: Authorized<RunImport>,
     app: web::Data<AppState>,

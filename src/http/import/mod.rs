@@ -11,6 +11,7 @@ mod status;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
+use utoipa::OpenApi;
 
 use super::{
     AppState,
@@ -26,6 +27,24 @@ pub(super) use lifecycle::{clear, new, resume, run};
 pub(super) use progress::progress;
 pub(super) use selection::selection;
 pub(super) use status::{UnknownStatusLog, status};
+
+/// What the endpoints say of themselves.
+#[derive(OpenApi)]
+#[openapi(paths(
+    status::status,
+    lifecycle::new,
+    add_users::add_users,
+    lifecycle::run,
+    lifecycle::clear,
+    lifecycle::resume,
+    errors::errors,
+    progress::progress,
+    selection::selection,
+    history::current_operation,
+    history::latest_operations,
+    history::list_importers,
+))]
+pub(super) struct ImportApi;
 
 /// For the endpoints whose query schema allows no parameter.
 fn require_empty_query(request: &HttpRequest) -> Result<(), ApiError> {

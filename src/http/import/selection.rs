@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
-use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{
     super::{
@@ -12,6 +12,7 @@ use super::{
         authentication::{Authorized, RunImport},
         deadline::bound_write,
         error::ApiError,
+        openapi::Refusals,
     },
     newest_with_importer, require_empty_query,
 };
@@ -24,25 +25,48 @@ use crate::domain::{
 
 const ENDPOINT: &str = "getImportFileData";
 
-#[derive(Serialize)]
-struct Selection {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Selection {
     name: &'static str,
     users: Vec<SelectionUser>,
+    /// Empty: this service imports users only.
+    #[schema(value_type = Vec<Object>, max_items = 0)]
     channels: [(); 0],
     message_count: u64,
+    /// Empty, too.
+    #[schema(value_type = Vec<Object>, max_items = 0)]
     contacts: [(); 0],
     success: bool,
 }
 
-/// Source: `apps/meteor/app/importer/server/classes/ImporterSelectionUser.ts`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+pub(super) struct Waiting {
+    waiting: bool,
+    success: bool,
+}
+
+/// What `getImportFileData` answers: what is staged, or that a file importer is still at work.
+#[derive(ToSchema)]
+#[schema(as = ImportFileData)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it is here to be described")]
+pub(super) enum Described {
+    Selection(Selection),
+    Waiting(Waiting),
+}
+
+// Source: `apps/meteor/app/importer/server/classes/ImporterSelectionUser.ts`.
+#[derive(Serialize, ToSchema)]
 #[allow(clippy::struct_excessive_bools, reason = "Rocket.Chat's shape")]
-struct SelectionUser {
+pub(super) struct SelectionUser {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     user_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     username: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     email: Option<String>,
     is_deleted: bool,
     is_bot: bool,
@@ -52,6 +76,40 @@ struct SelectionUser {
 
 /// The staged users of the newest operation. Unlike Rocket.Chat this only reads: it never makes a finished operation
 /// ready again.
+#[utoipa::path(
+    get,
+    path = "/api/v1/getImportFileData",
+    tag = "import",
+    operation_id = "getImportFileData",
+    summary = "What is staged",
+    description = "Only reads. Takes no query parameter: one is a 400. Permission `run-import`.",
+    security(("userId" = [], "authToken" = [])),
+    responses(
+        (
+            status = 200,
+            description = "The staged users; or `waiting`, while a file importer fills the staging area",
+            body = Described,
+            content_type = "application/json",
+            example = json!({
+                "name": "API",
+                "users": [{
+                    "user_id": "old-system-17",
+                    "username": "jane",
+                    "email": "jane@example.com",
+                    "is_deleted": false,
+                    "is_bot": false,
+                    "do_import": true,
+                    "is_email_taken": false
+                }],
+                "channels": [],
+                "message_count": 0,
+                "contacts": [],
+                "success": true
+            })
+        ),
+        Refusals
+    )
+)]
 pub(in crate::http) async fn selection(
     caller: Authorized<RunImport>,
     request: HttpRequest,
@@ -61,7 +119,7 @@ pub(in crate::http) async fn selection(
     let (operation, importer) = newest_with_importer(&caller, &app, ENDPOINT).await?;
     if is_being_filled(&operation) {
         if operation.is_valid() {
-            return Ok(answer::action(&json!({ "waiting": true, "success": true })));
+            return Ok(answer::action(&Waiting { waiting: true, success: true }));
         }
         let reason = "Invalid Import Operation".to_owned();
         return Err(ApiError::Coded { reason, code: "error-import-operation-invalid", endpoint: ENDPOINT });

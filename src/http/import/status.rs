@@ -4,23 +4,27 @@ use std::sync::{Mutex, PoisonError};
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::super::{
     AppState, answer,
     authentication::{Authorized, RunImport},
     error::ApiError,
     json::JsonObject,
+    openapi::{Refusals, StateWord, StoredOperation},
 };
 use crate::domain::operation::{Operation, State};
 
 /// What `state` says while no operation was ever made.
 const NO_OPERATION: &str = "none";
 
-#[derive(Serialize)]
-struct Status<'a> {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Status<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<StateWord>, nullable = false)]
     state: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<StoredOperation>, nullable = false)]
     operation: Option<JsonObject<'a>>,
     success: bool,
 }
@@ -28,6 +32,42 @@ struct Status<'a> {
 /// Answers `{state, operation, success}` from the newest operation as the database holds it now.
 ///
 /// Source: `apps/meteor/server/services/import/service.ts` (`status`).
+#[utoipa::path(
+    get,
+    path = "/api/v1/import.status",
+    tag = "import",
+    operation_id = "getImportStatus",
+    summary = "How the newest import goes",
+    description = "The operation is as the database holds it now. Query parameters are ignored. Permission `run-import`.",
+    security(("userId" = [], "authToken" = [])),
+    responses(
+        (
+            status = 200,
+            description = "State and operation",
+            body = Status,
+            content_type = "application/json",
+            example = json!({
+                "state": "ready",
+                "operation": {
+                    "_id": "64d51ea91558939980aab371",
+                    "type": "api",
+                    "importerKey": "api",
+                    "ts": "2023-08-10T17:30:17.519Z",
+                    "status": "importer_user_selection",
+                    "valid": true,
+                    "user": "7TY57bBj3xQXvf2i2",
+                    "_updatedAt": "2023-08-10T17:41:20.052Z",
+                    "count": {
+                        "total": 2,
+                        "users": 2
+                    }
+                },
+                "success": true
+            })
+        ),
+        Refusals
+    )
+)]
 pub(in crate::http) async fn status(
     caller: Authorized<RunImport>,
     app: web::Data<AppState>,

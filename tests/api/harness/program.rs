@@ -3,10 +3,11 @@
 use std::process::{Command, Stdio};
 
 /// Everything that could steer the program from the environment of whoever runs the tests.
-const SETTINGS: [&str; 13] = [
+const SETTINGS: [&str; 14] = [
     "MONGO_URL",
     "PORT",
     "BIND_IP",
+    "METRICS_PORT",
     "RUST_LOG",
     "INITIATE_REPLICA_SET",
     "LOAD_EXAMPLE_WORKSPACE",

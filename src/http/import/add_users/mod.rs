@@ -10,10 +10,11 @@ use actix_web::{HttpRequest, HttpResponse, http::header::CONTENT_TYPE, web};
 
 use super::super::{
     AppState,
-    answer::{self, SUCCESS},
+    answer::{self, SUCCESS, Success},
     authentication::{Authorized, RunImport},
     deadline::{Deadline, bound_write},
     error::ApiError,
+    openapi::{AddUsersBody, BodyTooLarge, Refusals},
 };
 use crate::{
     domain::{
@@ -30,6 +31,27 @@ const FINISHED: ApiError = ApiError::Rejected("The current import operation is a
 const TAKES_NO_DATA: ApiError = ApiError::Rejected("The current import operation can not receive new data.");
 
 /// Stages users for the newest operation.
+#[utoipa::path(
+    post,
+    path = "/api/v1/import.addUsers",
+    tag = "import",
+    operation_id = "addUsersToImport",
+    summary = "Stage users",
+    description = "All users of a call or none. The newest operation must be `new` or `ready`, and becomes `ready`. Permission `run-import`.",
+    security(("userId" = [], "authToken" = [])),
+    request_body(content = AddUsersBody, content_type = "application/json", description = "50 MiB at most"),
+    responses(
+        (
+            status = 200,
+            description = "They are staged",
+            body = Success,
+            content_type = "application/json",
+            example = json!({ "success": true })
+        ),
+        BodyTooLarge,
+        Refusals
+    )
+)]
 pub(in crate::http) async fn add_users(
     _: Authorized<RunImport>,
     request: HttpRequest,

@@ -1,0 +1,93 @@
+//! What the engine of this instance is doing, in numbers, for whoever wants to look.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, AtomicU64, Ordering},
+};
+
+use crate::domain::counts::Counts;
+
+/// The numbers of one engine. Cheap to clone; all clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Activity {
+    numbers: Arc<Numbers>,
+}
+
+#[derive(Debug, Default)]
+struct Numbers {
+    imported: AtomicU64,
+    failed: AtomicU64,
+    batches_in_flight: AtomicI64,
+    users_waiting: AtomicI64,
+    runs: AtomicI64,
+}
+
+impl Activity {
+    /// Users that this instance has processed since it was started.
+    #[must_use]
+    pub fn processed(&self) -> Counts {
+        Counts {
+            completed: self.numbers.imported.load(Ordering::Relaxed),
+            error: self.numbers.failed.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Batches that are on their way to the database.
+    #[must_use]
+    pub fn batches_in_flight(&self) -> i64 {
+        self.numbers.batches_in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Staged users that the runs of this instance have yet to process.
+    #[must_use]
+    pub fn users_waiting(&self) -> i64 {
+        self.numbers.users_waiting.load(Ordering::Relaxed)
+    }
+
+    /// Operations that this instance is running.
+    #[must_use]
+    pub fn runs(&self) -> i64 {
+        self.numbers.runs.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add(&self, processed: Counts) {
+        self.numbers.imported.fetch_add(processed.completed, Ordering::Relaxed);
+        self.numbers.failed.fetch_add(processed.error, Ordering::Relaxed);
+    }
+
+    /// This many more users wait; fewer, if it is below zero.
+    pub(super) fn change_waiting(&self, more: i64) {
+        self.numbers.users_waiting.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// One batch is on its way for as long as the guard lives.
+    pub(super) fn batch(&self) -> Going {
+        Going::start(self, |numbers| &numbers.batches_in_flight)
+    }
+
+    /// One operation is being run for as long as the guard lives.
+    pub(super) fn run(&self) -> Going {
+        Going::start(self, |numbers| &numbers.runs)
+    }
+}
+
+/// Something that goes on while this lives.
+#[derive(Debug)]
+pub(super) struct Going {
+    numbers: Arc<Numbers>,
+    number: fn(&Numbers) -> &AtomicI64,
+}
+
+impl Going {
+    fn start(activity: &Activity, number: fn(&Numbers) -> &AtomicI64) -> Self {
+        let numbers = Arc::clone(&activity.numbers);
+        number(&numbers).fetch_add(1, Ordering::Relaxed);
+        Self { numbers, number }
+    }
+}
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        (self.number)(&self.numbers).fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,99 @@
+//! What only the database knows: how the newest operation goes, and who runs it. Read anew for every answer.
+
+use std::{sync::Arc, time::Duration};
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::ConstCounter, family::Family, gauge::ConstGauge, gauge::Gauge, info::Info},
+    registry::Registry,
+};
+use tokio::time::timeout;
+
+use crate::{
+    domain::operation::{Operation, State},
+    engine::Activity,
+    repository::{Repositories, RepositoryError},
+};
+
+/// How long the database may take. Prometheus itself waits for ten seconds.
+const READ_PATIENCE: Duration = Duration::from_secs(3);
+
+/// While no operation was ever made.
+const NONE: &str = "none";
+/// An operation at a step that no release of Rocket.Chat writes.
+const UNKNOWN: &str = "unknown";
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabel {
+    state: &'static str,
+}
+
+/// What the database said.
+pub(super) struct Reading {
+    newest: Option<Arc<Operation>>,
+    holds_lease: bool,
+}
+
+impl Reading {
+    /// Asks the database; `None` if it does not answer in time.
+    pub(super) async fn take(repositories: &Repositories) -> Option<Self> {
+        let both = async { tokio::try_join!(repositories.imports.newest(), repositories.runs.holds_any_lease()) };
+        let answered = timeout(READ_PATIENCE, both).await.unwrap_or(Err(RepositoryError::TimedOut));
+        match answered {
+            Ok((newest, holds_lease)) => Some(Self { newest, holds_lease }),
+            Err(error) => {
+                log::debug!("metrics without the database: {error}");
+                None
+            }
+        }
+    }
+}
+
+/// Registers what was read.
+pub(super) fn register(registry: &mut Registry, reading: Option<&Reading>) {
+    let up = ConstGauge::new(i64::from(reading.is_some()));
+    registry.register("database_up", "1 if the database has just answered, else 0", up);
+    let Some(Reading { newest, holds_lease }) = reading else { return };
+    let held = ConstGauge::new(i64::from(*holds_lease));
+    registry.register("lease_held", "1 if this instance holds the lease on an operation, else 0", held);
+
+    let states = Family::<StateLabel, Gauge>::default();
+    let current = match newest {
+        None => NONE,
+        Some(operation) => operation.state().map_or(UNKNOWN, State::as_str),
+    };
+    for state in State::ALL.map(State::as_str).into_iter().chain([NONE, UNKNOWN]) {
+        states.get_or_create(&StateLabel { state }).set(i64::from(state == current));
+    }
+    registry.register("operation_state", "1 for the state that the newest operation is in, 0 for the others", states);
+
+    let count = |name| newest.as_ref().map(|operation| operation.count(name)).unwrap_or_default();
+    for (name, counted, help) in [
+        ("operation_users", "total", "Users of the newest operation"),
+        ("operation_users_completed", "completed", "Users of the newest operation that were imported"),
+        ("operation_users_failed", "error", "Users of the newest operation that failed"),
+    ] {
+        registry.register(name, help, ConstGauge::new(count(counted)));
+    }
+}
+
+/// Registers what the engine of this instance is doing, and which program this is.
+pub(super) fn register_instance(registry: &mut Registry, activity: &Activity) {
+    let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+    registry.register("build", "The program", build);
+    let processed = activity.processed();
+    let engine = registry.sub_registry_with_prefix("engine");
+    engine.register("users_imported", "Users that this instance imported", ConstCounter::new(processed.completed));
+    engine.register("users_failed", "Users that this instance could not import", ConstCounter::new(processed.error));
+    engine.register("runs", "Operations that this instance is running", ConstGauge::new(activity.runs()));
+    engine.register(
+        "users_waiting",
+        "Staged users that the runs of this instance have yet to process",
+        ConstGauge::new(activity.users_waiting()),
+    );
+    engine.register(
+        "batches_in_flight",
+        "Batches of users on their way to the database",
+        ConstGauge::new(activity.batches_in_flight()),
+    );
+}
