@@ -20,8 +20,9 @@ use crate::{
 const BATCH_USERS: usize = 500;
 /// A batch that does not fill up, because passwords take their time, goes on its way after this long.
 const BATCH_PATIENCE: Duration = Duration::from_millis(200);
-/// Batches on their way at once: one is being stored while the others are prepared, sent or cleaned up after.
-const BATCHES_IN_FLIGHT: usize = 4;
+/// Batches on their way at once: some wait until a majority has stored them while the others are prepared, sent or
+/// cleaned up after. Leaves room among the driver's ten connections for everybody else.
+const BATCHES_IN_FLIGHT: usize = 6;
 /// A database that has not finished a batch after this long has lost it.
 const BATCH_DEADLINE: Duration = Duration::from_secs(60);
 

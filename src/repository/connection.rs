@@ -83,6 +83,11 @@ impl Connection {
         session.start_transaction().write_concern(WriteConcern::majority()).and_run2(work).await
     }
 
+    /// A session, in which a read is never older than the one before it, whatever server answers.
+    pub(super) async fn session(&self) -> mongodb::error::Result<ClientSession> {
+        self.database.client().start_session().causal_consistency(true).await
+    }
+
     pub(super) fn database(&self) -> &Database {
         &self.database
     }

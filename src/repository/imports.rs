@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bson::{DateTime, Document, RawDocumentBuf, doc, oid::ObjectId};
 use futures::TryStreamExt as _;
-use mongodb::{Collection, error::Error as DriverError};
+use mongodb::{ClientSession, Collection, error::Error as DriverError, options::ReadConcern};
+use tokio::sync::Mutex;
 
 use super::{
     Connection, RepositoryError, bson_fields::read_fields, bson_write::document_of, shared_reads::SharedReads, staging,
@@ -23,6 +24,8 @@ pub struct Imports {
     connection: Connection,
     operations: Collection<RawDocumentBuf>,
     newest: SharedReads<(), Option<Arc<Operation>>>,
+    /// Knows how far the database had come when the newest operation was last read.
+    reader: Arc<Mutex<Option<ClientSession>>>,
 }
 
 /// Whether an operation took what it was given.
@@ -39,23 +42,42 @@ impl Imports {
             connection: connection.clone(),
             operations: connection.collection(COLLECTION),
             newest: SharedReads::default(),
+            reader: Arc::default(),
         }
     }
 
     /// The operation with the highest `ts`, which is *the* operation to Rocket.Chat, valid or not; `None` if there never
     /// was one.
     ///
+    /// What a majority has stored, and never less than was read before: what a primary alone has stored may go with it,
+    /// and a new one may need a moment to know what is stored for good.
+    ///
     /// Source: `packages/models/src/models/Imports.ts` (`findLastImport`).
     ///
     /// # Errors
     /// When the database does not answer, or the document is not valid BSON.
     pub async fn newest(&self) -> Result<Option<Arc<Operation>>, RepositoryError> {
-        let operations = self.operations.clone();
+        let imports = self.clone();
         let find = || async move {
-            let newest = operations.find_one(doc! {}).sort(doc! { "ts": -1 }).await?;
+            let newest = imports.find_newest().await?;
             newest.map(|document| Ok(Arc::new(read(&document)?))).transpose()
         };
         self.newest.get((), find).await
+    }
+
+    async fn find_newest(&self) -> Result<Option<RawDocumentBuf>, RepositoryError> {
+        let mut reader = self.reader.lock().await;
+        let mut session = match reader.take() {
+            Some(session) => session,
+            None => self.connection.session().await?,
+        };
+        let find = self.operations.find_one(doc! {}).sort(doc! { "ts": -1 }).read_concern(ReadConcern::majority());
+        let found = find.session(&mut session).await.map_err(RepositoryError::from);
+        // One that the database refuses to read after may be the reason for it.
+        if !matches!(found, Err(RepositoryError::Refused(_))) {
+            *reader = Some(session);
+        }
+        found
     }
 
     /// The operation `id`, if it is still stored.
