@@ -11,8 +11,10 @@ use actix_web::{App, HttpServer, web};
 use futures::future::OptionFuture;
 use tokio::sync::oneshot;
 
-use super::{AppState, access_log, import::UnknownStatusLog, readiness::Readiness, request_metrics, routes};
-use crate::{engine::Engine, metrics::MetricsServer, repository::Repositories};
+use super::{
+    AppState, access_log, guards::RateLimiter, import::UnknownStatusLog, readiness::Readiness, request_metrics, routes,
+};
+use crate::{domain::client_address::Proxies, engine::Engine, metrics::MetricsServer, repository::Repositories};
 
 /// How long requests in flight may take to finish once the service is told to stop.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
@@ -34,6 +36,7 @@ pub(crate) async fn serve(
     listener: TcpListener,
     repositories: Repositories,
     readiness: Readiness,
+    proxies: Proxies,
     metrics: Option<MetricsServer>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
@@ -48,6 +51,8 @@ pub(crate) async fn serve(
         repositories,
         engine: engine.clone(),
         readiness,
+        proxies,
+        rate_limiter: RateLimiter::default(),
         unknown_statuses: UnknownStatusLog::default(),
     });
     let server = HttpServer::new(move || {
