@@ -122,7 +122,7 @@ async fn an_ipv4_client_of_an_ipv6_socket_is_the_same_client() {
     assert_eq!(statuses(&service, &calls).await, [200, 429]);
     service.address = format!("http://[::1]:{port}");
     assert_eq!(service.limited_status_from("::1", &[]).await.status, 200);
-    service.logged(" status=200 ms=").await;
+    service.logged(" client=::1").await;
     let clients: Vec<_> = service
         .log_lines("path=/api/v1/import.status ")
         .iter()
