@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{CommandError, metrics, stop_signal::stop_signal};
 use crate::{
-    config::{ListenArgs, MetricsArgs},
+    config::{LimitArgs, ListenArgs, MetricsArgs},
     http::{self, readiness::Readiness},
     metrics::MetricsServer,
     mongo_process::{PrivateMongo, Source},
@@ -54,7 +54,7 @@ async fn serve_workspace(
     );
     let readiness = Readiness::default();
     readiness.prepared();
-    http::startup::serve(listener, Repositories::over(connection), readiness, metrics, stop)
+    http::startup::serve(listener, Repositories::over(connection), readiness, LimitArgs::default(), metrics, stop)
         .await
         .map_err(CommandError::failed)
 }

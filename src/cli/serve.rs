@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{CommandError, connect, metrics, preparation, stop_signal::stop_signal};
 use crate::{
-    config::{DatabaseArgs, ListenArgs, MetricsArgs, PreparationArgs},
+    config::{DatabaseArgs, LimitArgs, ListenArgs, MetricsArgs, PreparationArgs},
     http::{self, readiness::Readiness},
     metrics::MetricsServer,
     repository::Repositories,
@@ -16,6 +16,8 @@ pub(super) struct ServeArgs {
     database: DatabaseArgs,
     #[command(flatten)]
     listen: ListenArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
     #[command(flatten)]
     metrics: MetricsArgs,
     #[command(flatten)]
@@ -33,7 +35,8 @@ pub(super) async fn run(args: &ServeArgs) -> Result<(), CommandError> {
     let readiness = Readiness::default();
     let preparation =
         tokio::spawn(preparation::prepare(args.preparation.clone(), connection.clone(), readiness.clone()));
-    let served = http::startup::serve(listener, Repositories::over(connection), readiness, metrics, stop).await;
+    let served =
+        http::startup::serve(listener, Repositories::over(connection), readiness, args.limits, metrics, stop).await;
     preparation.abort();
     served.map_err(CommandError::failed)
 }

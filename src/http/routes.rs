@@ -9,7 +9,7 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 
-use super::{answer, health, import, openapi, page, unread_body};
+use super::{answer, health, import, openapi, overload, page, unread_body};
 
 /// Rocket.Chat names these in every answer of the API, whether CORS is switched on or not.
 ///
@@ -22,6 +22,7 @@ pub(super) fn configure(app: &mut ServiceConfig) {
         .add((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
         .add((ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS));
     let api = web::scope("/api")
+        .wrap(from_fn(overload::admit))
         .wrap(headers)
         .wrap(from_fn(unread_body::read_on))
         .service(get("/v1/import.status", import::status))

@@ -19,6 +19,7 @@ mod migrations;
 mod mongo_process;
 mod openapi;
 mod operations;
+mod overload;
 mod page;
 mod permission;
 mod routing;

@@ -15,16 +15,16 @@ pub(in crate::http) struct Refusals;
 
 impl IntoResponses for Refusals {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        named(&[("400", "Refused"), ("401", "NotLoggedIn"), ("403", "Forbidden"), ("503", "DatabaseUnavailable")])
+        named(&[("400", "Refused"), ("401", "NotLoggedIn"), ("403", "Forbidden"), ("503", "Unavailable")])
     }
 }
 
 /// What an endpoint that reads its body may answer besides.
-pub(in crate::http) struct BodyTooLarge;
+pub(in crate::http) struct BodyRefusals;
 
-impl IntoResponses for BodyTooLarge {
+impl IntoResponses for BodyRefusals {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        named(&[("413", "BodyTooLarge")])
+        named(&[("408", "BodyTooSlow"), ("413", "BodyTooLarge")])
     }
 }
 
@@ -36,6 +36,7 @@ fn named(responses: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
 const NOT_LOGGED_IN: &str = "You must be logged in to do this.";
 const FORBIDDEN: &str = "User does not have the permissions required for this action [error-unauthorized]";
 const UNAVAILABLE: &str = "The database cannot be reached, please try again [error-database-unavailable]";
+const OVERLOADED: &str = "The service has too much to do, please try again [error-service-overloaded]";
 
 /// An object that holds these fields, `optional` or not, and no others, and tells of no success.
 fn failure(description: &str, required: &[(&str, Value)], optional: &[(&str, Value)]) -> Value {
@@ -101,6 +102,14 @@ pub(super) fn schemas() -> Value {
                 &[],
             ),
         ),
+        (
+            "Overloaded",
+            failure(
+                "There is more to do than can be done",
+                &[("error", word(OVERLOADED)), ("errorType", word("error-service-overloaded"))],
+                &[],
+            ),
+        ),
     ])
 }
 
@@ -111,6 +120,18 @@ pub(super) fn responses() -> Value {
         let content = json!({ "schema": schema, "example": example });
         json!({ "description": description, "content": { "application/json": content } })
     };
+    let mut unavailable = answer(
+        "The database cannot be reached, which is told within five seconds; or there is more to do than can be done, and the \
+         header says when to try again",
+        &["DatabaseUnavailable", "Overloaded"],
+        json!({ "success": false, "error": UNAVAILABLE, "errorType": "error-database-unavailable" }),
+    );
+    unavailable["headers"] = json!({
+        "Retry-After": {
+            "description": "Seconds, if there is more to do than can be done",
+            "schema": { "type": "integer", "minimum": 1 },
+        },
+    });
     object([
         (
             "Refused",
@@ -143,12 +164,13 @@ pub(super) fn responses() -> Value {
             ),
         ),
         (
-            "DatabaseUnavailable",
+            "BodyTooSlow",
             answer(
-                "The database cannot be reached; told within five seconds",
-                &["DatabaseUnavailable"],
-                json!({ "success": false, "error": UNAVAILABLE, "errorType": "error-database-unavailable" }),
+                "The body did not come in time",
+                &["Failure"],
+                json!({ "success": false, "error": "The body did not come in time" }),
             ),
         ),
+        ("Unavailable", unavailable),
     ])
 }

@@ -3,11 +3,12 @@
 use std::process::{Command, Stdio};
 
 /// Everything that could steer the program from the environment of whoever runs the tests.
-const SETTINGS: [&str; 14] = [
+const SETTINGS: [&str; 15] = [
     "MONGO_URL",
     "PORT",
     "BIND_IP",
     "METRICS_PORT",
+    "MAX_REQUESTS_IN_WORK",
     "RUST_LOG",
     "INITIATE_REPLICA_SET",
     "LOAD_EXAMPLE_WORKSPACE",
