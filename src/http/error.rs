@@ -22,6 +22,14 @@ pub(super) enum ApiError {
     /// The user lacks the permission.
     #[error("User does not have the permissions required for this action [error-unauthorized]")]
     Unauthorized,
+    /// The caller's address has called this endpoint too often.
+    ///
+    /// Source: `apps/meteor/server/api/ApiClass.ts` (`enforceRateLimit`).
+    #[error(
+        "Error, too many requests. Please slow down. You must wait {wait_seconds} seconds before trying this endpoint \
+         again. [error-too-many-requests]"
+    )]
+    TooManyRequests { wait_seconds: u64 },
     /// The body is not what the endpoint takes.
     #[error("{problem}")]
     InvalidBody {
@@ -97,6 +105,7 @@ impl ResponseError for ApiError {
         match self {
             Self::NotLoggedIn => StatusCode::UNAUTHORIZED,
             Self::Unauthorized => StatusCode::FORBIDDEN,
+            Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Overloaded { .. } | Self::DatabaseUnavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -122,17 +131,23 @@ impl ResponseError for ApiError {
             Self::Coded { code, endpoint, .. } => Some(json!({ "errorType": code, "details": endpoint })),
             Self::DatabaseUnavailable => Some(json!({ "errorType": DATABASE_UNAVAILABLE })),
             Self::Overloaded { .. } => Some(json!({ "errorType": OVERLOADED })),
-            Self::Unauthorized
+            Self::TooManyRequests { .. }
+            | Self::Unauthorized
             | Self::BodyTooLarge { .. }
             | Self::BodyTooSlow
             | Self::Rejected(_)
             | Self::Database(_) => None,
         };
         let mut response = answer::json(self.status_code(), &Failure { success: false, error, more });
-        if let Self::Overloaded { retry_after } = self {
-            response.headers_mut().insert(RETRY_AFTER, retry_after.as_secs().into());
+        match self {
+            // Rocket.Chat finds out inside its actions, and what they answer is not to be kept.
+            Self::TooManyRequests { .. } => answer::not_to_be_kept(response),
+            Self::Overloaded { retry_after } => {
+                response.headers_mut().insert(RETRY_AFTER, retry_after.as_secs().into());
+                response
+            }
+            _ => response,
         }
-        response
     }
 }
 

@@ -13,12 +13,16 @@ use tokio::sync::oneshot;
 
 use super::{
     AppState, access_log,
+    guards::RateLimiter,
     import::UnknownStatusLog,
     overload::{self, Overload},
     readiness::Readiness,
     request_metrics, routes,
 };
-use crate::{config::LimitArgs, engine::Engine, metrics::MetricsServer, repository::Repositories};
+use crate::{
+    config::LimitArgs, domain::client_address::Proxies, engine::Engine, metrics::MetricsServer,
+    repository::Repositories,
+};
 
 /// How long requests in flight may take to finish once the service is told to stop.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
@@ -41,6 +45,7 @@ pub(crate) async fn serve(
     repositories: Repositories,
     readiness: Readiness,
     limits: LimitArgs,
+    proxies: Proxies,
     metrics: Option<MetricsServer>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
@@ -57,6 +62,8 @@ pub(crate) async fn serve(
         repositories,
         engine: engine.clone(),
         readiness,
+        proxies,
+        rate_limiter: RateLimiter::default(),
         unknown_statuses: UnknownStatusLog::default(),
     });
     let workers = overload::connections::workers();

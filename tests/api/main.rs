@@ -4,8 +4,10 @@
 
 mod add_users;
 mod authentication;
+mod client_address;
 mod command_line;
 mod crashes;
+mod cross_origin;
 mod failed_users;
 mod failures;
 mod fidelity;
@@ -22,6 +24,7 @@ mod operations;
 mod overload;
 mod page;
 mod permission;
+mod rate_limit;
 mod routing;
 mod settings;
 mod shutdown;
