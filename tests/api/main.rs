@@ -22,6 +22,7 @@ mod migrations;
 mod mongo_process;
 mod openapi;
 mod operations;
+mod overload;
 mod page;
 mod permission;
 mod rate_limit;
