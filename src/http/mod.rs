@@ -5,10 +5,13 @@ mod answer;
 mod authentication;
 mod deadline;
 mod error;
+mod guards;
+mod header_text;
 mod health;
 mod import;
 mod json;
 mod openapi;
+mod overload;
 mod page;
 pub(crate) mod readiness;
 mod request_metrics;
@@ -18,7 +21,7 @@ mod unread_body;
 
 pub(crate) use health::READINESS_PATH;
 
-use crate::{engine::Engine, repository::Repositories};
+use crate::{domain::client_address::Proxies, engine::Engine, repository::Repositories};
 
 /// What every request handler shares.
 #[derive(Debug)]
@@ -26,5 +29,7 @@ struct AppState {
     repositories: Repositories,
     engine: Engine,
     readiness: readiness::Readiness,
+    proxies: Proxies,
+    rate_limiter: guards::RateLimiter,
     unknown_statuses: import::UnknownStatusLog,
 }
