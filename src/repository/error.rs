@@ -34,7 +34,10 @@ impl From<DriverError> for RepositoryError {
             | ErrorKind::ConnectionPoolCleared { .. }
             | ErrorKind::DnsResolve { .. }
             // It is up, but not for us until somebody mends our credentials or its own.
-            | ErrorKind::Authentication { .. } => true,
+            | ErrorKind::Authentication { .. }
+            // It was done, but the majority that was to confirm it did not.
+            | ErrorKind::Write(WriteFailure::WriteConcernError(_)) => true,
+            ErrorKind::InsertMany(failure) if failure.write_concern_error.is_some() => true,
             ErrorKind::Command(command) => NO_PRIMARY_CODES.contains(&command.code),
             _ => error.contains_label(mongodb::error::RETRYABLE_WRITE_ERROR),
         };

@@ -65,7 +65,8 @@ async fn a_primary_that_freezes_for_longer_than_an_election_loses_and_doubles_no
     let primary = set.primary().await;
     set.members[primary].freeze();
     trial.fault_over();
-    sleep(LONG_SLEEP).await;
+    let (deposed, slept) = (set.successor(primary), sleep(LONG_SLEEP));
+    tokio::join!(deposed, slept);
     set.members[primary].thaw();
     trial.reckon().await;
     set.well().await;

@@ -5,14 +5,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod clock;
+mod dropped;
 mod elections;
 #[path = "../api/harness/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the API's tests use the rest")]
 mod harness;
+mod instances;
 mod mongod;
 mod network;
 mod proxy;
 mod replica_set;
 mod report;
+mod stop;
 mod trial;
 mod witness;
+mod write_errors;

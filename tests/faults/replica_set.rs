@@ -145,13 +145,15 @@ impl ReplicaSet {
 
     /// Makes a member take its time over what the service asks of it with this command.
     pub async fn delay(&self, member: usize, command: &str, time: Duration) {
-        let data = doc! {
-            "failCommands": [command],
-            "appName": SERVICE,
-            "blockConnection": true,
-            "blockTimeMS": i64::try_from(time.as_millis()).unwrap(),
-        };
-        let command = doc! { "configureFailPoint": "failCommand", "mode": "alwaysOn", "data": data };
+        let time = i64::try_from(time.as_millis()).unwrap();
+        let delay = doc! { "failCommands": [command], "blockConnection": true, "blockTimeMS": time };
+        self.fail(member, Bson::from("alwaysOn"), delay).await;
+    }
+
+    /// Lets `what` happen on a member to what the service asks of it: `mode` is how often.
+    pub async fn fail(&self, member: usize, mode: impl Into<Bson>, mut what: Document) {
+        what.insert("appName", SERVICE);
+        let command = doc! { "configureFailPoint": "failCommand", "mode": mode, "data": what };
         self.admin(member).await.run_command(command).await.unwrap();
     }
 

@@ -9,7 +9,7 @@ const TABLE_VARIABLE: &str = "FAULTS_TABLE";
 #[derive(Debug)]
 pub struct Row<'a> {
     pub fault: &'a str,
-    pub users: usize,
+    pub users: u64,
     pub lost: usize,
     pub doubled: usize,
     pub answers: usize,
@@ -21,7 +21,12 @@ pub struct Row<'a> {
     pub goes_on: Option<Duration>,
 }
 
-impl Row<'_> {
+impl<'a> Row<'a> {
+    /// Of an import that is not to be finished: nobody is lost who was counted.
+    pub fn of_dropped(fault: &'a str, users: u64, answers: usize, wrong: usize) -> Self {
+        Self { fault, users, lost: 0, doubled: 0, answers, unavailable: 0, wrong, told_again: None, goes_on: None }
+    }
+
     /// Prints the line, and adds it to the table that is being collected.
     #[allow(clippy::print_stdout, reason = "the numbers are to be seen")]
     pub fn tell(&self) {

@@ -89,7 +89,7 @@ impl Version {
     }
 }
 
-/// The pollers of one service or of several.
+/// The pollers of a service.
 pub struct Witness {
     seen: Arc<Mutex<Vec<Seen>>>,
     stop: Arc<AtomicBool>,
@@ -97,12 +97,12 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// Polls the services in turn, in the name of the administrator.
-    pub fn of(addresses: &[String], workspace: &Workspace) -> Self {
+    /// Polls the service at `address` in the name of the administrator.
+    pub fn of(address: &str, workspace: &Workspace) -> Self {
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
         let stop: Arc<AtomicBool> = Arc::default();
         let pollers = (0..POLLERS).map(|number| {
-            let (seen, stop, addresses) = (Arc::clone(&seen), Arc::clone(&stop), addresses.to_owned());
+            let (seen, stop, address) = (Arc::clone(&seen), Arc::clone(&stop), address.to_owned());
             let accounts = workspace.collection("users");
             tokio::spawn(async move {
                 let client = Client::builder().timeout(CLIENT_PATIENCE).build().unwrap();
@@ -112,7 +112,7 @@ impl Witness {
                 while !stop.load(Ordering::Relaxed) {
                     ticks.tick().await;
                     count += 1;
-                    let mut answer = ask(&client, &addresses[count % addresses.len()]).await;
+                    let mut answer = ask(&client, &address).await;
                     if count.is_multiple_of(AUDIT_EVERY) {
                         answer.told = audit(answer.told, &accounts).await;
                     }
@@ -198,7 +198,7 @@ async fn ask(client: &Client, address: &str) -> Seen {
             Told::Wrong(format!("{kind:?}: {body}"))
         }
         Ok((503, _, body)) if body == UNAVAILABLE => Told::Unavailable,
-        Ok((200, _, body)) => read(&body).unwrap_or_else(|| Told::Wrong(body)),
+        Ok((200, _, body)) => read(&body).unwrap_or(Told::Wrong(body)),
         Ok((status, _, body)) => Told::Wrong(format!("{status}: {body}")),
     };
     Seen { asked, answered: Instant::now(), told }
