@@ -100,7 +100,7 @@ impl Connection {
         session.start_transaction().write_concern(WriteConcern::majority()).and_run2(work).await
     }
 
-    /// A session, in which a read is never older than the one before it, whatever server answers.
+    /// A session, in which a read knows of everything that the one before it knew of.
     pub(super) async fn session(&self) -> mongodb::error::Result<ClientSession> {
         self.database.client().start_session().causal_consistency(true).await
     }

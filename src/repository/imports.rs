@@ -1,11 +1,10 @@
 //! The import operations, `rocketchat_import`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bson::{DateTime, Document, RawDocumentBuf, doc, oid::ObjectId};
 use futures::TryStreamExt as _;
-use mongodb::{ClientSession, Collection, error::Error as DriverError, options::ReadConcern};
-use tokio::sync::Mutex;
+use mongodb::{Collection, error::Error as DriverError, options::ReadConcern};
 
 use super::{
     Connection, RepositoryError, bson_fields::read_fields, bson_write::document_of, shared_reads::SharedReads, staging,
@@ -24,9 +23,12 @@ pub struct Imports {
     connection: Connection,
     operations: Collection<RawDocumentBuf>,
     newest: SharedReads<(), Option<Arc<Operation>>>,
-    /// Knows how far the database had come when the newest operation was last read.
-    reader: Arc<Mutex<Option<ClientSession>>>,
+    /// The newest operation as a majority was last known to have stored it.
+    confirmed: Arc<Mutex<Option<Newest>>>,
 }
+
+/// The newest operation as it is stored; `None` if there is none.
+type Newest = Option<RawDocumentBuf>;
 
 /// Whether an operation took what it was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,15 +44,15 @@ impl Imports {
             connection: connection.clone(),
             operations: connection.collection(COLLECTION),
             newest: SharedReads::default(),
-            reader: Arc::default(),
+            confirmed: Arc::default(),
         }
     }
 
     /// The operation with the highest `ts`, which is *the* operation to Rocket.Chat, valid or not; `None` if there never
     /// was one.
     ///
-    /// What a majority has stored, and never less than was read before: what a primary alone has stored may go with it,
-    /// and a new one may need a moment to know what is stored for good.
+    /// A majority has stored what this returns. What a primary alone has stored may go with it, and nobody should be told
+    /// of a change that is taken back.
     ///
     /// Source: `packages/models/src/models/Imports.ts` (`findLastImport`).
     ///
@@ -65,19 +67,18 @@ impl Imports {
         self.newest.get((), find).await
     }
 
-    async fn find_newest(&self) -> Result<Option<RawDocumentBuf>, RepositoryError> {
-        let mut reader = self.reader.lock().await;
-        let mut session = match reader.take() {
-            Some(session) => session,
-            None => self.connection.session().await?,
-        };
-        let find = self.operations.find_one(doc! {}).sort(doc! { "ts": -1 }).read_concern(ReadConcern::majority());
-        let found = find.session(&mut session).await.map_err(RepositoryError::from);
-        // One that the database refuses to read after may be the reason for it.
-        if !matches!(found, Err(RepositoryError::Refused(_))) {
-            *reader = Some(session);
+    /// Reads what the primary has, which is what was written last; if that is not known to be stored by a majority, reads
+    /// again, at that point in time or later, what is.
+    async fn find_newest(&self) -> Result<Newest, RepositoryError> {
+        let mut session = self.connection.session().await?;
+        let find = || self.operations.find_one(doc! {}).sort(doc! { "ts": -1 });
+        let latest = find().session(&mut session).await?;
+        if lock(&self.confirmed).as_ref() == Some(&latest) {
+            return Ok(latest);
         }
-        found
+        let newest = find().read_concern(ReadConcern::majority()).session(&mut session).await?;
+        *lock(&self.confirmed) = Some(newest.clone());
+        Ok(newest)
     }
 
     /// The operation `id`, if it is still stored.
@@ -205,6 +206,10 @@ impl Imports {
         self.operations.insert_one(&stored).await?;
         read(&stored)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The smallest type that holds the number, as Rocket.Chat's driver writes it.
