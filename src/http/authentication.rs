@@ -58,24 +58,40 @@ impl<P: Required + 'static> FromRequest for Authorized<P> {
                 return Err(ApiError::DatabaseUnavailable);
             };
             let deadline = Deadline::from_now();
-            let (user_id, token) = credentials(request.headers())?;
-            let Repositories { users, permissions, .. } = &state.repositories;
-            let caller = deadline.bound(users.find_by_login_token(&user_id, &token));
-            let (caller, holders) = join(caller, deadline.bound(permissions.holders(P::PERMISSION))).await;
-            // Read side by side, but a wrong token is told whatever became of the other.
-            let caller = caller?.ok_or(ApiError::NotLoggedIn)?;
-            if !caller.has_one_of(&holders?) {
-                return Err(ApiError::Unauthorized);
-            }
+            let credentials = Credentials::of(request.headers())?;
+            let caller = credentials.authorize(&state.repositories, P::PERMISSION, deadline).await?;
             Ok(Self { caller, deadline, permission: PhantomData })
         })
     }
 }
 
-fn credentials(headers: &HeaderMap) -> Result<(String, HashedLoginToken), ApiError> {
-    let user_id = text_of(headers, USER_ID_HEADER).ok_or(ApiError::NotLoggedIn)?;
-    let token = text_of(headers, AUTH_TOKEN_HEADER).ok_or(ApiError::NotLoggedIn)?;
-    Ok((user_id, HashedLoginToken::of(&token)))
+/// Who somebody claims to be, and what is to prove it.
+#[derive(Debug, Hash)]
+pub(super) struct Credentials {
+    user_id: String,
+    token: HashedLoginToken,
+}
+
+impl Credentials {
+    pub(super) fn of(headers: &HeaderMap) -> Result<Self, ApiError> {
+        let user_id = text_of(headers, USER_ID_HEADER).ok_or(ApiError::NotLoggedIn)?;
+        let token = text_of(headers, AUTH_TOKEN_HEADER).ok_or(ApiError::NotLoggedIn)?;
+        Ok(Self { user_id, token: HashedLoginToken::of(&token) })
+    }
+
+    /// The caller, if the claim holds and the caller has the permission.
+    pub(super) async fn authorize(
+        &self,
+        Repositories { users, permissions, .. }: &Repositories,
+        permission: Permission,
+        deadline: Deadline,
+    ) -> Result<Caller, ApiError> {
+        let caller = deadline.bound(users.find_by_login_token(&self.user_id, &self.token));
+        let (caller, holders) = join(caller, deadline.bound(permissions.holders(permission))).await;
+        // Read side by side, but a wrong token is told whatever became of the other.
+        let caller = caller?.ok_or(ApiError::NotLoggedIn)?;
+        if caller.has_one_of(&holders?) { Ok(caller) } else { Err(ApiError::Unauthorized) }
+    }
 }
 
 /// The header's value as Node reads it: each byte a Latin-1 character, repeated headers joined. `None` when it is

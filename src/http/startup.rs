@@ -11,8 +11,13 @@ use actix_web::{App, HttpServer, web};
 use futures::future::OptionFuture;
 use tokio::sync::oneshot;
 
-use super::{AppState, access_log, import::UnknownStatusLog, readiness::Readiness, request_metrics, routes};
-use crate::{engine::Engine, metrics::MetricsServer, repository::Repositories};
+use super::{
+    AppState, access_log,
+    import::{self, UnknownStatusLog},
+    readiness::Readiness,
+    request_metrics, routes,
+};
+use crate::{engine::Engine, live::Hub, metrics::MetricsServer, repository::Repositories};
 
 /// How long requests in flight may take to finish once the service is told to stop.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
@@ -26,7 +31,7 @@ pub(crate) fn bind(ip: IpAddr, port: u16) -> io::Result<TcpListener> {
 }
 
 /// Serves the API on `listener`, and runs imports, until `stop` resolves; then accepts nothing new and lets what is in
-/// flight finish, for ten seconds at most. The metrics go last.
+/// flight finish, for ten seconds at most; streams end at once. The metrics go last.
 ///
 /// # Errors
 /// When the listener cannot be used.
@@ -44,9 +49,11 @@ pub(crate) async fn serve(
     let metrics = metrics.map(|metrics| metrics.start(repositories.clone(), engine.activity())).transpose()?;
     let (metrics_server, metrics_handle) = metrics.unzip();
     let (stopping, stopped) = oneshot::channel();
+    let live = Hub::over(repositories.clone(), import::live_status);
     let state = web::Data::new(AppState {
         repositories,
         engine: engine.clone(),
+        live: live.clone(),
         readiness,
         unknown_statuses: UnknownStatusLog::default(),
     });
@@ -62,6 +69,8 @@ pub(crate) async fn serve(
     .shutdown_timeout(SHUTDOWN_PATIENCE.as_secs())
     .shutdown_signal(async move {
         stop.await;
+        // They would never finish by themselves.
+        live.stop();
         // Nobody listens any more only if the server has failed already.
         let _ = stopping.send(());
     })

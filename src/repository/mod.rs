@@ -9,8 +9,10 @@ mod bson_write;
 mod connection;
 mod error;
 pub mod example_workspace;
+mod import_changes;
 mod imports;
 mod migrations;
+mod newest_operation;
 mod observer;
 mod permissions;
 mod replica_set;
@@ -28,6 +30,7 @@ use mongodb::options::{Acknowledgment, WriteConcern};
 pub use accounts::{Accounts, Holder, Rejection};
 pub use connection::{Connection, ConnectionError};
 pub use error::RepositoryError;
+pub use import_changes::{FollowedImport, ImportChanges, Moment, Reading, Sighting};
 pub use imports::{Accepted, Imports};
 pub use migrations::{AppliedMigration, MigrationError, migrate};
 pub use observer::{CommandOutcome, ConnectionName, Observer, PoolEvent};
@@ -50,6 +53,7 @@ static PIPELINED: LazyLock<WriteConcern> =
 pub struct Repositories {
     pub accounts: Accounts,
     pub connection: Connection,
+    pub import_changes: ImportChanges,
     pub imports: Imports,
     pub permissions: Permissions,
     pub roles: Roles,
@@ -64,6 +68,7 @@ impl Repositories {
     pub fn over(connection: Connection) -> Self {
         Self {
             accounts: Accounts::over(&connection),
+            import_changes: ImportChanges::over(&connection),
             imports: Imports::over(&connection),
             permissions: Permissions::over(&connection),
             roles: Roles::over(&connection),

@@ -25,3 +25,4 @@ mod routing;
 mod settings;
 mod shutdown;
 mod states;
+mod stream;

@@ -1,6 +1,7 @@
 //! What every topic needs: a MongoDB, a workspace in it, and the service over that.
 
 mod builders;
+mod events;
 mod importing;
 mod mongo;
 mod program;
@@ -10,6 +11,7 @@ mod stored;
 mod workspace;
 
 pub use builders::{OperationBuilder, UserBuilder, hashed, operation, user};
+pub use events::Event;
 pub use importing::{staged_user, staged_users};
 pub use mongo::Mongo;
 pub use program::{Finished, program, run};
