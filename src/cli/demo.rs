@@ -5,6 +5,7 @@ use clap::Args;
 use super::{CommandError, metrics, stop_signal::stop_signal};
 use crate::{
     config::{ListenArgs, MetricsArgs},
+    domain::client_address::Proxies,
     http::{self, readiness::Readiness},
     metrics::MetricsServer,
     mongo_process::{PrivateMongo, Source, Topology},
@@ -54,7 +55,7 @@ async fn serve_workspace(
     );
     let readiness = Readiness::default();
     readiness.prepared();
-    http::startup::serve(listener, Repositories::over(connection), readiness, metrics, stop)
+    http::startup::serve(listener, Repositories::over(connection), readiness, Proxies::default(), metrics, stop)
         .await
         .map_err(CommandError::failed)
 }

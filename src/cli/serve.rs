@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{CommandError, connect, metrics, preparation, stop_signal::stop_signal};
 use crate::{
-    config::{DatabaseArgs, ListenArgs, MetricsArgs, PreparationArgs},
+    config::{DatabaseArgs, ListenArgs, MetricsArgs, PreparationArgs, ProxyArgs},
     http::{self, readiness::Readiness},
     metrics::MetricsServer,
     repository::Repositories,
@@ -18,6 +18,8 @@ pub(super) struct ServeArgs {
     listen: ListenArgs,
     #[command(flatten)]
     metrics: MetricsArgs,
+    #[command(flatten)]
+    proxies: ProxyArgs,
     #[command(flatten)]
     preparation: PreparationArgs,
 }
@@ -33,7 +35,9 @@ pub(super) async fn run(args: &ServeArgs) -> Result<(), CommandError> {
     let readiness = Readiness::default();
     let preparation =
         tokio::spawn(preparation::prepare(args.preparation.clone(), connection.clone(), readiness.clone()));
-    let served = http::startup::serve(listener, Repositories::over(connection), readiness, metrics, stop).await;
+    let repositories = Repositories::over(connection);
+    let proxies = args.proxies.proxies();
+    let served = http::startup::serve(listener, repositories, readiness, proxies, metrics, stop).await;
     preparation.abort();
     served.map_err(CommandError::failed)
 }

@@ -5,7 +5,7 @@ use std::{future::Future, marker::PhantomData, pin::Pin};
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::HeaderMap, web};
 use futures::future::join;
 
-use super::{AppState, deadline::Deadline, error::ApiError};
+use super::{AppState, deadline::Deadline, error::ApiError, header_text::text_of};
 use crate::{
     domain::{
         permission::Permission,
@@ -39,7 +39,8 @@ impl Required for ViewImportOperations {
 /// A caller who is logged in and holds the permission.
 ///
 /// Source: `apps/meteor/server/api/v1/middlewares/authenticationHono.ts` and the permission check beside it: a wrong
-/// token is told before a missing permission, and both before anything else about the request.
+/// token is told before a missing permission, and both before anything else about the request. Only calls that get past
+/// both count for the rate limit.
 pub(super) struct Authorized<P> {
     pub(super) caller: Caller,
     /// What is left of the time the database may take for this request.
@@ -59,7 +60,13 @@ impl<P: Required + 'static> FromRequest for Authorized<P> {
             };
             let deadline = Deadline::from_now();
             let credentials = Credentials::of(request.headers())?;
-            let caller = credentials.authorize(&state.repositories, P::PERMISSION, deadline).await?;
+            let caller = credentials.authorize(&state.repositories, P::PERMISSION, deadline);
+            let (caller, rules) = join(caller, deadline.bound(state.repositories.api_rules.current())).await;
+            // Read side by side, but a refusal is told whatever became of the other.
+            let caller = caller?;
+            if let Some(limit) = rules?.limit_for(&caller) {
+                state.rate_limiter.count(&request, limit)?;
+            }
             Ok(Self { caller, deadline, permission: PhantomData })
         })
     }
@@ -91,37 +98,5 @@ impl Credentials {
         // Read side by side, but a wrong token is told whatever became of the other.
         let caller = caller?.ok_or(ApiError::NotLoggedIn)?;
         if caller.has_one_of(&holders?) { Ok(caller) } else { Err(ApiError::Unauthorized) }
-    }
-}
-
-/// The header's value as Node reads it: each byte a Latin-1 character, repeated headers joined. `None` when it is
-/// missing or empty.
-fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
-    let values: Vec<String> =
-        headers.get_all(name).map(|value| value.as_bytes().iter().copied().map(char::from).collect()).collect();
-    Some(values.join(", ")).filter(|text| !text.is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use actix_web::http::header::{HeaderName, HeaderValue};
-
-    use super::*;
-
-    fn headers(values: &[&[u8]]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for value in values {
-            headers.append(HeaderName::from_static(USER_ID_HEADER), HeaderValue::from_bytes(value).unwrap());
-        }
-        headers
-    }
-
-    #[test]
-    fn headers_are_read_as_node_reads_them() {
-        assert_eq!(text_of(&headers(&[b"abc"]), USER_ID_HEADER).as_deref(), Some("abc"));
-        assert_eq!(text_of(&headers(&[b"a", b"b"]), USER_ID_HEADER).as_deref(), Some("a, b"));
-        assert_eq!(text_of(&headers(&[b"\xe9"]), USER_ID_HEADER).as_deref(), Some("é"));
-        assert_eq!(text_of(&headers(&[b""]), USER_ID_HEADER), None);
-        assert_eq!(text_of(&headers(&[]), USER_ID_HEADER), None);
     }
 }

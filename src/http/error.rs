@@ -17,6 +17,14 @@ pub(super) enum ApiError {
     /// The user lacks the permission.
     #[error("User does not have the permissions required for this action [error-unauthorized]")]
     Unauthorized,
+    /// The caller's address has called this endpoint too often.
+    ///
+    /// Source: `apps/meteor/server/api/ApiClass.ts` (`enforceRateLimit`).
+    #[error(
+        "Error, too many requests. Please slow down. You must wait {wait_seconds} seconds before trying this endpoint \
+         again. [error-too-many-requests]"
+    )]
+    TooManyRequests { wait_seconds: u64 },
     /// The body is not what the endpoint takes.
     #[error("{problem}")]
     InvalidBody {
@@ -82,6 +90,7 @@ impl ResponseError for ApiError {
         match self {
             Self::NotLoggedIn => StatusCode::UNAUTHORIZED,
             Self::Unauthorized => StatusCode::FORBIDDEN,
+            Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::DatabaseUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             // A failing database, too: so Rocket.Chat answers when its driver throws inside an action.
@@ -105,6 +114,13 @@ impl ResponseError for ApiError {
             Self::NotLoggedIn => Some(json!({ "status": "error", "message": error })),
             Self::Coded { code, endpoint, .. } => Some(json!({ "errorType": code, "details": endpoint })),
             Self::DatabaseUnavailable => Some(json!({ "errorType": DATABASE_UNAVAILABLE })),
+            // Rocket.Chat finds out inside its actions, and what they answer is not to be kept.
+            Self::TooManyRequests { .. } => {
+                return answer::not_to_be_kept(answer::json(
+                    self.status_code(),
+                    &Failure { success: false, error, more: None },
+                ));
+            }
             Self::Unauthorized | Self::BodyTooLarge { .. } | Self::Rejected(_) | Self::Database(_) => None,
         };
         answer::json(self.status_code(), &Failure { success: false, error, more })

@@ -5,6 +5,8 @@ mod answer;
 mod authentication;
 mod deadline;
 mod error;
+mod guards;
+mod header_text;
 mod health;
 mod import;
 mod json;
@@ -19,7 +21,7 @@ mod unread_body;
 
 pub(crate) use health::READINESS_PATH;
 
-use crate::{engine::Engine, live::Hub, repository::Repositories};
+use crate::{domain::client_address::Proxies, engine::Engine, live::Hub, repository::Repositories};
 
 /// What every request handler shares.
 #[derive(Debug)]
@@ -28,5 +30,7 @@ struct AppState {
     engine: Engine,
     live: Hub,
     readiness: readiness::Readiness,
+    proxies: Proxies,
+    rate_limiter: guards::RateLimiter,
     unknown_statuses: import::UnknownStatusLog,
 }

@@ -13,11 +13,14 @@ use tokio::sync::oneshot;
 
 use super::{
     AppState, access_log,
+    guards::RateLimiter,
     import::{self, UnknownStatusLog},
     readiness::Readiness,
     request_metrics, routes,
 };
-use crate::{engine::Engine, live::Hub, metrics::MetricsServer, repository::Repositories};
+use crate::{
+    domain::client_address::Proxies, engine::Engine, live::Hub, metrics::MetricsServer, repository::Repositories,
+};
 
 /// How long requests in flight may take to finish once the service is told to stop.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
@@ -39,6 +42,7 @@ pub(crate) async fn serve(
     listener: TcpListener,
     repositories: Repositories,
     readiness: Readiness,
+    proxies: Proxies,
     metrics: Option<MetricsServer>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
@@ -55,6 +59,8 @@ pub(crate) async fn serve(
         engine: engine.clone(),
         live: live.clone(),
         readiness,
+        proxies,
+        rate_limiter: RateLimiter::default(),
         unknown_statuses: UnknownStatusLog::default(),
     });
     let server = HttpServer::new(move || {

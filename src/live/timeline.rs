@@ -96,26 +96,27 @@ mod tests {
     use super::*;
     use crate::domain::field_value::{Date, FieldValue, Fields};
 
-    fn operation(id: &str, updated_at: i64, status: &str) -> Option<Arc<Operation>> {
-        Some(Arc::new(Operation {
+    fn push(timeline: &mut Timeline, id: &str, updated_at: i64, status: &str) {
+        let operation = Operation {
             fields: Fields::from_iter([
                 ("_id", FieldValue::Text(id.to_owned())),
                 ("_updatedAt", FieldValue::Date(Date::from_epoch_millis(updated_at))),
                 ("valid", FieldValue::Boolean(true)),
                 ("status", FieldValue::Text(status.to_owned())),
             ]),
-        }))
+        };
+        timeline.push(Some(Arc::new(operation)), None, "");
     }
 
     /// An import that was made at 0, ran from 10 on and was done at 10 + `changes`.
     fn timeline(changes: i64) -> Timeline {
         let mut timeline = Timeline::default();
-        timeline.push(operation("one", 0, "importer_new"), None, "");
-        timeline.push(operation("one", 5, "importer_user_selection"), None, "");
+        push(&mut timeline, "one", 0, "importer_new");
+        push(&mut timeline, "one", 5, "importer_user_selection");
         for change in 0..changes {
-            timeline.push(operation("one", 10 + change, "importer_importing_users"), None, "");
+            push(&mut timeline, "one", 10 + change, "importer_importing_users");
         }
-        timeline.push(operation("one", 10 + changes, "importer_done"), None, "");
+        push(&mut timeline, "one", 10 + changes, "importer_done");
         timeline
     }
 
@@ -142,9 +143,9 @@ mod tests {
         assert_eq!(told_after(&long, 1), ["one:5:ready", "one:10:importing", "one:510:done"]);
         assert_eq!(told_after(&long, long.count - 64).len(), 64);
         let mut running = long;
-        running.push(operation("two", 600, "importer_user_selection"), None, "");
+        push(&mut running, "two", 600, "importer_user_selection");
         for change in 0..100 {
-            running.push(operation("two", 700 + change, "importer_importing_users"), None, "");
+            push(&mut running, "two", 700 + change, "importer_importing_users");
         }
         let told = told_after(&running, 1);
         assert_eq!(told[2..], ["one:510:done", "two:600:ready", "two:700:importing", "two:799:importing"]);
@@ -167,8 +168,8 @@ mod tests {
     #[test]
     fn what_was_seen_before_the_history_begins_does_not_hide_what_is_in_it() {
         let mut timeline = Timeline::default();
-        timeline.push(operation("one", 10, "importer_importing_users"), None, "");
-        timeline.push(operation("one", 20, "importer_done"), None, "");
+        push(&mut timeline, "one", 10, "importer_importing_users");
+        push(&mut timeline, "one", 20, "importer_done");
         assert_eq!(told_to(&timeline, "one:5:ready"), ["one:10:importing", "one:20:done"]);
     }
 
@@ -187,7 +188,7 @@ mod tests {
     fn however_much_happens_only_so_much_is_kept() {
         let mut timeline = Timeline::default();
         for number in 0..1000 {
-            timeline.push(operation(&number.to_string(), number, "importer_new"), None, "");
+            push(&mut timeline, &number.to_string(), number, "importer_new");
         }
         assert_eq!((timeline.recent.len(), timeline.state_changes.len()), (RECENT_EVENTS, STATE_CHANGES));
     }

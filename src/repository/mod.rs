@@ -4,6 +4,7 @@
 //! says, so that an answer is never older than the database was when it was asked.
 
 mod accounts;
+mod api_rules;
 mod bson_fields;
 mod bson_write;
 mod connection;
@@ -28,6 +29,7 @@ use std::sync::LazyLock;
 use mongodb::options::{Acknowledgment, WriteConcern};
 
 pub use accounts::{Accounts, Holder, Rejection};
+pub use api_rules::ApiRuleBook;
 pub use connection::{Connection, ConnectionError};
 pub use error::RepositoryError;
 pub use import_changes::{FollowedImport, ImportChanges, Moment, Reading, Sighting};
@@ -52,6 +54,7 @@ static PIPELINED: LazyLock<WriteConcern> =
 #[derive(Debug, Clone)]
 pub struct Repositories {
     pub accounts: Accounts,
+    pub api_rules: ApiRuleBook,
     pub connection: Connection,
     pub import_changes: ImportChanges,
     pub imports: Imports,
@@ -66,14 +69,17 @@ pub struct Repositories {
 impl Repositories {
     #[must_use]
     pub fn over(connection: Connection) -> Self {
+        let permissions = Permissions::over(&connection);
+        let settings = Settings::over(&connection);
         Self {
             accounts: Accounts::over(&connection),
+            api_rules: ApiRuleBook::over(settings.clone(), permissions.clone()),
             import_changes: ImportChanges::over(&connection),
             imports: Imports::over(&connection),
-            permissions: Permissions::over(&connection),
+            permissions,
             roles: Roles::over(&connection),
             runs: Runs::over(&connection),
-            settings: Settings::over(&connection),
+            settings,
             staging: Staging::over(&connection),
             users: Users::over(&connection),
             connection,

@@ -15,7 +15,13 @@ pub(in crate::http) struct Refusals;
 
 impl IntoResponses for Refusals {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        named(&[("400", "Refused"), ("401", "NotLoggedIn"), ("403", "Forbidden"), ("503", "DatabaseUnavailable")])
+        named(&[
+            ("400", "Refused"),
+            ("401", "NotLoggedIn"),
+            ("403", "Forbidden"),
+            ("429", "TooManyRequests"),
+            ("503", "DatabaseUnavailable"),
+        ])
     }
 }
 
@@ -35,6 +41,8 @@ fn named(responses: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
 
 const NOT_LOGGED_IN: &str = "You must be logged in to do this.";
 const FORBIDDEN: &str = "User does not have the permissions required for this action [error-unauthorized]";
+const TOO_MANY_REQUESTS: &str = "Error, too many requests. Please slow down. You must wait 42 seconds before trying this \
+    endpoint again. [error-too-many-requests]";
 const UNAVAILABLE: &str = "The database cannot be reached, please try again [error-database-unavailable]";
 
 /// An object that holds these fields, `optional` or not, and no others, and tells of no success.
@@ -65,6 +73,20 @@ pub(super) fn schemas() -> Value {
             ),
         ),
         ("Forbidden", failure("The caller lacks the permission", &[("error", word(FORBIDDEN))], &[])),
+        (
+            "TooManyRequests",
+            failure(
+                "The address has called this endpoint too often",
+                &[(
+                    "error",
+                    json!({
+                        "type": "string",
+                        "pattern": "You must wait [0-9]+ seconds before trying this endpoint again\\. \\[error-too-many-requests\\]$",
+                    }),
+                )],
+                &[],
+            ),
+        ),
         ("Failure", failure("Why it was not done", &[("error", text())], &[])),
         (
             "CodedFailure",
@@ -104,6 +126,17 @@ pub(super) fn schemas() -> Value {
     ])
 }
 
+/// The headers of every answer to a call that counts for the rate limit; told where they matter most.
+fn rate_limit_headers() -> Value {
+    let header =
+        |description: &str| json!({ "description": description, "schema": { "type": "integer", "minimum": 0 } });
+    object([
+        ("X-RateLimit-Limit", header("Calls of this endpoint that an address has in a window")),
+        ("X-RateLimit-Remaining", header("Calls that are left in this window")),
+        ("X-RateLimit-Reset", header("When the window ends, in milliseconds since 1970")),
+    ])
+}
+
 pub(super) fn responses() -> Value {
     let answer = |description: &str, schemas: &[&str], example: Value| {
         let mut refs = schemas.iter().map(|name| json!({ "$ref": format!("#/components/schemas/{name}") }));
@@ -134,6 +167,16 @@ pub(super) fn responses() -> Value {
             "Forbidden",
             answer("The caller lacks the permission", &["Forbidden"], json!({ "success": false, "error": FORBIDDEN })),
         ),
+        ("TooManyRequests", {
+            let mut answer = answer(
+                "The caller's address has called this endpoint too often. Callers with the permission \
+                 `api-bypass-rate-limit` are not counted",
+                &["TooManyRequests"],
+                json!({ "success": false, "error": TOO_MANY_REQUESTS }),
+            );
+            answer["headers"] = rate_limit_headers();
+            answer
+        }),
         (
             "BodyTooLarge",
             answer(

@@ -95,8 +95,8 @@ impl Events {
     async fn read(&mut self) -> Option<Event> {
         loop {
             if let Some((block, rest)) = self.rest.split_once("\n\n") {
-                let event = event_of(block);
-                self.rest = rest.to_owned();
+                let (event, rest) = (event_of(block), rest.to_owned());
+                self.rest = rest;
                 if event.is_some() {
                     return event;
                 }

@@ -3,6 +3,7 @@
 mod builders;
 mod events;
 mod importing;
+mod limited;
 mod mongo;
 mod program;
 mod raw;
@@ -13,6 +14,7 @@ mod workspace;
 pub use builders::{OperationBuilder, UserBuilder, hashed, operation, user};
 pub use events::Event;
 pub use importing::{staged_user, staged_users};
+pub use limited::LIMITED;
 pub use mongo::Mongo;
 pub use program::{Finished, program, run};
 pub use raw::Framing;

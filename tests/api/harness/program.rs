@@ -3,11 +3,13 @@
 use std::process::{Command, Stdio};
 
 /// Everything that could steer the program from the environment of whoever runs the tests.
-const SETTINGS: [&str; 14] = [
+const SETTINGS: [&str; 16] = [
     "MONGO_URL",
     "PORT",
     "BIND_IP",
     "METRICS_PORT",
+    "TRUSTED_PROXIES",
+    "HTTP_FORWARDED_COUNT",
     "RUST_LOG",
     "INITIATE_REPLICA_SET",
     "LOAD_EXAMPLE_WORKSPACE",
