@@ -2,7 +2,10 @@
 //!
 //! Each is a flag and an environment variable, with the name Rocket.Chat itself uses where it has one.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    num::NonZeroU16,
+};
 
 use clap::Args;
 
@@ -33,6 +36,21 @@ pub(crate) struct ListenArgs {
     /// Address the API listens on
     #[arg(long, env = "BIND_IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "IP")]
     pub(crate) bind_ip: IpAddr,
+}
+
+/// What the service takes on at once.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct LimitArgs {
+    /// Requests of the API that may be in work at once; more wait for a moment, and many more are refused with 503
+    #[arg(long, env = "MAX_REQUESTS_IN_WORK", default_value_t = Self::default().max_requests_in_work, value_name = "NUMBER")]
+    pub(crate) max_requests_in_work: NonZeroU16,
+}
+
+impl Default for LimitArgs {
+    fn default() -> Self {
+        // Enough to keep the database busy, and for many callers to share their reads.
+        Self { max_requests_in_work: NonZeroU16::MIN.saturating_add(255) }
+    }
 }
 
 /// What stands between the clients and this service.

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{CommandError, connect, metrics, preparation, stop_signal::stop_signal};
 use crate::{
-    config::{DatabaseArgs, ListenArgs, MetricsArgs, PreparationArgs, ProxyArgs},
+    config::{DatabaseArgs, LimitArgs, ListenArgs, MetricsArgs, PreparationArgs, ProxyArgs},
     http::{self, readiness::Readiness},
     metrics::MetricsServer,
     repository::Repositories,
@@ -16,6 +16,8 @@ pub(super) struct ServeArgs {
     database: DatabaseArgs,
     #[command(flatten)]
     listen: ListenArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
     #[command(flatten)]
     metrics: MetricsArgs,
     #[command(flatten)]
@@ -37,7 +39,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<(), CommandError> {
         tokio::spawn(preparation::prepare(args.preparation.clone(), connection.clone(), readiness.clone()));
     let repositories = Repositories::over(connection);
     let proxies = args.proxies.proxies();
-    let served = http::startup::serve(listener, repositories, readiness, proxies, metrics, stop).await;
+    let served = http::startup::serve(listener, repositories, readiness, args.limits, proxies, metrics, stop).await;
     preparation.abort();
     served.map_err(CommandError::failed)
 }

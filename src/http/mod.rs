@@ -11,6 +11,7 @@ mod health;
 mod import;
 mod json;
 mod openapi;
+mod overload;
 mod page;
 pub(crate) mod readiness;
 mod request_metrics;

@@ -7,10 +7,11 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 
-use super::{answer, guards, health, import, openapi, page, unread_body};
+use super::{answer, guards, health, import, openapi, overload, page, unread_body};
 
 pub(super) fn configure(app: &mut ServiceConfig) {
     let api = web::scope("/api")
+        .wrap(from_fn(overload::admit))
         .wrap(from_fn(guards::tell_rate_limit))
         .wrap(from_fn(unread_body::read_on))
         .wrap(from_fn(guards::cross_origin))

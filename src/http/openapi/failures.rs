@@ -20,17 +20,17 @@ impl IntoResponses for Refusals {
             ("401", "NotLoggedIn"),
             ("403", "Forbidden"),
             ("429", "TooManyRequests"),
-            ("503", "DatabaseUnavailable"),
+            ("503", "Unavailable"),
         ])
     }
 }
 
 /// What an endpoint that reads its body may answer besides.
-pub(in crate::http) struct BodyTooLarge;
+pub(in crate::http) struct BodyRefusals;
 
-impl IntoResponses for BodyTooLarge {
+impl IntoResponses for BodyRefusals {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        named(&[("413", "BodyTooLarge")])
+        named(&[("408", "BodyTooSlow"), ("413", "BodyTooLarge")])
     }
 }
 
@@ -44,6 +44,7 @@ const FORBIDDEN: &str = "User does not have the permissions required for this ac
 const TOO_MANY_REQUESTS: &str = "Error, too many requests. Please slow down. You must wait 42 seconds before trying this \
     endpoint again. [error-too-many-requests]";
 const UNAVAILABLE: &str = "The database cannot be reached, please try again [error-database-unavailable]";
+const OVERLOADED: &str = "The service has too much to do, please try again [error-service-overloaded]";
 
 /// An object that holds these fields, `optional` or not, and no others, and tells of no success.
 fn failure(description: &str, required: &[(&str, Value)], optional: &[(&str, Value)]) -> Value {
@@ -123,6 +124,14 @@ pub(super) fn schemas() -> Value {
                 &[],
             ),
         ),
+        (
+            "Overloaded",
+            failure(
+                "There is more to do than can be done",
+                &[("error", word(OVERLOADED)), ("errorType", word("error-service-overloaded"))],
+                &[],
+            ),
+        ),
     ])
 }
 
@@ -144,6 +153,18 @@ pub(super) fn responses() -> Value {
         let content = json!({ "schema": schema, "example": example });
         json!({ "description": description, "content": { "application/json": content } })
     };
+    let mut unavailable = answer(
+        "The database cannot be reached, which is told within five seconds; or there is more to do than can be done, and the \
+         header says when to try again",
+        &["DatabaseUnavailable", "Overloaded"],
+        json!({ "success": false, "error": UNAVAILABLE, "errorType": "error-database-unavailable" }),
+    );
+    unavailable["headers"] = json!({
+        "Retry-After": {
+            "description": "Seconds, if there is more to do than can be done",
+            "schema": { "type": "integer", "minimum": 1 },
+        },
+    });
     object([
         (
             "Refused",
@@ -186,12 +207,13 @@ pub(super) fn responses() -> Value {
             ),
         ),
         (
-            "DatabaseUnavailable",
+            "BodyTooSlow",
             answer(
-                "The database cannot be reached; told within five seconds",
-                &["DatabaseUnavailable"],
-                json!({ "success": false, "error": UNAVAILABLE, "errorType": "error-database-unavailable" }),
+                "The body did not come in time",
+                &["Failure"],
+                json!({ "success": false, "error": "The body did not come in time" }),
             ),
         ),
+        ("Unavailable", unavailable),
     ])
 }

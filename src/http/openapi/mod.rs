@@ -19,7 +19,7 @@ use utoipa::OpenApi;
 use super::{health, import};
 
 pub(super) use components::{AddUsersBody, StateWord, StoredOperation};
-pub(super) use failures::{BodyTooLarge, Refusals};
+pub(super) use failures::{BodyRefusals, Refusals};
 pub(super) use page::{PAGE_FILES, PAGE_PATH, page, to_page};
 
 /// Where the description is.
