@@ -32,3 +32,4 @@ mod shutdown;
 mod states;
 mod stream;
 mod token_timing;
+mod webhook;

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 /// Everything that could steer the program from the environment of whoever runs the tests.
-const SETTINGS: [&str; 17] = [
+const SETTINGS: [&str; 19] = [
     "MONGO_URL",
     "PORT",
     "BIND_IP",
@@ -14,6 +14,8 @@ const SETTINGS: [&str; 17] = [
     "RUST_LOG",
     "INITIATE_REPLICA_SET",
     "LOAD_EXAMPLE_WORKSPACE",
+    "IMPORT_WEBHOOK_URL",
+    "IMPORT_WEBHOOK_SECRET",
     "TEST_MONGO_URL",
     "TEST_MONGO_IMAGE",
     "MONGOD",
