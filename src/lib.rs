@@ -8,6 +8,8 @@ mod client;
 mod config;
 pub mod domain;
 pub mod engine;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod http;
 mod logging;
 mod metrics;

@@ -72,7 +72,7 @@ impl<P: Required + 'static> FromRequest for Authorized<P> {
     }
 }
 
-fn credentials(headers: &HeaderMap) -> Result<(String, HashedLoginToken), ApiError> {
+pub(super) fn credentials(headers: &HeaderMap) -> Result<(String, HashedLoginToken), ApiError> {
     let user_id = text_of(headers, USER_ID_HEADER).ok_or(ApiError::NotLoggedIn)?;
     let token = text_of(headers, AUTH_TOKEN_HEADER).ok_or(ApiError::NotLoggedIn)?;
     Ok((user_id, HashedLoginToken::of(&token)))

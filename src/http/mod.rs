@@ -5,6 +5,8 @@ mod answer;
 mod authentication;
 mod deadline;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod health;
 mod import;
 mod json;

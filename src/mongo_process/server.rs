@@ -1,8 +1,11 @@
 //! A `mongod` as a child process, on loopback, in a folder of its own.
 
 use std::{
-    fs, io,
+    ffi::OsString,
+    fs,
+    io::{self, Write as _},
     net::{Ipv4Addr, TcpListener},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -19,8 +22,8 @@ use tokio::{
     time::timeout,
 };
 
-use super::{START_PATIENCE, fresh_database};
-use crate::repository::initiate_replica_set;
+use super::{Access, START_PATIENCE, fresh_database};
+use crate::repository::{DatabaseUser, initiate_replica_set};
 
 /// Takes a folder and a program with its arguments. Runs the program, says its process id, ends it as soon as standard
 /// input ends, and then removes the folder.
@@ -39,6 +42,9 @@ wait "$server"
 [ -e "$folder/unleashed" ] && rm -rf "$folder"
 "#;
 const LOG_FILE: &str = "mongod.log";
+/// What the members of a replica set know each other by; it has mongod ask for users, too.
+const KEY_FILE: &str = "key";
+const ADMINISTRATOR: &str = "root";
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
 /// The private server holds little data.
 const CACHE_GIGABYTES: &str = "0.5";
@@ -53,6 +59,8 @@ pub(super) struct Server {
     pid: Pid,
     port: u16,
     folder: TempDir,
+    /// The administrator's, of a server that wants to know its users.
+    password: Option<String>,
 }
 
 /// A server that was just started.
@@ -67,21 +75,32 @@ impl Server {
     ///
     /// # Errors
     /// With the reason, when it cannot be started or does not come up.
-    pub(super) async fn start(program: PathBuf) -> Result<Self, String> {
+    pub(super) async fn start(program: PathBuf, access: Access) -> Result<Self, String> {
         let version = Command::new(&program).arg("--version").output().await.map_err(|error| error.to_string())?;
         if !version.status.success() {
             return Err(last_line(&String::from_utf8_lossy(&version.stderr)));
         }
-        let mut server = Self::make(program).await.map_err(|error| error.to_string())?;
+        let mut server = Self::make(program, access).await.map_err(|error| error.to_string())?;
         server.come_up().await?;
+        if access == Access::Users {
+            let administrator = DatabaseUser::of(&server.url()).await.map_err(|error| error.to_string())?;
+            administrator.make_administrator().await.map_err(|error| error.to_string())?;
+        }
         Ok(server)
     }
 
-    async fn make(program: PathBuf) -> io::Result<Self> {
+    async fn make(program: PathBuf, access: Access) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("rocketchat-import-mongod-").tempdir()?;
         let port = free_port()?;
+        let password = match access {
+            Access::Everybody => None,
+            Access::Users => {
+                write_key(&folder.path().join(KEY_FILE))?;
+                Some(secret())
+            }
+        };
         let Started { guard, leash, pid } = spawn(&program, folder.path(), port).await?;
-        Ok(Self { program, guard, leashes: vec![leash], pid, port, folder })
+        Ok(Self { program, guard, leashes: vec![leash], pid, port, folder, password })
     }
 
     /// Waits until the server takes writes.
@@ -114,7 +133,13 @@ impl Server {
     }
 
     pub(super) fn url(&self) -> String {
-        format!("mongodb://{}/{}?replicaSet=rs0", self.member(), fresh_database())
+        let (member, database) = (self.member(), fresh_database());
+        match &self.password {
+            None => format!("mongodb://{member}/{database}?replicaSet=rs0"),
+            Some(password) => {
+                format!("mongodb://{ADMINISTRATOR}:{password}@{member}/{database}?replicaSet=rs0&authSource=admin")
+            }
+        }
     }
 
     pub(super) fn freeze(&self) -> Result<(), String> {
@@ -139,7 +164,19 @@ impl Server {
     }
 }
 
+/// A key that nobody else on this machine can read, as mongod insists.
+fn write_key(file: &Path) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    file.write_all(secret().as_bytes())
+}
+
+fn secret() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
+
 async fn spawn(program: &Path, folder: &Path, port: u16) -> io::Result<Started> {
+    let key = folder.join(KEY_FILE);
+    let authentication = key.exists().then(|| [OsString::from("--keyFile"), key.into()]);
     let mut guard = Command::new("sh")
         .args(["-c", GUARD, "guard"])
         .arg(folder)
@@ -152,6 +189,7 @@ async fn spawn(program: &Path, folder: &Path, port: u16) -> io::Result<Started> 
         .args(["--port", &port.to_string()])
         .args(["--wiredTigerCacheSizeGB", CACHE_GIGABYTES])
         .args(["--setParameter", "diagnosticDataCollectionEnabled=false"])
+        .args(authentication.into_iter().flatten())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

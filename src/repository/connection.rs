@@ -30,10 +30,20 @@ pub struct Connection {
 
 /// The connection string cannot be used.
 #[derive(Debug, Error)]
-#[error("MONGO_URL cannot be used: {reason}")]
+#[error("{reason}")]
 pub struct ConnectionError {
     /// Why, without the password.
     reason: String,
+}
+
+impl ConnectionError {
+    pub(super) fn new(error: &mongodb::error::Error, mongo_url: &str) -> Self {
+        Self { reason: without_password(&error.kind.to_string(), mongo_url) }
+    }
+
+    pub(super) fn because(reason: &str) -> Self {
+        Self { reason: reason.to_owned() }
+    }
 }
 
 impl Connection {
@@ -43,9 +53,7 @@ impl Connection {
     /// # Errors
     /// When the string cannot be understood. The message does not hold the password.
     pub async fn open(mongo_url: &str, observer: Option<Arc<dyn Observer>>) -> Result<Self, ConnectionError> {
-        let explain = |error: mongodb::error::Error| ConnectionError {
-            reason: without_password(&error.kind.to_string(), mongo_url),
-        };
+        let explain = |error: mongodb::error::Error| ConnectionError::new(&error, mongo_url);
         let mut options = ClientOptions::parse(mongo_url).await.map_err(explain)?;
         options.app_name.get_or_insert_with(|| APPLICATION_NAME.to_owned());
         options.server_selection_timeout = Some(SERVER_SELECTION_TIMEOUT);
@@ -57,6 +65,12 @@ impl Connection {
         let name = options.default_database.clone().unwrap_or_else(|| DEFAULT_DATABASE.to_owned());
         let client = Client::with_options(options).map_err(explain)?;
         Ok(Self { database: client.database(&name) })
+    }
+
+    /// The same servers, as the same user, but another database.
+    #[must_use]
+    pub fn in_database(&self, name: &str) -> Self {
+        Self { database: self.database.client().database(name) }
     }
 
     /// The name of the workspace's database.

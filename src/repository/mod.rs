@@ -7,8 +7,11 @@ mod accounts;
 mod bson_fields;
 mod bson_write;
 mod connection;
+mod database_user;
 mod error;
 pub mod example_workspace;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod imports;
 mod migrations;
 mod observer;
@@ -27,12 +30,13 @@ use mongodb::options::{Acknowledgment, WriteConcern};
 
 pub use accounts::{Accounts, Holder, Rejection};
 pub use connection::{Connection, ConnectionError};
+pub use database_user::{DatabaseUser, DatabaseUserError, Made};
 pub use error::RepositoryError;
 pub use imports::{Accepted, Imports};
 pub use migrations::{AppliedMigration, MigrationError, migrate};
 pub use observer::{CommandOutcome, ConnectionName, Observer, PoolEvent};
 pub use permissions::Permissions;
-pub use replica_set::{ReplicaSetError, initiate_replica_set};
+pub use replica_set::{ReplicaSetError, initiate_replica_set, initiate_replica_set_at};
 pub use roles::Roles;
 pub use runs::{Change, Claim, HeldRun, LEASE_RENEWAL_INTERVAL, Reached, Runs, Target, Written};
 pub use settings::Settings;

@@ -13,6 +13,7 @@ mod freshness;
 mod harness;
 mod import_errors;
 mod invalidation;
+mod least_privilege;
 mod lifecycle;
 mod metrics;
 mod migrations;

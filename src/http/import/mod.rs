@@ -27,6 +27,8 @@ pub(super) use lifecycle::{clear, new, resume, run};
 pub(super) use progress::progress;
 pub(super) use selection::selection;
 pub(super) use status::{UnknownStatusLog, status};
+#[cfg(feature = "fuzzing")]
+pub(super) use {add_users::users_in as users_in_body, errors::part_of_list};
 
 /// What the endpoints say of themselves.
 #[derive(OpenApi)]
@@ -48,7 +50,11 @@ pub(super) struct ImportApi;
 
 /// For the endpoints whose query schema allows no parameter.
 fn require_empty_query(request: &HttpRequest) -> Result<(), ApiError> {
-    if request.query_string().is_empty() {
+    takes_no_parameters(request.query_string())
+}
+
+pub(super) fn takes_no_parameters(query: &str) -> Result<(), ApiError> {
+    if query.is_empty() {
         return Ok(());
     }
     Err(ApiError::InvalidQuery("must NOT have additional properties"))

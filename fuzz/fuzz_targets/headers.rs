@@ -1,0 +1,39 @@
+//! A request's bytes, read by the HTTP library and then for the caller's credentials.
+#![no_main]
+
+use actix_http::{
+    ServiceConfig,
+    h1::{Codec, Message},
+};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use bytes::BytesMut;
+use libfuzzer_sys::fuzz_target;
+use rocketchat_import::fuzzing::credentials;
+use rocketchat_import_fuzz::assert_is_a_refusal;
+use sha2::{Digest as _, Sha256};
+use tokio_util::codec::Decoder as _;
+
+fuzz_target!(|request: &[u8]| {
+    let mut bytes = BytesMut::from(request);
+    let Ok(Some(Message::Item(request))) = Codec::new(ServiceConfig::default()).decode(&mut bytes) else { return };
+    let values = |name: &str| {
+        let values: Vec<&[u8]> = request.headers().get_all(name).map(|value| value.as_bytes()).collect();
+        values.join(&b", "[..])
+    };
+    let (user_id, token) = (values("x-user-id"), values("x-auth-token"));
+    match credentials(request.headers()) {
+        Ok((read, hashed)) => {
+            let bytes: Vec<u8> = read.chars().map(|character| u8::try_from(character).expect("Latin-1")).collect();
+            assert!(!read.is_empty() && !token.is_empty());
+            assert_eq!(bytes, user_id);
+            // As Node hashes it: a Latin-1 header read into a text, the text hashed as UTF-8.
+            let text: String = token.iter().copied().map(char::from).collect();
+            assert_eq!(hashed.as_str(), BASE64_STANDARD.encode(Sha256::digest(text)));
+            assert!(!format!("{hashed:?}").contains(hashed.as_str()));
+        }
+        Err(refusal) => {
+            assert!(user_id.is_empty() || token.is_empty());
+            assert_is_a_refusal(&refusal, 401);
+        }
+    }
+});
