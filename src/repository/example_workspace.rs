@@ -41,6 +41,7 @@ pub async fn load(connection: &Connection) -> Result<Loaded, RepositoryError> {
     if users.find_one(doc! {}).await?.is_some() {
         return Ok(Loaded::NotEmpty);
     }
+    keep_users_apart(connection).await?;
     // Users come last: they are what tells a loaded workspace from one that was left half-way.
     for (collection, documents) in [
         ("rocketchat_roles", roles()),
@@ -57,6 +58,15 @@ pub async fn load(connection: &Connection) -> Result<Loaded, RepositoryError> {
         }
     }
     Ok(Loaded::Yes)
+}
+
+/// The two of Rocket.Chat's indexes that a user of the example meets: without them a user could be imported twice.
+async fn keep_users_apart(connection: &Connection) -> Result<(), RepositoryError> {
+    let unique =
+        |field: &str| doc! { "key": { field: 1 }, "name": format!("{field}_1"), "unique": true, "sparse": true };
+    let indexes = vec![unique("username"), unique("emails.address")];
+    connection.database().run_command(doc! { "createIndexes": "users", "indexes": indexes }).await?;
+    Ok(())
 }
 
 fn roles() -> Vec<Document> {

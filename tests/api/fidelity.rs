@@ -1,12 +1,15 @@
 //! Stored operations come out whole, as Rocket.Chat's JSON.
 
+use std::time::Duration;
+
 use bson::{
     Binary, Bson, DateTime, Decimal128, Document, JavaScriptCodeWithScope, RawDocumentBuf, Regex, Timestamp, cstr, doc,
     oid::ObjectId, spec::BinarySubtype,
 };
+use reqwest::Method;
 use serde_json::Value;
 
-use crate::harness::{Mongo, Service, Workspace, operation, workspace};
+use crate::harness::{Mongo, Service, Workspace, eventually, operation, workspace};
 
 const DOCUMENTED_USER: &str = "rbAXPnMktTFbNpwtJ";
 const DOCUMENTED_TOKEN: &str = "QizJozLOnWMi_2vWaLHhjfd-XYKT6XM40lTZ3zg1UMd";
@@ -24,6 +27,30 @@ async fn the_documented_call_gets_the_documented_answer_to_the_byte() {
     let service = Service::start(&[("MONGO_URL", &workspace.url), ("LOAD_EXAMPLE_WORKSPACE", "true")]).await;
     service.ready().await;
     assert_eq!(service.status_as(DOCUMENTED_USER, DOCUMENTED_TOKEN).await.told(), (200, DOCUMENTED_ANSWER));
+}
+
+#[tokio::test]
+async fn the_example_workspace_takes_a_user_once_however_often_it_is_imported() {
+    let workspace = Workspace::empty_on(Mongo::shared()).await;
+    let service = Service::start(&[("MONGO_URL", &workspace.url), ("LOAD_EXAMPLE_WORKSPACE", "true")]).await;
+    service.ready().await;
+    let post = async |path: &str, body: &str| {
+        let request = service.request(Method::POST, path).header("x-user-id", DOCUMENTED_USER);
+        let request = request.header("x-auth-token", DOCUMENTED_TOKEN).header("content-type", "application/json");
+        let answer = service.send(request.body(body.to_owned())).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+    };
+    for (completed, error) in [(1, 0), (0, 1)] {
+        post("/api/v1/import.new", "{}").await;
+        let users = r#"{"users":[{"username":"joan","emails":["joan@example.com"],"importIds":["j"]}]}"#;
+        post("/api/v1/import.addUsers", users).await;
+        post("/api/v1/import.run", "{}").await;
+        eventually("the import is done", Duration::from_secs(30), async || {
+            let count = &service.status_as(DOCUMENTED_USER, DOCUMENTED_TOKEN).await.json()["operation"]["count"];
+            count["completed"] == completed && count["error"] == error
+        })
+        .await;
+    }
 }
 
 #[tokio::test]
