@@ -12,6 +12,7 @@ mod fidelity;
 mod freshness;
 mod harness;
 mod import_errors;
+mod injection;
 mod invalidation;
 mod least_privilege;
 mod lifecycle;
