@@ -2,7 +2,7 @@
 #![no_main]
 
 use actix_http::{
-    ServiceConfig,
+    HttpMessage as _, Request, ServiceConfig,
     h1::{Codec, Message},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -11,11 +11,44 @@ use libfuzzer_sys::fuzz_target;
 use rocketchat_import::fuzzing::credentials;
 use rocketchat_import_fuzz::assert_is_a_refusal;
 use sha2::{Digest as _, Sha256};
+use tokio::{
+    runtime::{Builder, Runtime},
+    task::LocalSet,
+};
 use tokio_util::codec::Decoder as _;
 
+/// The library's reader wants a clock that ticks.
+struct Reader {
+    runtime: Runtime,
+    tasks: LocalSet,
+    config: ServiceConfig,
+}
+
+impl Reader {
+    fn new() -> Self {
+        let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let tasks = LocalSet::new();
+        let config = tasks.block_on(&runtime, async { ServiceConfig::default() });
+        Self { runtime, tasks, config }
+    }
+
+    /// The request that begins with these bytes, if they are the whole of its head.
+    fn read(&self, bytes: &[u8]) -> Option<Request> {
+        let mut bytes = BytesMut::from(bytes);
+        let read = async { Codec::new(self.config.clone()).decode(&mut bytes) };
+        match self.tasks.block_on(&self.runtime, read) {
+            Ok(Some(Message::Item(request))) => Some(request),
+            _ => None,
+        }
+    }
+}
+
+thread_local! {
+    static READER: Reader = Reader::new();
+}
+
 fuzz_target!(|request: &[u8]| {
-    let mut bytes = BytesMut::from(request);
-    let Ok(Some(Message::Item(request))) = Codec::new(ServiceConfig::default()).decode(&mut bytes) else { return };
+    let Some(request) = READER.with(|reader| reader.read(request)) else { return };
     let values = |name: &str| {
         let values: Vec<&[u8]> = request.headers().get_all(name).map(|value| value.as_bytes()).collect();
         values.join(&b", "[..])
