@@ -1,4 +1,4 @@
-//! A request's bytes, read by the HTTP library and then for the caller's credentials.
+//! A request's bytes, read by the HTTP library and then for the caller's credentials and the client's address.
 #![no_main]
 
 use actix_http::{
@@ -8,7 +8,7 @@ use actix_http::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::BytesMut;
 use libfuzzer_sys::fuzz_target;
-use rocketchat_import::fuzzing::credentials;
+use rocketchat_import::{domain::client_address::Proxies, fuzzing::credentials};
 use rocketchat_import_fuzz::assert_is_a_refusal;
 use sha2::{Digest as _, Sha256};
 use tokio::{
@@ -69,4 +69,22 @@ fuzz_target!(|request: &[u8]| {
             assert_is_a_refusal(&refusal, 401);
         }
     }
+    let text = |name| values(name).iter().copied().map(char::from).collect::<String>();
+    assert_address_cannot_be_chosen(&text("x-forwarded-for"), &text("x-real-ip"));
 });
+
+/// Whatever a client writes, its address is what the proxy has written behind that.
+fn assert_address_cannot_be_chosen(forwarded_for: &str, real_ip: &str) {
+    let [proxy, client, stranger] =
+        ["10.0.0.1", "203.0.113.9", "198.51.100.1"].map(|ip| ip.parse().expect("an address"));
+    let listed = Proxies { trusted: "10.0.0.0/8".parse().expect("a network"), count: 0 };
+    let counted = Proxies { count: 1, ..Proxies::default() };
+    let appended = format!("{forwarded_for}, {client}");
+    for proxies in [&listed, &counted] {
+        assert_eq!(proxies.client(proxy, &appended, real_ip), client);
+        // Whatever comes out of these, they end.
+        let _ = proxies.client(proxy, forwarded_for, real_ip);
+    }
+    assert_eq!(listed.client(stranger, forwarded_for, real_ip), stranger);
+    assert_eq!(Proxies::default().client(stranger, forwarded_for, real_ip), stranger);
+}

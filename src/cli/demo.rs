@@ -4,7 +4,8 @@ use clap::Args;
 
 use super::{CommandError, metrics, stop_signal::stop_signal};
 use crate::{
-    config::{ListenArgs, MetricsArgs},
+    config::{LimitArgs, ListenArgs, MetricsArgs},
+    domain::client_address::Proxies,
     http::{self, readiness::Readiness},
     metrics::MetricsServer,
     mongo_process::{Access, PrivateMongo, Source},
@@ -54,7 +55,8 @@ async fn serve_workspace(
     );
     let readiness = Readiness::default();
     readiness.prepared();
-    http::startup::serve(listener, Repositories::over(connection), readiness, metrics, stop)
+    let (limits, proxies) = (LimitArgs::default(), Proxies::default());
+    http::startup::serve(listener, Repositories::over(connection), readiness, limits, proxies, metrics, stop)
         .await
         .map_err(CommandError::failed)
 }

@@ -3,9 +3,9 @@
 use std::{future::Future, marker::PhantomData, pin::Pin};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::HeaderMap, web};
-use futures::future::join;
+use futures::future::join3;
 
-use super::{AppState, deadline::Deadline, error::ApiError};
+use super::{AppState, deadline::Deadline, error::ApiError, header_text::text_of};
 use crate::{
     domain::{
         permission::Permission,
@@ -39,7 +39,8 @@ impl Required for ViewImportOperations {
 /// A caller who is logged in and holds the permission.
 ///
 /// Source: `apps/meteor/server/api/v1/middlewares/authenticationHono.ts` and the permission check beside it: a wrong
-/// token is told before a missing permission, and both before anything else about the request.
+/// token is told before a missing permission, and both before anything else about the request. Only calls that get past
+/// both count for the rate limit.
 pub(super) struct Authorized<P> {
     pub(super) caller: Caller,
     /// What is left of the time the database may take for this request.
@@ -59,13 +60,17 @@ impl<P: Required + 'static> FromRequest for Authorized<P> {
             };
             let deadline = Deadline::from_now();
             let (user_id, token) = credentials(request.headers())?;
-            let Repositories { users, permissions, .. } = &state.repositories;
+            let Repositories { users, permissions, api_rules, .. } = &state.repositories;
             let caller = deadline.bound(users.find_by_login_token(&user_id, &token));
-            let (caller, holders) = join(caller, deadline.bound(permissions.holders(P::PERMISSION))).await;
+            let holders = deadline.bound(permissions.holders(P::PERMISSION));
+            let (caller, holders, rules) = join3(caller, holders, deadline.bound(api_rules.current())).await;
             // Read side by side, but a wrong token is told whatever became of the other.
             let caller = caller?.ok_or(ApiError::NotLoggedIn)?;
             if !caller.has_one_of(&holders?) {
                 return Err(ApiError::Unauthorized);
+            }
+            if let Some(limit) = rules?.limit_for(&caller) {
+                state.rate_limiter.count(&request, limit)?;
             }
             Ok(Self { caller, deadline, permission: PhantomData })
         })
@@ -76,36 +81,4 @@ pub(super) fn credentials(headers: &HeaderMap) -> Result<(String, HashedLoginTok
     let user_id = text_of(headers, USER_ID_HEADER).ok_or(ApiError::NotLoggedIn)?;
     let token = text_of(headers, AUTH_TOKEN_HEADER).ok_or(ApiError::NotLoggedIn)?;
     Ok((user_id, HashedLoginToken::of(&token)))
-}
-
-/// The header's value as Node reads it: each byte a Latin-1 character, repeated headers joined. `None` when it is
-/// missing or empty.
-fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
-    let values: Vec<String> =
-        headers.get_all(name).map(|value| value.as_bytes().iter().copied().map(char::from).collect()).collect();
-    Some(values.join(", ")).filter(|text| !text.is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use actix_web::http::header::{HeaderName, HeaderValue};
-
-    use super::*;
-
-    fn headers(values: &[&[u8]]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for value in values {
-            headers.append(HeaderName::from_static(USER_ID_HEADER), HeaderValue::from_bytes(value).unwrap());
-        }
-        headers
-    }
-
-    #[test]
-    fn headers_are_read_as_node_reads_them() {
-        assert_eq!(text_of(&headers(&[b"abc"]), USER_ID_HEADER).as_deref(), Some("abc"));
-        assert_eq!(text_of(&headers(&[b"a", b"b"]), USER_ID_HEADER).as_deref(), Some("a, b"));
-        assert_eq!(text_of(&headers(&[b"\xe9"]), USER_ID_HEADER).as_deref(), Some("é"));
-        assert_eq!(text_of(&headers(&[b""]), USER_ID_HEADER), None);
-        assert_eq!(text_of(&headers(&[]), USER_ID_HEADER), None);
-    }
 }

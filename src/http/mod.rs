@@ -7,10 +7,13 @@ mod deadline;
 mod error;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+mod guards;
+mod header_text;
 mod health;
 mod import;
 mod json;
 mod openapi;
+mod overload;
 mod page;
 pub(crate) mod readiness;
 mod request_metrics;
@@ -20,7 +23,7 @@ mod unread_body;
 
 pub(crate) use health::READINESS_PATH;
 
-use crate::{engine::Engine, repository::Repositories};
+use crate::{domain::client_address::Proxies, engine::Engine, repository::Repositories};
 
 /// What every request handler shares.
 #[derive(Debug)]
@@ -28,5 +31,7 @@ struct AppState {
     repositories: Repositories,
     engine: Engine,
     readiness: readiness::Readiness,
+    proxies: Proxies,
+    rate_limiter: guards::RateLimiter,
     unknown_statuses: import::UnknownStatusLog,
 }

@@ -4,6 +4,7 @@
 //! says, so that an answer is never older than the database was when it was asked.
 
 mod accounts;
+mod api_rules;
 mod bson_fields;
 mod bson_write;
 mod connection;
@@ -29,6 +30,7 @@ use std::sync::LazyLock;
 use mongodb::options::{Acknowledgment, WriteConcern};
 
 pub use accounts::{Accounts, Holder, Rejection};
+pub use api_rules::ApiRuleBook;
 pub use connection::{Connection, ConnectionError};
 pub use database_user::{DatabaseUser, DatabaseUserError, Made};
 pub use error::RepositoryError;
@@ -53,6 +55,7 @@ static PIPELINED: LazyLock<WriteConcern> =
 #[derive(Debug, Clone)]
 pub struct Repositories {
     pub accounts: Accounts,
+    pub api_rules: ApiRuleBook,
     pub connection: Connection,
     pub imports: Imports,
     pub permissions: Permissions,
@@ -66,13 +69,16 @@ pub struct Repositories {
 impl Repositories {
     #[must_use]
     pub fn over(connection: Connection) -> Self {
+        let permissions = Permissions::over(&connection);
+        let settings = Settings::over(&connection);
         Self {
             accounts: Accounts::over(&connection),
+            api_rules: ApiRuleBook::over(settings.clone(), permissions.clone()),
             imports: Imports::over(&connection),
-            permissions: Permissions::over(&connection),
+            permissions,
             roles: Roles::over(&connection),
             runs: Runs::over(&connection),
-            settings: Settings::over(&connection),
+            settings,
             staging: Staging::over(&connection),
             users: Users::over(&connection),
             connection,

@@ -4,8 +4,10 @@
 
 mod add_users;
 mod authentication;
+mod client_address;
 mod command_line;
 mod crashes;
+mod cross_origin;
 mod failed_users;
 mod failures;
 mod fidelity;
@@ -21,9 +23,12 @@ mod migrations;
 mod mongo_process;
 mod openapi;
 mod operations;
+mod overload;
 mod page;
 mod permission;
+mod rate_limit;
 mod routing;
 mod settings;
 mod shutdown;
 mod states;
+mod token_timing;

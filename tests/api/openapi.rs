@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Answer, Framing, Mongo, Service, Workspace, operation, served, staged_user, staged_users, user, workspace,
+    Answer, Framing, LIMITED, Mongo, Service, Workspace, operation, served, staged_user, staged_users, user, workspace,
 };
 
 const DOCUMENT: &str = "/api-docs/json";
@@ -251,6 +251,25 @@ async fn every_refusal_is_as_described() {
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     let body = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
     document.check_body(&Method::POST, path, (413, "application/json"), &body);
+}
+
+#[tokio::test]
+async fn a_call_too_many_is_refused_by_every_endpoint_as_described() {
+    let (workspace, service) = served().await;
+    let document = Document::of(&service).await;
+    workspace.add_limited_caller().await;
+    workspace.limit_calls(1, 60_000).await;
+    for (method, path, _) in document.operations() {
+        if !path.starts_with("/api/") || path == STREAM {
+            continue;
+        }
+        let call = || {
+            let request = service.request(method.clone(), &path);
+            service.send(request.header("X-User-Id", LIMITED.0).header("X-Auth-Token", LIMITED.1))
+        };
+        assert_ne!(call().await.status, 429, "{method} {path}");
+        document.check(&method, &path, 429, &call().await);
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod builders;
 mod importing;
+mod limited;
 mod mongo;
 mod program;
 mod raw;
@@ -11,6 +12,7 @@ mod workspace;
 
 pub use builders::{OperationBuilder, UserBuilder, hashed, operation, user};
 pub use importing::{staged_user, staged_users};
+pub use limited::LIMITED;
 pub use mongo::Mongo;
 pub use program::{Finished, program, run};
 pub use raw::Framing;

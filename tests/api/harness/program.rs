@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 /// Everything that could steer the program from the environment of whoever runs the tests.
-const SETTINGS: [&str; 18] = [
+const SETTINGS: [&str; 21] = [
     "MONGO_URL",
     "MONGO_URL_FILE",
     "ADMIN_MONGO_URL",
@@ -12,6 +12,9 @@ const SETTINGS: [&str; 18] = [
     "PORT",
     "BIND_IP",
     "METRICS_PORT",
+    "MAX_REQUESTS_IN_WORK",
+    "TRUSTED_PROXIES",
+    "HTTP_FORWARDED_COUNT",
     "RUST_LOG",
     "INITIATE_REPLICA_SET",
     "LOAD_EXAMPLE_WORKSPACE",
