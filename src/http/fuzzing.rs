@@ -7,7 +7,7 @@ use actix_web::{
 };
 use serde_json::Value;
 
-use super::{authentication, error::ApiError, import, json::JsonObject};
+use super::{authentication::Credentials, error::ApiError, import, json::JsonObject};
 use crate::domain::{field_value::Fields, user::HashedLoginToken};
 
 /// What a request is told that is not taken.
@@ -41,7 +41,8 @@ impl From<ApiError> for Refusal {
 /// # Errors
 /// When one of them is missing.
 pub fn credentials(headers: &HeaderMap) -> Result<(String, HashedLoginToken), Refusal> {
-    Ok(authentication::credentials(headers)?)
+    let Credentials { user_id, token } = Credentials::of(headers)?;
+    Ok((user_id, token))
 }
 
 /// Count and offset in a query of `import.errors`.

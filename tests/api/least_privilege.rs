@@ -60,6 +60,7 @@ async fn the_service_does_all_its_work_as_a_user_that_may_do_nothing_else() {
     assert!(!service.log_lines("applied migration").is_empty());
     workspace.add_user(user("user3")).await;
     workspace.add_user(user("user7")).await;
+    let mut events = service.events().await;
     service.stage(&staged_users(0..60)).await;
     assert_eq!(service.get_as_admin("/api/v1/getImportFileData").await.status, 200);
     service.run_import().await;
@@ -68,6 +69,8 @@ async fn the_service_does_all_its_work_as_a_user_that_may_do_nothing_else() {
         (&status["operation"]["count"]["completed"], &status["operation"]["count"]["error"]),
         (&58.into(), &2.into())
     );
+    events.until(|event| event.state() == "done").await;
+    assert_eq!(service.log_lines("no change stream"), [""; 0]);
     let failed = service.get_as_admin("/api/v1/import.errors").await.json();
     assert_eq!(failed["total"], 2, "{failed}");
 

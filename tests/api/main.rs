@@ -31,4 +31,5 @@ mod routing;
 mod settings;
 mod shutdown;
 mod states;
+mod stream;
 mod token_timing;
