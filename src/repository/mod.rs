@@ -10,8 +10,10 @@ mod bson_write;
 mod connection;
 mod error;
 pub mod example_workspace;
+mod import_changes;
 mod imports;
 mod migrations;
+mod newest_operation;
 mod observer;
 mod permissions;
 mod replica_set;
@@ -30,6 +32,7 @@ pub use accounts::{Accounts, Holder, Rejection};
 pub use api_rules::ApiRuleBook;
 pub use connection::{Connection, ConnectionError};
 pub use error::RepositoryError;
+pub use import_changes::{FollowedImport, ImportChanges, Moment, Reading, Sighting};
 pub use imports::{Accepted, Imports};
 pub use migrations::{AppliedMigration, MigrationError, migrate};
 pub use observer::{CommandOutcome, ConnectionName, Observer, PoolEvent};
@@ -53,6 +56,7 @@ pub struct Repositories {
     pub accounts: Accounts,
     pub api_rules: ApiRuleBook,
     pub connection: Connection,
+    pub import_changes: ImportChanges,
     pub imports: Imports,
     pub permissions: Permissions,
     pub roles: Roles,
@@ -70,6 +74,7 @@ impl Repositories {
         Self {
             accounts: Accounts::over(&connection),
             api_rules: ApiRuleBook::over(settings.clone(), permissions.clone()),
+            import_changes: ImportChanges::over(&connection),
             imports: Imports::over(&connection),
             permissions,
             roles: Roles::over(&connection),

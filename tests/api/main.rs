@@ -30,4 +30,5 @@ mod routing;
 mod settings;
 mod shutdown;
 mod states;
+mod stream;
 mod token_timing;

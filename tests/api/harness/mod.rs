@@ -1,6 +1,7 @@
 //! What every topic needs: a MongoDB, a workspace in it, and the service over that.
 
 mod builders;
+mod events;
 mod importing;
 mod limited;
 mod mongo;
@@ -11,6 +12,7 @@ mod stored;
 mod workspace;
 
 pub use builders::{OperationBuilder, UserBuilder, hashed, operation, user};
+pub use events::Event;
 pub use importing::{staged_user, staged_users};
 pub use limited::LIMITED;
 pub use mongo::Mongo;
