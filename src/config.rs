@@ -2,9 +2,14 @@
 //!
 //! Each is a flag and an environment variable, with the name Rocket.Chat itself uses where it has one.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    num::NonZeroU16,
+};
 
 use clap::Args;
+
+use crate::domain::client_address::{Proxies, TrustedProxies};
 
 /// Where the workspace's database is.
 #[derive(Debug, Clone, Args)]
@@ -31,6 +36,45 @@ pub(crate) struct ListenArgs {
     /// Address the API listens on
     #[arg(long, env = "BIND_IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "IP")]
     pub(crate) bind_ip: IpAddr,
+}
+
+/// What the service takes on at once.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct LimitArgs {
+    /// Requests of the API that may be in work at once; more wait for a moment, and many more are refused with 503
+    #[arg(long, env = "MAX_REQUESTS_IN_WORK", default_value_t = Self::default().max_requests_in_work, value_name = "NUMBER")]
+    pub(crate) max_requests_in_work: NonZeroU16,
+}
+
+impl Default for LimitArgs {
+    fn default() -> Self {
+        // Enough to keep the database busy, and for many callers to share their reads.
+        Self { max_requests_in_work: NonZeroU16::MIN.saturating_add(255) }
+    }
+}
+
+/// What stands between the clients and this service.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ProxyArgs {
+    /// Addresses and networks (`10.0.0.0/8`) of proxies, with commas; of others no `X-Forwarded-For` and `X-Real-IP` counts
+    #[arg(long, env = "TRUSTED_PROXIES", default_value = "", hide_default_value = true, value_name = "NETWORKS")]
+    trusted_proxies: TrustedProxies,
+
+    /// Number of proxies a request passes through, as in Rocket.Chat: the client is so many from the right in
+    /// `X-Forwarded-For`
+    #[arg(long, env = "HTTP_FORWARDED_COUNT", default_value = "0", value_name = "NUMBER", value_parser = forwarded_count)]
+    http_forwarded_count: usize,
+}
+
+impl ProxyArgs {
+    pub(crate) fn proxies(&self) -> Proxies {
+        Proxies { trusted: self.trusted_proxies.clone(), count: self.http_forwarded_count }
+    }
+}
+
+/// As for any setting that Rocket.Chat has too, what a compose file gives for an unset variable is no mistake.
+fn forwarded_count(text: &str) -> Result<usize, std::num::ParseIntError> {
+    if text.is_empty() { Ok(0) } else { text.parse() }
 }
 
 /// Where the numbers for Prometheus are.

@@ -1,6 +1,7 @@
 //! Rocket.Chat's import API as a service of its own, on Rocket.Chat's MongoDB.
 //!
-//! `http` answers requests through `repository`, in terms of `domain`; `cli` holds the commands of the program.
+//! `http` answers requests through `repository`, in terms of `domain`, and lets many follow an import by `live`; `cli`
+//! holds the commands of the program.
 //! `client` is the other side of the API, which some of the commands use with `user_file`.
 
 pub mod cli;
@@ -9,6 +10,7 @@ mod config;
 pub mod domain;
 pub mod engine;
 mod http;
+mod live;
 mod logging;
 mod metrics;
 #[cfg(feature = "private-mongod")]

@@ -101,7 +101,7 @@ impl Workspace {
             .unwrap();
         workspace
             .collection("rocketchat_permissions")
-            .insert_one(doc! { "_id": "run-import", "roles": ["admin"] })
+            .insert_many(["run-import", "api-bypass-rate-limit"].map(|id| doc! { "_id": id, "roles": ["admin"] }))
             .await
             .unwrap();
         workspace

@@ -4,10 +4,11 @@ use clap::Args;
 
 use super::{CommandError, metrics, stop_signal::stop_signal};
 use crate::{
-    config::{ListenArgs, MetricsArgs},
+    config::{LimitArgs, ListenArgs, MetricsArgs},
+    domain::client_address::Proxies,
     http::{self, readiness::Readiness},
     metrics::MetricsServer,
-    mongo_process::{PrivateMongo, Source},
+    mongo_process::{PrivateMongo, Source, Topology},
     repository::{Connection, Repositories, example_workspace, migrate},
 };
 
@@ -26,7 +27,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), CommandError> {
         CommandError::Failed(format!("cannot listen on {}:{}: {error}", args.listen.bind_ip, args.listen.port))
     })?;
     let metrics = metrics(args.listen, args.metrics)?;
-    let mongo = PrivateMongo::start(Source::Any).await.map_err(CommandError::failed)?;
+    let mongo = PrivateMongo::start(Source::Any, Topology::ReplicaSet).await.map_err(CommandError::failed)?;
     log::info!("MongoDB: {}", mongo.description());
     let served = serve_workspace(&mongo, listener, metrics, stop).await;
     mongo.stop().await;
@@ -54,7 +55,8 @@ async fn serve_workspace(
     );
     let readiness = Readiness::default();
     readiness.prepared();
-    http::startup::serve(listener, Repositories::over(connection), readiness, metrics, stop)
+    let (limits, proxies) = (LimitArgs::default(), Proxies::default());
+    http::startup::serve(listener, Repositories::over(connection), readiness, limits, proxies, metrics, stop)
         .await
         .map_err(CommandError::failed)
 }

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{CommandError, connect, metrics, preparation, stop_signal::stop_signal};
 use crate::{
-    config::{DatabaseArgs, ListenArgs, MetricsArgs, PreparationArgs},
+    config::{DatabaseArgs, LimitArgs, ListenArgs, MetricsArgs, PreparationArgs, ProxyArgs},
     http::{self, readiness::Readiness},
     metrics::MetricsServer,
     repository::Repositories,
@@ -17,7 +17,11 @@ pub(super) struct ServeArgs {
     #[command(flatten)]
     listen: ListenArgs,
     #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
     metrics: MetricsArgs,
+    #[command(flatten)]
+    proxies: ProxyArgs,
     #[command(flatten)]
     preparation: PreparationArgs,
 }
@@ -33,7 +37,9 @@ pub(super) async fn run(args: &ServeArgs) -> Result<(), CommandError> {
     let readiness = Readiness::default();
     let preparation =
         tokio::spawn(preparation::prepare(args.preparation.clone(), connection.clone(), readiness.clone()));
-    let served = http::startup::serve(listener, Repositories::over(connection), readiness, metrics, stop).await;
+    let repositories = Repositories::over(connection);
+    let proxies = args.proxies.proxies();
+    let served = http::startup::serve(listener, repositories, readiness, args.limits, proxies, metrics, stop).await;
     preparation.abort();
     served.map_err(CommandError::failed)
 }

@@ -5,6 +5,8 @@
 /// Source: `apps/meteor/app/authorization/server/constant/permissions.ts`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Permission {
+    /// Call the API as often as one likes.
+    BypassRateLimit,
     /// Run imports and see how they go.
     RunImport,
     /// See the history of imports.
@@ -16,6 +18,7 @@ impl Permission {
     #[must_use]
     pub const fn id(self) -> &'static str {
         match self {
+            Self::BypassRateLimit => "api-bypass-rate-limit",
             Self::RunImport => "run-import",
             Self::ViewImportOperations => "view-import-operations",
         }

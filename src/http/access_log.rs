@@ -9,9 +9,10 @@ use actix_web::{
     middleware::Next,
 };
 
+use super::guards;
 use crate::request_id::RequestId;
 
-/// Logs method, path, status and duration of the request once it is answered. The query is left out: it may hold a
+/// Logs method, path, status, duration and client of the request once it is answered. The query is left out: it may hold a
 /// token.
 pub(super) async fn log_request<B: MessageBody>(
     request: ServiceRequest,
@@ -20,6 +21,7 @@ pub(super) async fn log_request<B: MessageBody>(
     let started = Instant::now();
     let method = request.method().clone();
     let path = request.path().to_owned();
+    let client = guards::client_address(request.request());
     RequestId::random()
         .scope(async move {
             let result = next.call(request).await;
@@ -30,7 +32,7 @@ pub(super) async fn log_request<B: MessageBody>(
             let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
             log::info!(
                 target: "access",
-                "method={method} path={path} status={} ms={milliseconds:.1}",
+                "method={method} path={path} status={} ms={milliseconds:.1} client={client}",
                 status.as_u16(),
             );
             result

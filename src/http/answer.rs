@@ -4,7 +4,7 @@ use actix_web::{
     HttpResponse,
     http::{
         StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, ContentType, PRAGMA},
+        header::{CACHE_CONTROL, CONTENT_TYPE, ContentType, HeaderValue, PRAGMA},
     },
 };
 use serde::Serialize;
@@ -23,10 +23,14 @@ pub(super) const SUCCESS: Success = Success { success: true };
 
 /// `body` as JSON, with the headers Rocket.Chat puts on what its actions answer.
 pub(super) fn action(body: &impl Serialize) -> HttpResponse {
-    let mut response = json(StatusCode::OK, body);
+    not_to_be_kept(json(StatusCode::OK, body))
+}
+
+/// `response` with the headers Rocket.Chat puts on what its actions answer.
+pub(super) fn not_to_be_kept(mut response: HttpResponse) -> HttpResponse {
     let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, actix_web::http::header::HeaderValue::from_static("no-store"));
-    headers.insert(PRAGMA, actix_web::http::header::HeaderValue::from_static("no-cache"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
     response
 }
 

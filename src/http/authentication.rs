@@ -5,7 +5,7 @@ use std::{future::Future, marker::PhantomData, pin::Pin};
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::HeaderMap, web};
 use futures::future::join;
 
-use super::{AppState, deadline::Deadline, error::ApiError};
+use super::{AppState, deadline::Deadline, error::ApiError, header_text::text_of};
 use crate::{
     domain::{
         permission::Permission,
@@ -39,7 +39,8 @@ impl Required for ViewImportOperations {
 /// A caller who is logged in and holds the permission.
 ///
 /// Source: `apps/meteor/server/api/v1/middlewares/authenticationHono.ts` and the permission check beside it: a wrong
-/// token is told before a missing permission, and both before anything else about the request.
+/// token is told before a missing permission, and both before anything else about the request. Only calls that get past
+/// both count for the rate limit.
 pub(super) struct Authorized<P> {
     pub(super) caller: Caller,
     /// What is left of the time the database may take for this request.
@@ -58,54 +59,44 @@ impl<P: Required + 'static> FromRequest for Authorized<P> {
                 return Err(ApiError::DatabaseUnavailable);
             };
             let deadline = Deadline::from_now();
-            let (user_id, token) = credentials(request.headers())?;
-            let Repositories { users, permissions, .. } = &state.repositories;
-            let caller = deadline.bound(users.find_by_login_token(&user_id, &token));
-            let (caller, holders) = join(caller, deadline.bound(permissions.holders(P::PERMISSION))).await;
-            // Read side by side, but a wrong token is told whatever became of the other.
-            let caller = caller?.ok_or(ApiError::NotLoggedIn)?;
-            if !caller.has_one_of(&holders?) {
-                return Err(ApiError::Unauthorized);
+            let credentials = Credentials::of(request.headers())?;
+            let caller = credentials.authorize(&state.repositories, P::PERMISSION, deadline);
+            let (caller, rules) = join(caller, deadline.bound(state.repositories.api_rules.current())).await;
+            // Read side by side, but a refusal is told whatever became of the other.
+            let caller = caller?;
+            if let Some(limit) = rules?.limit_for(&caller) {
+                state.rate_limiter.count(&request, limit)?;
             }
             Ok(Self { caller, deadline, permission: PhantomData })
         })
     }
 }
 
-fn credentials(headers: &HeaderMap) -> Result<(String, HashedLoginToken), ApiError> {
-    let user_id = text_of(headers, USER_ID_HEADER).ok_or(ApiError::NotLoggedIn)?;
-    let token = text_of(headers, AUTH_TOKEN_HEADER).ok_or(ApiError::NotLoggedIn)?;
-    Ok((user_id, HashedLoginToken::of(&token)))
+/// Who somebody claims to be, and what is to prove it.
+#[derive(Debug, Hash)]
+pub(super) struct Credentials {
+    user_id: String,
+    token: HashedLoginToken,
 }
 
-/// The header's value as Node reads it: each byte a Latin-1 character, repeated headers joined. `None` when it is
-/// missing or empty.
-fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
-    let values: Vec<String> =
-        headers.get_all(name).map(|value| value.as_bytes().iter().copied().map(char::from).collect()).collect();
-    Some(values.join(", ")).filter(|text| !text.is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use actix_web::http::header::{HeaderName, HeaderValue};
-
-    use super::*;
-
-    fn headers(values: &[&[u8]]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for value in values {
-            headers.append(HeaderName::from_static(USER_ID_HEADER), HeaderValue::from_bytes(value).unwrap());
-        }
-        headers
+impl Credentials {
+    pub(super) fn of(headers: &HeaderMap) -> Result<Self, ApiError> {
+        let user_id = text_of(headers, USER_ID_HEADER).ok_or(ApiError::NotLoggedIn)?;
+        let token = text_of(headers, AUTH_TOKEN_HEADER).ok_or(ApiError::NotLoggedIn)?;
+        Ok(Self { user_id, token: HashedLoginToken::of(&token) })
     }
 
-    #[test]
-    fn headers_are_read_as_node_reads_them() {
-        assert_eq!(text_of(&headers(&[b"abc"]), USER_ID_HEADER).as_deref(), Some("abc"));
-        assert_eq!(text_of(&headers(&[b"a", b"b"]), USER_ID_HEADER).as_deref(), Some("a, b"));
-        assert_eq!(text_of(&headers(&[b"\xe9"]), USER_ID_HEADER).as_deref(), Some("é"));
-        assert_eq!(text_of(&headers(&[b""]), USER_ID_HEADER), None);
-        assert_eq!(text_of(&headers(&[]), USER_ID_HEADER), None);
+    /// The caller, if the claim holds and the caller has the permission.
+    pub(super) async fn authorize(
+        &self,
+        Repositories { users, permissions, .. }: &Repositories,
+        permission: Permission,
+        deadline: Deadline,
+    ) -> Result<Caller, ApiError> {
+        let caller = deadline.bound(users.find_by_login_token(&self.user_id, &self.token));
+        let (caller, holders) = join(caller, deadline.bound(permissions.holders(permission))).await;
+        // Read side by side, but a wrong token is told whatever became of the other.
+        let caller = caller?.ok_or(ApiError::NotLoggedIn)?;
+        if caller.has_one_of(&holders?) { Ok(caller) } else { Err(ApiError::Unauthorized) }
     }
 }

@@ -1,6 +1,11 @@
 //! Everything that can end a request without success, and the answer Rocket.Chat gives for it.
 
-use actix_web::{HttpResponse, ResponseError, http::StatusCode};
+use std::time::Duration;
+
+use actix_web::{
+    HttpResponse, ResponseError,
+    http::{StatusCode, header::RETRY_AFTER},
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -17,6 +22,14 @@ pub(super) enum ApiError {
     /// The user lacks the permission.
     #[error("User does not have the permissions required for this action [error-unauthorized]")]
     Unauthorized,
+    /// The caller's address has called this endpoint too often.
+    ///
+    /// Source: `apps/meteor/server/api/ApiClass.ts` (`enforceRateLimit`).
+    #[error(
+        "Error, too many requests. Please slow down. You must wait {wait_seconds} seconds before trying this endpoint \
+         again. [error-too-many-requests]"
+    )]
+    TooManyRequests { wait_seconds: u64 },
     /// The body is not what the endpoint takes.
     #[error("{problem}")]
     InvalidBody {
@@ -36,6 +49,15 @@ pub(super) enum ApiError {
     /// The request cannot be done now. Rocket.Chat tells these with a code and the name of the endpoint.
     #[error("{reason} [{code}]")]
     Coded { reason: String, code: &'static str, endpoint: &'static str },
+    /// The body came more slowly than this service waits for one.
+    #[error("The body did not come in time")]
+    BodyTooSlow,
+    /// There is more to do than can be done.
+    #[error("The service has too much to do, please try again [{OVERLOADED}]")]
+    Overloaded {
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// The database did not answer in time, or there is no primary.
     #[error("The database cannot be reached, please try again [{DATABASE_UNAVAILABLE}]")]
     DatabaseUnavailable,
@@ -45,6 +67,7 @@ pub(super) enum ApiError {
 }
 
 const DATABASE_UNAVAILABLE: &str = "error-database-unavailable";
+const OVERLOADED: &str = "error-service-overloaded";
 
 /// A body without success in the order Rocket.Chat writes it.
 #[derive(Serialize)]
@@ -82,8 +105,10 @@ impl ResponseError for ApiError {
         match self {
             Self::NotLoggedIn => StatusCode::UNAUTHORIZED,
             Self::Unauthorized => StatusCode::FORBIDDEN,
+            Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::DatabaseUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Overloaded { .. } | Self::DatabaseUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             // A failing database, too: so Rocket.Chat answers when its driver throws inside an action.
             Self::InvalidBody { .. }
             | Self::InvalidQuery(_)
@@ -105,9 +130,24 @@ impl ResponseError for ApiError {
             Self::NotLoggedIn => Some(json!({ "status": "error", "message": error })),
             Self::Coded { code, endpoint, .. } => Some(json!({ "errorType": code, "details": endpoint })),
             Self::DatabaseUnavailable => Some(json!({ "errorType": DATABASE_UNAVAILABLE })),
-            Self::Unauthorized | Self::BodyTooLarge { .. } | Self::Rejected(_) | Self::Database(_) => None,
+            Self::Overloaded { .. } => Some(json!({ "errorType": OVERLOADED })),
+            Self::TooManyRequests { .. }
+            | Self::Unauthorized
+            | Self::BodyTooLarge { .. }
+            | Self::BodyTooSlow
+            | Self::Rejected(_)
+            | Self::Database(_) => None,
         };
-        answer::json(self.status_code(), &Failure { success: false, error, more })
+        let mut response = answer::json(self.status_code(), &Failure { success: false, error, more });
+        match self {
+            // Rocket.Chat finds out inside its actions, and what they answer is not to be kept.
+            Self::TooManyRequests { .. } => answer::not_to_be_kept(response),
+            Self::Overloaded { retry_after } => {
+                response.headers_mut().insert(RETRY_AFTER, retry_after.as_secs().into());
+                response
+            }
+            _ => response,
+        }
     }
 }
 

@@ -2,29 +2,21 @@
 
 use actix_web::{
     FromRequest, Handler, HttpResponse, Resource, Responder,
-    http::header::{
-        ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_ORIGIN, X_CONTENT_TYPE_OPTIONS, X_XSS_PROTECTION,
-    },
+    http::header::{X_CONTENT_TYPE_OPTIONS, X_XSS_PROTECTION},
     middleware::{DefaultHeaders, from_fn},
     web::{self, ServiceConfig},
 };
 
-use super::{answer, health, import, openapi, page, unread_body};
-
-/// Rocket.Chat names these in every answer of the API, whether CORS is switched on or not.
-///
-/// Source: `apps/meteor/server/api/v1/middlewares/cors.ts`.
-const ALLOWED_HEADERS: &str =
-    "Origin, X-Requested-With, Content-Type, Accept, X-User-Id, X-Auth-Token, x-visitor-token, Authorization";
+use super::{answer, guards, health, import, openapi, overload, page, unread_body};
 
 pub(super) fn configure(app: &mut ServiceConfig) {
-    let headers = DefaultHeaders::new()
-        .add((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
-        .add((ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS));
     let api = web::scope("/api")
-        .wrap(headers)
+        .wrap(from_fn(overload::admit))
+        .wrap(from_fn(guards::tell_rate_limit))
         .wrap(from_fn(unread_body::read_on))
+        .wrap(from_fn(guards::cross_origin))
         .service(get("/v1/import.status", import::status))
+        .service(get("/v1/import.status.stream", import::status_stream))
         .service(post("/v1/import.new", import::new))
         .service(post("/v1/import.addUsers", import::add_users))
         .service(post("/v1/import.run", import::run))

@@ -5,11 +5,13 @@
 //! numbers out of the answer, and nothing else.
 
 mod database;
+mod overload;
 mod process;
 mod requests;
 mod server;
 mod workspace;
 
+pub(crate) use overload::{Count, OverloadMetrics, Shed};
 pub(crate) use requests::RequestMetrics;
 pub(crate) use server::MetricsServer;
 

@@ -21,6 +21,7 @@ use prometheus_client::{
 use super::{
     PREFIX,
     database::DatabaseMetrics,
+    overload::OverloadMetrics,
     process,
     requests::RequestMetrics,
     workspace::{self, Reading},
@@ -42,6 +43,7 @@ pub(crate) struct MetricsServer {
     listener: TcpListener,
     registry: Registry,
     requests: RequestMetrics,
+    overload: OverloadMetrics,
     database: DatabaseMetrics,
     started: SystemTime,
 }
@@ -64,8 +66,9 @@ impl MetricsServer {
         let listener = TcpListener::bind(SocketAddr::new(ip, port))?;
         let mut registry = Registry::with_prefix(PREFIX);
         let requests = RequestMetrics::register(&mut registry);
+        let overload = OverloadMetrics::register(&mut registry);
         let database = DatabaseMetrics::register(&mut registry);
-        Ok(Self { listener, registry, requests, database, started: SystemTime::now() })
+        Ok(Self { listener, registry, requests, overload, database, started: SystemTime::now() })
     }
 
     /// Who is to be told of what goes on between this service and its database.
@@ -76,6 +79,11 @@ impl MetricsServer {
     /// Who is to be told of requests.
     pub(crate) fn requests(&self) -> RequestMetrics {
         self.requests.clone()
+    }
+
+    /// Who is to be told of what is in work and what is refused.
+    pub(crate) fn overload(&self) -> OverloadMetrics {
+        self.overload.clone()
     }
 
     /// The server, which serves while it is polled, and the handle that ends it.

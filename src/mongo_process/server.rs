@@ -19,8 +19,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{START_PATIENCE, fresh_database};
-use crate::repository::initiate_replica_set;
+use super::{Topology, come_up, url_of};
 
 /// Takes a folder and a program with its arguments. Runs the program, says its process id, ends it as soon as standard
 /// input ends, and then removes the folder.
@@ -52,6 +51,7 @@ pub(super) struct Server {
     leashes: Vec<ChildStdin>,
     pid: Pid,
     port: u16,
+    topology: Topology,
     folder: TempDir,
 }
 
@@ -67,30 +67,30 @@ impl Server {
     ///
     /// # Errors
     /// With the reason, when it cannot be started or does not come up.
-    pub(super) async fn start(program: PathBuf) -> Result<Self, String> {
+    pub(super) async fn start(program: PathBuf, topology: Topology) -> Result<Self, String> {
         let version = Command::new(&program).arg("--version").output().await.map_err(|error| error.to_string())?;
         if !version.status.success() {
             return Err(last_line(&String::from_utf8_lossy(&version.stderr)));
         }
-        let mut server = Self::make(program).await.map_err(|error| error.to_string())?;
+        let mut server = Self::make(program, topology).await.map_err(|error| error.to_string())?;
         server.come_up().await?;
         Ok(server)
     }
 
-    async fn make(program: PathBuf) -> io::Result<Self> {
+    async fn make(program: PathBuf, topology: Topology) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("rocketchat-import-mongod-").tempdir()?;
         let port = free_port()?;
-        let Started { guard, leash, pid } = spawn(&program, folder.path(), port).await?;
-        Ok(Self { program, guard, leashes: vec![leash], pid, port, folder })
+        let Started { guard, leash, pid } = spawn(&program, folder.path(), port, topology).await?;
+        Ok(Self { program, guard, leashes: vec![leash], pid, port, topology, folder })
     }
 
     /// Waits until the server takes writes.
     async fn come_up(&mut self) -> Result<(), String> {
         let member = self.member();
         let reason = tokio::select! {
-            initiated = initiate_replica_set(&member, START_PATIENCE) => match initiated {
+            came_up = come_up(&member, self.topology) => match came_up {
                 Ok(()) => return Ok(()),
-                Err(error) => error.to_string(),
+                Err(error) => error,
             },
             _ = self.guard.wait() => "it ended".to_owned(),
         };
@@ -102,7 +102,8 @@ impl Server {
     pub(super) async fn crash(&mut self) -> Result<(), String> {
         kill(self.pid, Signal::SIGKILL).map_err(|error| error.to_string())?;
         self.guard.wait().await.map_err(|error| error.to_string())?;
-        let started = spawn(&self.program, self.folder.path(), self.port).await.map_err(|error| error.to_string())?;
+        let spawned = spawn(&self.program, self.folder.path(), self.port, self.topology).await;
+        let started = spawned.map_err(|error| error.to_string())?;
         self.guard = started.guard;
         self.pid = started.pid;
         self.leashes.push(started.leash);
@@ -114,7 +115,7 @@ impl Server {
     }
 
     pub(super) fn url(&self) -> String {
-        format!("mongodb://{}/{}?replicaSet=rs0", self.member(), fresh_database())
+        url_of(&self.member(), self.topology)
     }
 
     pub(super) fn freeze(&self) -> Result<(), String> {
@@ -139,7 +140,11 @@ impl Server {
     }
 }
 
-async fn spawn(program: &Path, folder: &Path, port: u16) -> io::Result<Started> {
+async fn spawn(program: &Path, folder: &Path, port: u16, topology: Topology) -> io::Result<Started> {
+    let replica_set: &[&str] = match topology {
+        Topology::ReplicaSet => &["--replSet", "rs0"],
+        Topology::Standalone => &[],
+    };
     let mut guard = Command::new("sh")
         .args(["-c", GUARD, "guard"])
         .arg(folder)
@@ -148,7 +153,8 @@ async fn spawn(program: &Path, folder: &Path, port: u16) -> io::Result<Started> 
         .arg(folder)
         .arg("--logpath")
         .arg(folder.join(LOG_FILE))
-        .args(["--replSet", "rs0", "--bind_ip", "127.0.0.1", "--nounixsocket"])
+        .args(replica_set)
+        .args(["--bind_ip", "127.0.0.1", "--nounixsocket"])
         .args(["--port", &port.to_string()])
         .args(["--wiredTigerCacheSizeGB", CACHE_GIGABYTES])
         .args(["--setParameter", "diagnosticDataCollectionEnabled=false"])

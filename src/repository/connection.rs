@@ -8,10 +8,12 @@ use mongodb::{
     options::{ClientOptions, CollectionOptions, ReadPreference, SelectionCriteria, WriteConcern},
 };
 use thiserror::Error;
+use tokio::time::timeout;
 
 use super::{
     RepositoryError,
     observer::{self, Observer},
+    shared_reads::SharedReads,
 };
 
 /// The database when the connection string names none; Rocket.Chat's own deployments use it.
@@ -19,6 +21,10 @@ const DEFAULT_DATABASE: &str = "rocketchat";
 /// How long an operation may look for a usable server. Short enough that a caller hears of an outage within seconds.
 const SERVER_SELECTION_TIMEOUT: Duration = Duration::from_secs(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a sign of life may take. Whoever watches over a service waits for seconds only.
+const PING_PATIENCE: Duration = Duration::from_secs(2);
+/// One at a time is asked for; the second is for when the first connection has broken.
+const POOL_OF_PINGS: u32 = 2;
 /// What the database's own log calls our connections.
 const APPLICATION_NAME: &str = "rocketchat-import";
 
@@ -26,6 +32,9 @@ const APPLICATION_NAME: &str = "rocketchat-import";
 #[derive(Debug, Clone)]
 pub struct Connection {
     database: Database,
+    /// The same database over a connection that nothing else uses, so that a sign of life waits for nobody.
+    apart: Database,
+    pings: SharedReads<(), ()>,
 }
 
 /// The connection string cannot be used.
@@ -51,12 +60,16 @@ impl Connection {
         options.server_selection_timeout = Some(SERVER_SELECTION_TIMEOUT);
         options.connect_timeout = Some(CONNECT_TIMEOUT);
         options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+        let mut apart = options.clone();
+        apart.min_pool_size = None;
+        apart.max_pool_size = Some(POOL_OF_PINGS);
         if let Some(observer) = observer {
             observer::observe(&mut options, observer);
         }
         let name = options.default_database.clone().unwrap_or_else(|| DEFAULT_DATABASE.to_owned());
-        let client = Client::with_options(options).map_err(explain)?;
-        Ok(Self { database: client.database(&name) })
+        let database = Client::with_options(options).map_err(explain)?.database(&name);
+        let apart = Client::with_options(apart).map_err(explain)?.database(&name);
+        Ok(Self { database, apart, pings: SharedReads::with_patience(PING_PATIENCE) })
     }
 
     /// The name of the workspace's database.
@@ -65,13 +78,17 @@ impl Connection {
         self.database.name()
     }
 
-    /// Asks the primary for a sign of life.
+    /// Asks the primary for a sign of life, however busy the connections are on which the work is done.
     ///
     /// # Errors
     /// When there is no primary or it does not answer.
     pub async fn ping(&self) -> Result<(), RepositoryError> {
-        self.database.run_command(doc! { "ping": 1 }).await?;
-        Ok(())
+        let apart = self.apart.clone();
+        let ping = async move || {
+            apart.run_command(doc! { "ping": 1 }).await?;
+            Ok(())
+        };
+        timeout(PING_PATIENCE, self.pings.get((), ping)).await.unwrap_or(Err(RepositoryError::TimedOut))
     }
 
     /// Does `work` in one transaction, stored by a majority; again if the database asks for it.

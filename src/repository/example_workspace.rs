@@ -81,9 +81,12 @@ fn roles() -> Vec<Document> {
 }
 
 fn permissions() -> Vec<Document> {
-    ["run-import", "view-import-operations"]
-        .map(|id| doc! { "_id": id, "roles": ["admin"], "_updatedAt": documented_start() })
-        .to_vec()
+    let as_at_the_start = [
+        ("run-import", vec!["admin"]),
+        ("view-import-operations", vec!["admin"]),
+        ("api-bypass-rate-limit", vec!["admin", "bot", "app"]),
+    ];
+    as_at_the_start.map(|(id, roles)| doc! { "_id": id, "roles": roles, "_updatedAt": documented_start() }).to_vec()
 }
 
 fn settings() -> Vec<Document> {

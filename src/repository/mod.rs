@@ -4,13 +4,16 @@
 //! says, so that an answer is never older than the database was when it was asked.
 
 mod accounts;
+mod api_rules;
 mod bson_fields;
 mod bson_write;
 mod connection;
 mod error;
 pub mod example_workspace;
+mod import_changes;
 mod imports;
 mod migrations;
+mod newest_operation;
 mod observer;
 mod permissions;
 mod replica_set;
@@ -26,8 +29,10 @@ use std::sync::LazyLock;
 use mongodb::options::{Acknowledgment, WriteConcern};
 
 pub use accounts::{Accounts, Holder, Rejection};
+pub use api_rules::ApiRuleBook;
 pub use connection::{Connection, ConnectionError};
 pub use error::RepositoryError;
+pub use import_changes::{FollowedImport, ImportChanges, Moment, Reading, Sighting};
 pub use imports::{Accepted, Imports};
 pub use migrations::{AppliedMigration, MigrationError, migrate};
 pub use observer::{CommandOutcome, ConnectionName, Observer, PoolEvent};
@@ -49,7 +54,9 @@ static PIPELINED: LazyLock<WriteConcern> =
 #[derive(Debug, Clone)]
 pub struct Repositories {
     pub accounts: Accounts,
+    pub api_rules: ApiRuleBook,
     pub connection: Connection,
+    pub import_changes: ImportChanges,
     pub imports: Imports,
     pub permissions: Permissions,
     pub roles: Roles,
@@ -62,13 +69,17 @@ pub struct Repositories {
 impl Repositories {
     #[must_use]
     pub fn over(connection: Connection) -> Self {
+        let permissions = Permissions::over(&connection);
+        let settings = Settings::over(&connection);
         Self {
             accounts: Accounts::over(&connection),
+            api_rules: ApiRuleBook::over(settings.clone(), permissions.clone()),
+            import_changes: ImportChanges::over(&connection),
             imports: Imports::over(&connection),
-            permissions: Permissions::over(&connection),
+            permissions,
             roles: Roles::over(&connection),
             runs: Runs::over(&connection),
-            settings: Settings::over(&connection),
+            settings,
             staging: Staging::over(&connection),
             users: Users::over(&connection),
             connection,

@@ -1,15 +1,33 @@
 //! The workspace's settings, `rocketchat_settings`.
 
+use std::collections::HashMap;
+
 use bson::{RawDocumentBuf, doc};
+use futures::TryStreamExt as _;
 use mongodb::Collection;
 
 use super::{Connection, RepositoryError, bson_fields::read_fields};
-use crate::domain::field_value::FieldValue;
+use crate::domain::{
+    api_rules::{CrossOrigin, call_limit},
+    call_window::CallLimit,
+    field_value::{FieldValue, Fields},
+};
 
 const COLLECTION: &str = "rocketchat_settings";
 /// Comma-separated ids of the roles that every new account gets.
 const NEW_USER_ROLES: &str = "Accounts_Registration_Users_Default_Roles";
 const DEFAULT_NEW_USER_ROLES: &str = "user";
+/// Whether calls of the API are limited at all.
+const RATE_LIMITER: &str = "API_Enable_Rate_Limiter";
+const RATE_LIMITER_CALLS: &str = "API_Enable_Rate_Limiter_Limit_Calls_Default";
+const DEFAULT_CALLS: i64 = 10;
+const RATE_LIMITER_MILLIS: &str = "API_Enable_Rate_Limiter_Limit_Time_Default";
+const DEFAULT_MILLIS: i64 = 60_000;
+/// Whether pages of other origins may call the API.
+const CORS: &str = "API_Enable_CORS";
+/// Which ones: `*`, or a list with commas.
+const CORS_ORIGIN: &str = "API_CORS_Origin";
+const DEFAULT_CORS_ORIGIN: &str = "*";
 const EMAIL_2FA_OPT_IN: &str = "Accounts_TwoFactorAuthentication_By_Email_Auto_Opt_In";
 
 /// Reads settings. A setting that is not stored, or not of its kind, has Rocket.Chat's default.
@@ -49,6 +67,25 @@ impl Settings {
         Ok(self.value(EMAIL_2FA_OPT_IN).await?.is_none_or(|value| value.is_truthy()))
     }
 
+    /// How often everybody may call the API, and from where a browser may.
+    ///
+    /// Source: `apps/meteor/server/settings/rate.ts`; `apps/meteor/server/api/ApiClass.ts` (`shouldVerifyRateLimit`).
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(super) async fn api_limits(&self) -> Result<(Option<CallLimit>, CrossOrigin), RepositoryError> {
+        let stored = self.values(&[RATE_LIMITER, RATE_LIMITER_CALLS, RATE_LIMITER_MILLIS, CORS, CORS_ORIGIN]).await?;
+        let number = |id, default| match stored.get(id) {
+            Some(value) if !value.is_truthy() => 0,
+            value => value.and_then(FieldValue::as_integer).unwrap_or(default),
+        };
+        let is_limited = stored.get(RATE_LIMITER).is_none_or(|value| *value == FieldValue::Boolean(true));
+        let limit = call_limit(number(RATE_LIMITER_CALLS, DEFAULT_CALLS), number(RATE_LIMITER_MILLIS, DEFAULT_MILLIS));
+        let has_cors = stored.get(CORS).is_some_and(FieldValue::is_truthy);
+        let origins = stored.get(CORS_ORIGIN).and_then(FieldValue::as_text).unwrap_or(DEFAULT_CORS_ORIGIN);
+        Ok((limit.filter(|_| is_limited), CrossOrigin::new(has_cors, origins)))
+    }
+
     /// A whole number; `default` where none is stored.
     ///
     /// # Errors
@@ -68,8 +105,24 @@ impl Settings {
     async fn value(&self, id: &str) -> Result<Option<FieldValue>, RepositoryError> {
         let setting = self.settings.find_one(doc! { "_id": id }).projection(doc! { "value": 1 }).await?;
         let Some(setting) = setting else { return Ok(None) };
-        let fields =
-            read_fields(&setting).map_err(|reason| RepositoryError::Unreadable { collection: COLLECTION, reason })?;
-        Ok(fields.get("value").cloned())
+        Ok(fields_of(&setting)?.get("value").cloned())
     }
+
+    /// What is stored of these settings, by their ids.
+    async fn values(&self, ids: &[&str]) -> Result<HashMap<String, FieldValue>, RepositoryError> {
+        let stored = self.settings.find(doc! { "_id": { "$in": ids } }).projection(doc! { "value": 1 }).await?;
+        let stored: Vec<RawDocumentBuf> = stored.try_collect().await?;
+        let mut values = HashMap::new();
+        for setting in stored {
+            let fields = fields_of(&setting)?;
+            if let (Some(id), Some(value)) = (fields.get("_id").and_then(FieldValue::as_text), fields.get("value")) {
+                values.insert(id.to_owned(), value.clone());
+            }
+        }
+        Ok(values)
+    }
+}
+
+fn fields_of(setting: &RawDocumentBuf) -> Result<Fields, RepositoryError> {
+    read_fields(setting).map_err(|reason| RepositoryError::Unreadable { collection: COLLECTION, reason })
 }

@@ -136,7 +136,8 @@ impl<V> Default for Question<V> {
 }
 
 impl<K, V> SharedReads<K, V> {
-    fn with_patience(patience: Duration) -> Self {
+    /// With another patience for one read.
+    pub(super) fn with_patience(patience: Duration) -> Self {
         Self { shared: Arc::new(State { questions: Mutex::default(), numbers: AtomicU64::default(), patience }) }
     }
 }

@@ -119,6 +119,7 @@ async fn each_request_is_one_log_line_without_its_query() {
     service.get("/nowhere?password=hunter2").await;
     let line = service.logged("path=/nowhere ").await;
     assert!(line.contains(" method=GET path=/nowhere status=404 ms="), "{line}");
+    assert!(line.ends_with(" client=127.0.0.1"), "{line}");
 
     let lines = service.log_lines("target=access ");
     assert_eq!(lines.len(), 2, "{lines:?}");

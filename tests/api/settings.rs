@@ -31,6 +31,10 @@ async fn a_wrong_setting_stops_the_start_with_one_line_that_names_it() {
         ("PORT", ""),
         ("BIND_IP", "localhost"),
         ("BIND_IP", "256.0.0.1"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8,proxy"),
+        ("TRUSTED_PROXIES", "10.0.0.0/33"),
+        ("HTTP_FORWARDED_COUNT", "one"),
+        ("HTTP_FORWARDED_COUNT", "-1"),
         ("RUST_LOG", "info,rocketchat_import=loudly"),
     ] {
         assert_refused("serve", &[("MONGO_URL", USABLE_URL), (name, value)], name_in_message(name)).await;
@@ -42,6 +46,8 @@ fn name_in_message(variable: &str) -> &str {
     match variable {
         "PORT" => "--port",
         "BIND_IP" => "--bind-ip",
+        "TRUSTED_PROXIES" => "--trusted-proxies",
+        "HTTP_FORWARDED_COUNT" => "--http-forwarded-count",
         other => other,
     }
 }

@@ -15,16 +15,22 @@ pub(in crate::http) struct Refusals;
 
 impl IntoResponses for Refusals {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        named(&[("400", "Refused"), ("401", "NotLoggedIn"), ("403", "Forbidden"), ("503", "DatabaseUnavailable")])
+        named(&[
+            ("400", "Refused"),
+            ("401", "NotLoggedIn"),
+            ("403", "Forbidden"),
+            ("429", "TooManyRequests"),
+            ("503", "Unavailable"),
+        ])
     }
 }
 
 /// What an endpoint that reads its body may answer besides.
-pub(in crate::http) struct BodyTooLarge;
+pub(in crate::http) struct BodyRefusals;
 
-impl IntoResponses for BodyTooLarge {
+impl IntoResponses for BodyRefusals {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        named(&[("413", "BodyTooLarge")])
+        named(&[("408", "BodyTooSlow"), ("413", "BodyTooLarge")])
     }
 }
 
@@ -35,7 +41,10 @@ fn named(responses: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
 
 const NOT_LOGGED_IN: &str = "You must be logged in to do this.";
 const FORBIDDEN: &str = "User does not have the permissions required for this action [error-unauthorized]";
+const TOO_MANY_REQUESTS: &str = "Error, too many requests. Please slow down. You must wait 42 seconds before trying this \
+    endpoint again. [error-too-many-requests]";
 const UNAVAILABLE: &str = "The database cannot be reached, please try again [error-database-unavailable]";
+const OVERLOADED: &str = "The service has too much to do, please try again [error-service-overloaded]";
 
 /// An object that holds these fields, `optional` or not, and no others, and tells of no success.
 fn failure(description: &str, required: &[(&str, Value)], optional: &[(&str, Value)]) -> Value {
@@ -65,6 +74,20 @@ pub(super) fn schemas() -> Value {
             ),
         ),
         ("Forbidden", failure("The caller lacks the permission", &[("error", word(FORBIDDEN))], &[])),
+        (
+            "TooManyRequests",
+            failure(
+                "The address has called this endpoint too often",
+                &[(
+                    "error",
+                    json!({
+                        "type": "string",
+                        "pattern": "You must wait [0-9]+ seconds before trying this endpoint again\\. \\[error-too-many-requests\\]$",
+                    }),
+                )],
+                &[],
+            ),
+        ),
         ("Failure", failure("Why it was not done", &[("error", text())], &[])),
         (
             "CodedFailure",
@@ -101,6 +124,25 @@ pub(super) fn schemas() -> Value {
                 &[],
             ),
         ),
+        (
+            "Overloaded",
+            failure(
+                "There is more to do than can be done",
+                &[("error", word(OVERLOADED)), ("errorType", word("error-service-overloaded"))],
+                &[],
+            ),
+        ),
+    ])
+}
+
+/// The headers of every answer to a call that counts for the rate limit; told where they matter most.
+fn rate_limit_headers() -> Value {
+    let header =
+        |description: &str| json!({ "description": description, "schema": { "type": "integer", "minimum": 0 } });
+    object([
+        ("X-RateLimit-Limit", header("Calls of this endpoint that an address has in a window")),
+        ("X-RateLimit-Remaining", header("Calls that are left in this window")),
+        ("X-RateLimit-Reset", header("When the window ends, in milliseconds since 1970")),
     ])
 }
 
@@ -111,6 +153,18 @@ pub(super) fn responses() -> Value {
         let content = json!({ "schema": schema, "example": example });
         json!({ "description": description, "content": { "application/json": content } })
     };
+    let mut unavailable = answer(
+        "The database cannot be reached, which is told within five seconds; or there is more to do than can be done, and the \
+         header says when to try again",
+        &["DatabaseUnavailable", "Overloaded"],
+        json!({ "success": false, "error": UNAVAILABLE, "errorType": "error-database-unavailable" }),
+    );
+    unavailable["headers"] = json!({
+        "Retry-After": {
+            "description": "Seconds, if there is more to do than can be done",
+            "schema": { "type": "integer", "minimum": 1 },
+        },
+    });
     object([
         (
             "Refused",
@@ -134,6 +188,16 @@ pub(super) fn responses() -> Value {
             "Forbidden",
             answer("The caller lacks the permission", &["Forbidden"], json!({ "success": false, "error": FORBIDDEN })),
         ),
+        ("TooManyRequests", {
+            let mut answer = answer(
+                "The caller's address has called this endpoint too often. Callers with the permission \
+                 `api-bypass-rate-limit` are not counted",
+                &["TooManyRequests"],
+                json!({ "success": false, "error": TOO_MANY_REQUESTS }),
+            );
+            answer["headers"] = rate_limit_headers();
+            answer
+        }),
         (
             "BodyTooLarge",
             answer(
@@ -143,12 +207,13 @@ pub(super) fn responses() -> Value {
             ),
         ),
         (
-            "DatabaseUnavailable",
+            "BodyTooSlow",
             answer(
-                "The database cannot be reached; told within five seconds",
-                &["DatabaseUnavailable"],
-                json!({ "success": false, "error": UNAVAILABLE, "errorType": "error-database-unavailable" }),
+                "The body did not come in time",
+                &["Failure"],
+                json!({ "success": false, "error": "The body did not come in time" }),
             ),
         ),
+        ("Unavailable", unavailable),
     ])
 }

@@ -6,7 +6,6 @@
 mod components;
 mod failures;
 mod page;
-mod stream;
 
 use std::sync::LazyLock;
 
@@ -20,7 +19,7 @@ use utoipa::OpenApi;
 use super::{health, import};
 
 pub(super) use components::{AddUsersBody, StateWord, StoredOperation};
-pub(super) use failures::{BodyTooLarge, Refusals};
+pub(super) use failures::{BodyRefusals, Refusals};
 pub(super) use page::{PAGE_FILES, PAGE_PATH, page, to_page};
 
 /// Where the description is.
@@ -33,7 +32,7 @@ pub(super) const AUTH_TOKEN: &str = "authToken";
 const DESCRIPTION: &str = "Rocket.Chat's import API on Rocket.Chat's MongoDB.\n\n\
     Every `GET` also answers `HEAD`, without a body. An unknown path, and any other method, is a 404 with the plain text \
     `404 Not Found`, as in Rocket.Chat. What a request is refused for is looked at in this order: login (401), permission \
-    (403), query and body (400, 413), and then whether the import is at a point where it can be done (400).";
+    (403), rate limit (429), query and body (400, 413), and then whether the import is at a point where it can be done (400).";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -43,8 +42,7 @@ const DESCRIPTION: &str = "Rocket.Chat's import API on Rocket.Chat's MongoDB.\n\
         (name = "import", description = "An import from its creation to its end"),
         (name = "history", description = "What there is and was"),
         (name = "health", description = "For whoever watches over the process"),
-    ),
-    paths(stream::status_stream)
+    )
 )]
 struct Api;
 

@@ -163,6 +163,10 @@ impl Service {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Sends the process a signal.
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.process.id().try_into().unwrap()), signal).unwrap();

@@ -14,7 +14,8 @@ use super::super::{
     authentication::{Authorized, RunImport},
     deadline::{Deadline, bound_write},
     error::ApiError,
-    openapi::{AddUsersBody, BodyTooLarge, Refusals},
+    openapi::{AddUsersBody, BodyRefusals, Refusals},
+    overload::{Body, Overload},
 };
 use crate::{
     domain::{
@@ -48,7 +49,7 @@ const TAKES_NO_DATA: ApiError = ApiError::Rejected("The current import operation
             content_type = "application/json",
             example = json!({ "success": true })
         ),
-        BodyTooLarge,
+        BodyRefusals,
         Refusals
     )
 )]
@@ -57,8 +58,10 @@ pub(in crate::http) async fn add_users(
     request: HttpRequest,
     body: web::Payload,
     app: web::Data<AppState>,
+    overload: web::Data<Overload>,
 ) -> Result<HttpResponse, ApiError> {
-    let users = read_users(&request, body).await?;
+    let Body { bytes, room: _room } = overload.read_body(&request, body, BODY_LIMIT_BYTES).await?;
+    let users = read_users(&request, bytes.freeze()).await?;
     if users.is_empty() {
         return Ok(answer::action(&SUCCESS));
     }
@@ -88,11 +91,7 @@ pub(in crate::http) async fn add_users(
     }
 }
 
-async fn read_users(request: &HttpRequest, body: web::Payload) -> Result<Vec<Fields>, ApiError> {
-    let Ok(body) = body.to_bytes_limited(BODY_LIMIT_BYTES).await else {
-        return Err(ApiError::BodyTooLarge { limit_bytes: BODY_LIMIT_BYTES });
-    };
-    let body = body.map_err(|error| invalid_body(format!("the body could not be read: {error}")))?;
+async fn read_users(request: &HttpRequest, body: web::Bytes) -> Result<Vec<Fields>, ApiError> {
     if !body.is_empty() && !is_json(request) {
         return Err(invalid_body("the body must be sent with the content type application/json".to_owned()));
     }

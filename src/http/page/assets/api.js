@@ -132,7 +132,9 @@ async function errorOf(response) {
     case 502:
     case 503:
     case 504:
-      return new ApiError('unavailable', 'The server cannot reach its database at the moment.');
+      return new ApiError('unavailable', body.errorType === 'error-service-overloaded'
+        ? 'The server has too much to do at the moment.'
+        : 'The server cannot reach its database at the moment.');
     default:
       return new ApiError('rejected', WORDS[told] ?? (told || `The server answered with an error (${response.status}).`));
   }

@@ -1,0 +1,107 @@
+//! What is in work, what is refused, and the memory that is set aside for bodies.
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::{Registry, Unit},
+};
+
+/// Counts whether anybody asks or not. Cheap to clone; all clones count together.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OverloadMetrics {
+    shed: Family<Reason, Counter>,
+    in_work: Gauge,
+    waiting: Gauge,
+    body_bytes: Gauge,
+}
+
+/// What there was no room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shed {
+    Request,
+    Body,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    what: &'static str,
+}
+
+impl Shed {
+    fn reason(self) -> Reason {
+        let what = match self {
+            Self::Request => "request",
+            Self::Body => "body",
+        };
+        Reason { what }
+    }
+}
+
+impl OverloadMetrics {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        for what in [Shed::Request, Shed::Body] {
+            // Also when nothing was: a number that is not there cannot be seen to rise.
+            drop(metrics.shed.get_or_create(&what.reason()));
+        }
+        registry.register(
+            "http_requests_shed",
+            "Requests that were refused because there was too much to do",
+            metrics.shed.clone(),
+        );
+        registry.register("http_requests_in_work", "Requests that have a place", metrics.in_work.clone());
+        registry.register("http_requests_waiting", "Requests that wait for a place", metrics.waiting.clone());
+        registry.register_with_unit(
+            "http_request_bodies",
+            "Memory set aside for the bodies of requests",
+            Unit::Bytes,
+            metrics.body_bytes.clone(),
+        );
+        metrics
+    }
+
+    /// A request was refused.
+    pub(crate) fn shed(&self, what: Shed) {
+        self.shed.get_or_create(&what.reason()).inc();
+    }
+
+    /// A request is in work until what this returns is dropped.
+    pub(crate) fn in_work(&self) -> Count {
+        Count::of(&self.in_work, 1)
+    }
+
+    /// A request waits until what this returns is dropped.
+    pub(crate) fn waiting(&self) -> Count {
+        Count::of(&self.waiting, 1)
+    }
+
+    /// So many bytes are set aside until what this returns is dropped.
+    pub(crate) fn body_room(&self, bytes: usize) -> Count {
+        Count::of(&self.body_bytes, i64::try_from(bytes).unwrap_or(i64::MAX))
+    }
+}
+
+/// A part of what a gauge shows.
+#[derive(Debug)]
+pub(crate) struct Count {
+    gauge: Gauge,
+    part: i64,
+}
+
+impl Count {
+    fn of(gauge: &Gauge, part: i64) -> Self {
+        gauge.inc_by(part);
+        Self { gauge: gauge.clone(), part }
+    }
+
+    /// Takes over what `other`, of the same gauge, stands for.
+    pub(crate) fn add(&mut self, mut other: Self) {
+        self.part += std::mem::take(&mut other.part);
+    }
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        self.gauge.dec_by(self.part);
+    }
+}
