@@ -15,9 +15,9 @@ use crate::harness::{Answer, Framing, Mongo, Service, Workspace, eventually, sta
 const OVERLOADED: &str = r#"{"success":false,"error":"The service has too much to do, please try again [error-service-overloaded]","errorType":"error-service-overloaded"}"#;
 const STATUS: &str = "/api/v1/import.status";
 const ADD_USERS: &str = "/api/v1/import.addUsers";
-/// As many requests may be in work as the tests want, and four times as many may wait.
+/// As many requests may be in work as the tests want, and so many more may wait for a moment.
 const PLACES: usize = 4;
-const WAITING: usize = 4 * PLACES;
+const WAITING: usize = 16 * PLACES;
 /// Nobody waits for a place longer than half a second; the rest is for a machine that is busy.
 const AT_ONCE: Duration = Duration::from_millis(400);
 const AFTER_WAITING: Duration = Duration::from_secs(2);
