@@ -90,8 +90,8 @@ pub(crate) struct LimitArgs {
 
 impl Default for LimitArgs {
     fn default() -> Self {
-        // Enough to keep the database busy, and for many callers to share their reads.
-        Self { max_requests_in_work: NonZeroU16::MIN.saturating_add(255) }
+        // Enough to keep the database busy and for callers to share their reads. More would only make each take longer.
+        Self { max_requests_in_work: NonZeroU16::MIN.saturating_add(63) }
     }
 }
 
