@@ -167,6 +167,23 @@ impl Workspace {
         self.run_on_admin(doc! { "fsync": 1 }).await;
     }
 
+    /// Accounts that may run imports, each with a token.
+    pub async fn add_administrators(&self, count: usize) -> Vec<(String, String)> {
+        let callers: Vec<_> = (0..count).map(|number| (format!("admin{number}"), format!("token{number}"))).collect();
+        let accounts: Vec<_> = callers
+            .iter()
+            .map(|(id, token)| {
+                let hash = HashedLoginToken::of(token);
+                doc! {
+                    "_id": id, "username": id, "roles": ["admin"],
+                    "services": { "resume": { "loginTokens": [{ "hashedToken": hash.as_str() }] } },
+                }
+            })
+            .collect();
+        self.collection("users").insert_many(accounts).await.unwrap();
+        callers
+    }
+
     pub async fn run_on_admin(&self, command: Document) -> Document {
         self.database.client().database("admin").run_command(command).await.unwrap()
     }
@@ -232,6 +249,11 @@ impl Service {
 
     pub fn pid(&self) -> u32 {
         self.process.id()
+    }
+
+    /// `http://host:port`
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// `host:port`

@@ -1,6 +1,9 @@
 //! Clients that ask as fast as they are answered and do little else.
 
-use std::time::{Duration, Instant};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use futures::future::join_all;
 use tokio::{
@@ -41,33 +44,55 @@ impl Load {
 /// `GET path` over one connection for each caller, again and again.
 pub async fn drive(host: &str, path: &str, callers: &[(String, String)], span: Duration) -> Load {
     let started = Instant::now();
-    let clients = callers.iter().map(|(id, token)| {
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nX-User-Id: {id}\r\nX-Auth-Token: {token}\r\n\r\n");
-        tokio::spawn(ask(host.to_owned(), request, started + span))
-    });
+    let clients =
+        callers.iter().map(|caller| tokio::spawn(ask(host.to_owned(), get(host, path, caller), started + span)));
     let answered = join_all(clients).await.into_iter().flat_map(Result::unwrap).collect();
     Load::of(answered, started.elapsed())
 }
 
-async fn ask(host: String, request: String, until: Instant) -> Vec<Duration> {
-    let mut connection = TcpStream::connect(host).await.unwrap();
-    connection.set_nodelay(true).unwrap();
+/// `GET path` by this caller, as it is sent.
+pub fn get(host: &str, path: &str, (id, token): &(String, String)) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nX-User-Id: {id}\r\nX-Auth-Token: {token}\r\n\r\n").into_bytes()
+}
+
+/// One request after the other, each sent when the last is answered.
+pub struct Connection {
+    stream: TcpStream,
+    answer: Vec<u8>,
+}
+
+impl Connection {
+    pub async fn to(host: &str) -> io::Result<Self> {
+        let stream = TcpStream::connect(host).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, answer: vec![0; 16 * 1024] })
+    }
+
+    /// The whole answer to `request`.
+    ///
+    /// # Errors
+    /// When the service closes the connection instead.
+    pub async fn exchange(&mut self, request: &[u8]) -> io::Result<&[u8]> {
+        self.stream.write_all(request).await?;
+        let mut length = 0;
+        while !is_whole(&self.answer[..length]) {
+            let read = self.stream.read(&mut self.answer[length..]).await?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            length += read;
+        }
+        Ok(&self.answer[..length])
+    }
+}
+
+async fn ask(host: String, request: Vec<u8>, until: Instant) -> Vec<Duration> {
+    let mut connection = Connection::to(&host).await.unwrap();
     let mut latencies = Vec::new();
-    let mut answer = vec![0; 16 * 1024];
     while Instant::now() < until {
         let asked = Instant::now();
-        connection.write_all(request.as_bytes()).await.unwrap();
-        let mut length = 0;
-        loop {
-            let read = connection.read(&mut answer[length..]).await.unwrap();
-            assert!(read > 0, "the service closed the connection");
-            length += read;
-            if is_whole(&answer[..length]) {
-                break;
-            }
-        }
-        assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer[..length]));
+        let answer = connection.exchange(&request).await.unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(answer));
         latencies.push(asked.elapsed());
     }
     latencies

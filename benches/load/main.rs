@@ -135,23 +135,6 @@ fn cpu_seconds(pid: u32) -> f64 {
 }
 
 impl Workspace {
-    /// Accounts that may run imports, each with a token.
-    async fn add_administrators(&self, count: usize) -> Vec<(String, String)> {
-        let callers: Vec<_> = (0..count).map(|number| (format!("admin{number}"), format!("token{number}"))).collect();
-        let accounts: Vec<_> = callers
-            .iter()
-            .map(|(id, token)| {
-                let hash = rocketchat_import::domain::user::HashedLoginToken::of(token);
-                doc! {
-                    "_id": id, "username": id, "roles": ["admin"],
-                    "services": { "resume": { "loginTokens": [{ "hashedToken": hash.as_str() }] } },
-                }
-            })
-            .collect();
-        self.collection("users").insert_many(accounts).await.unwrap();
-        callers
-    }
-
     async fn server_pid(&self) -> u32 {
         let status = self.run_on_admin(doc! { "serverStatus": 1 }).await;
         u32::try_from(status.get_i64("pid").unwrap()).unwrap()

@@ -8,7 +8,7 @@ use crate::{
     domain::client_address::Proxies,
     http::{self, readiness::Readiness},
     metrics::MetricsServer,
-    mongo_process::{PrivateMongo, Source},
+    mongo_process::{PrivateMongo, Source, Topology},
     repository::{Connection, Repositories, example_workspace, migrate},
 };
 
@@ -27,7 +27,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), CommandError> {
         CommandError::Failed(format!("cannot listen on {}:{}: {error}", args.listen.bind_ip, args.listen.port))
     })?;
     let metrics = metrics(args.listen, args.metrics)?;
-    let mongo = PrivateMongo::start(Source::Any).await.map_err(CommandError::failed)?;
+    let mongo = PrivateMongo::start(Source::Any, Topology::ReplicaSet).await.map_err(CommandError::failed)?;
     log::info!("MongoDB: {}", mongo.description());
     let served = serve_workspace(&mongo, listener, metrics, stop).await;
     mongo.stop().await;

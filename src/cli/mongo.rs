@@ -4,13 +4,21 @@ use clap::Args;
 use tokio::io::{AsyncBufReadExt as _, BufReader, stdin};
 
 use super::{CommandError, stop_signal::stop_signal};
-use crate::mongo_process::{PrivateMongo, Source};
+use crate::mongo_process::{PrivateMongo, Source, Topology};
 
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct MongoArgs {
     /// Start a server even if the environment names one, so that it can be frozen without harm to others
     #[arg(long)]
     own: bool,
+
+    /// Start a server that belongs to no replica set
+    #[arg(long, requires = "own")]
+    standalone: bool,
+
+    /// Start a server that lets in only users it knows; its URL is an administrator's
+    #[arg(long, requires = "own", conflicts_with = "standalone")]
+    users: bool,
 }
 
 /// Prints the server's URL, then obeys the words on its standard input, each with a line in answer: `freeze`, `thaw`,
@@ -19,7 +27,12 @@ pub(super) struct MongoArgs {
 pub(super) async fn run(args: MongoArgs) -> Result<(), CommandError> {
     let stop = stop_signal()?;
     let source = if args.own { Source::Own } else { Source::Any };
-    let mut mongo = PrivateMongo::start(source).await.map_err(CommandError::failed)?;
+    let topology = match (args.standalone, args.users) {
+        (true, _) => Topology::Standalone,
+        (false, true) => Topology::WithUsers,
+        (false, false) => Topology::ReplicaSet,
+    };
+    let mut mongo = PrivateMongo::start(source, topology).await.map_err(CommandError::failed)?;
     log::info!("MongoDB: {}", mongo.description());
     println!("{}", mongo.url());
     tokio::select! {

@@ -11,6 +11,7 @@ pub mod field_value;
 pub mod importer;
 pub mod new_user;
 pub mod operation;
+pub mod pace;
 pub mod password;
 pub mod permission;
 pub mod progress_step;

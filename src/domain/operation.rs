@@ -2,7 +2,7 @@
 
 use super::{
     counts::Counts,
-    field_value::{FieldValue, Fields},
+    field_value::{Date, FieldValue, Fields},
     importer::Importer,
     progress_step::ProgressStep,
 };
@@ -15,7 +15,7 @@ pub struct Operation {
 }
 
 /// What `import.status` calls the condition of an import.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
     /// Made, no data yet.
     New,
@@ -49,6 +49,15 @@ impl State {
             Self::Done => "done",
             Self::Error => "error",
             Self::Canceled => "canceled",
+        }
+    }
+
+    /// Whether the import is over.
+    #[must_use]
+    pub const fn is_end(self) -> bool {
+        match self {
+            Self::Done | Self::Error | Self::Canceled => true,
+            Self::New | Self::Loading | Self::Ready | Self::Importing => false,
         }
     }
 
@@ -127,6 +136,37 @@ impl Operation {
     pub fn id(&self) -> Option<&str> {
         self.fields.get("_id")?.as_text()
     }
+
+    /// When it was made; `None` where no date is stored, as in old operations.
+    #[must_use]
+    pub fn made_at(&self) -> Option<Date> {
+        self.date("ts")
+    }
+
+    /// When it last changed, by the clock of whoever changed it.
+    #[must_use]
+    pub fn updated_at(&self) -> Option<Date> {
+        self.date("_updatedAt")
+    }
+
+    fn date(&self, name: &str) -> Option<Date> {
+        match self.fields.get(name)? {
+            FieldValue::Date(date) => Some(*date),
+            _ => None,
+        }
+    }
+
+    /// Whether somebody who was told of `told`, the same operation, would go back in time with this: it changed earlier,
+    /// or fewer users were processed. Never when the state is another one, which everybody has to hear of.
+    #[must_use]
+    pub fn goes_back_behind(&self, told: &Self) -> bool {
+        let (counts, told_counts) = (self.counts(), told.counts());
+        self.fields.get("_id") == told.fields.get("_id")
+            && self.state() == told.state()
+            && (self.updated_at().zip(told.updated_at()).is_some_and(|(updated, told)| updated < told)
+                || counts.completed < told_counts.completed
+                || counts.error < told_counts.error)
+    }
 }
 
 #[cfg(test)]
@@ -139,6 +179,35 @@ mod tests {
             assert_eq!(ProgressStep::from_stored(step.as_str()), Some(*step));
         }
         assert_eq!(ProgressStep::from_stored("downloading_file_url"), None);
+    }
+
+    #[test]
+    fn nothing_but_another_state_goes_back_in_time() {
+        let operation = |status: &str, updated: i64, completed: i64| {
+            let count = Fields::from_iter([("completed", FieldValue::Integer(completed))]);
+            Operation {
+                fields: Fields::from_iter([
+                    ("_id", FieldValue::Text("one".to_owned())),
+                    ("valid", FieldValue::Boolean(true)),
+                    ("status", FieldValue::Text(status.to_owned())),
+                    ("_updatedAt", FieldValue::Date(Date::from_epoch_millis(updated))),
+                    ("count", FieldValue::Object(count)),
+                ]),
+            }
+        };
+        let told = operation("importer_importing_users", 5, 50);
+        for (status, updated, completed, goes_back) in [
+            ("importer_importing_users", 5, 50, false),
+            ("importer_finishing", 6, 50, false),
+            ("importer_importing_users", 4, 100, true),
+            ("importer_importing_users", 6, 0, true),
+            ("importer_done", 4, 50, false),
+        ] {
+            let next = operation(status, updated, completed);
+            assert_eq!(next.goes_back_behind(&told), goes_back, "{status} {updated} {completed}");
+        }
+        let other = Operation { fields: operation("importer_new", 1, 0).fields.with("_id", FieldValue::Null) };
+        assert!(!other.goes_back_behind(&told));
     }
 
     #[test]

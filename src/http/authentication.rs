@@ -3,7 +3,7 @@
 use std::{future::Future, marker::PhantomData, pin::Pin};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::HeaderMap, web};
-use futures::future::join3;
+use futures::future::join;
 
 use super::{AppState, deadline::Deadline, error::ApiError, header_text::text_of};
 use crate::{
@@ -59,16 +59,11 @@ impl<P: Required + 'static> FromRequest for Authorized<P> {
                 return Err(ApiError::DatabaseUnavailable);
             };
             let deadline = Deadline::from_now();
-            let (user_id, token) = credentials(request.headers())?;
-            let Repositories { users, permissions, api_rules, .. } = &state.repositories;
-            let caller = deadline.bound(users.find_by_login_token(&user_id, &token));
-            let holders = deadline.bound(permissions.holders(P::PERMISSION));
-            let (caller, holders, rules) = join3(caller, holders, deadline.bound(api_rules.current())).await;
-            // Read side by side, but a wrong token is told whatever became of the other.
-            let caller = caller?.ok_or(ApiError::NotLoggedIn)?;
-            if !caller.has_one_of(&holders?) {
-                return Err(ApiError::Unauthorized);
-            }
+            let credentials = Credentials::of(request.headers())?;
+            let caller = credentials.authorize(&state.repositories, P::PERMISSION, deadline);
+            let (caller, rules) = join(caller, deadline.bound(state.repositories.api_rules.current())).await;
+            // Read side by side, but a refusal is told whatever became of the other.
+            let caller = caller?;
             if let Some(limit) = rules?.limit_for(&caller) {
                 state.rate_limiter.count(&request, limit)?;
             }
@@ -77,8 +72,31 @@ impl<P: Required + 'static> FromRequest for Authorized<P> {
     }
 }
 
-fn credentials(headers: &HeaderMap) -> Result<(String, HashedLoginToken), ApiError> {
-    let user_id = text_of(headers, USER_ID_HEADER).ok_or(ApiError::NotLoggedIn)?;
-    let token = text_of(headers, AUTH_TOKEN_HEADER).ok_or(ApiError::NotLoggedIn)?;
-    Ok((user_id, HashedLoginToken::of(&token)))
+/// Who somebody claims to be, and what is to prove it.
+#[derive(Debug, Hash)]
+pub(super) struct Credentials {
+    pub(super) user_id: String,
+    pub(super) token: HashedLoginToken,
+}
+
+impl Credentials {
+    pub(super) fn of(headers: &HeaderMap) -> Result<Self, ApiError> {
+        let user_id = text_of(headers, USER_ID_HEADER).ok_or(ApiError::NotLoggedIn)?;
+        let token = text_of(headers, AUTH_TOKEN_HEADER).ok_or(ApiError::NotLoggedIn)?;
+        Ok(Self { user_id, token: HashedLoginToken::of(&token) })
+    }
+
+    /// The caller, if the claim holds and the caller has the permission.
+    pub(super) async fn authorize(
+        &self,
+        Repositories { users, permissions, .. }: &Repositories,
+        permission: Permission,
+        deadline: Deadline,
+    ) -> Result<Caller, ApiError> {
+        let caller = deadline.bound(users.find_by_login_token(&self.user_id, &self.token));
+        let (caller, holders) = join(caller, deadline.bound(permissions.holders(permission))).await;
+        // Read side by side, but a wrong token is told whatever became of the other.
+        let caller = caller?.ok_or(ApiError::NotLoggedIn)?;
+        if caller.has_one_of(&holders?) { Ok(caller) } else { Err(ApiError::Unauthorized) }
+    }
 }

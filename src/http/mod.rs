@@ -5,6 +5,8 @@ mod answer;
 mod authentication;
 mod deadline;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod guards;
 mod header_text;
 mod health;
@@ -16,18 +18,21 @@ mod page;
 pub(crate) mod readiness;
 mod request_metrics;
 mod routes;
+mod standing_access;
 pub(crate) mod startup;
 mod unread_body;
 
 pub(crate) use health::READINESS_PATH;
+pub(crate) use import::status_body;
 
-use crate::{domain::client_address::Proxies, engine::Engine, repository::Repositories};
+use crate::{domain::client_address::Proxies, engine::Engine, live::Hub, repository::Repositories};
 
 /// What every request handler shares.
 #[derive(Debug)]
 struct AppState {
     repositories: Repositories,
     engine: Engine,
+    live: Hub,
     readiness: readiness::Readiness,
     proxies: Proxies,
     rate_limiter: guards::RateLimiter,

@@ -16,6 +16,7 @@ pub(super) fn configure(app: &mut ServiceConfig) {
         .wrap(from_fn(unread_body::read_on))
         .wrap(from_fn(guards::cross_origin))
         .service(get("/v1/import.status", import::status))
+        .service(get("/v1/import.status.stream", import::status_stream))
         .service(post("/v1/import.new", import::new))
         .service(post("/v1/import.addUsers", import::add_users))
         .service(post("/v1/import.run", import::run))

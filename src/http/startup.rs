@@ -14,13 +14,13 @@ use tokio::sync::oneshot;
 use super::{
     AppState, access_log,
     guards::RateLimiter,
-    import::UnknownStatusLog,
+    import::{self, UnknownStatusLog},
     overload::{self, Overload},
     readiness::Readiness,
     request_metrics, routes,
 };
 use crate::{
-    config::LimitArgs, domain::client_address::Proxies, engine::Engine, metrics::MetricsServer,
+    config::LimitArgs, domain::client_address::Proxies, engine::Engine, live::Hub, metrics::MetricsServer,
     repository::Repositories,
 };
 
@@ -36,7 +36,7 @@ pub(crate) fn bind(ip: IpAddr, port: u16) -> io::Result<TcpListener> {
 }
 
 /// Serves the API on `listener`, and runs imports, until `stop` resolves; then accepts nothing new and lets what is in
-/// flight finish, for ten seconds at most. The metrics go last.
+/// flight finish, for ten seconds at most; streams end at once. The metrics go last.
 ///
 /// # Errors
 /// When the listener cannot be used.
@@ -58,9 +58,11 @@ pub(crate) async fn serve(
     let metrics = metrics.map(|metrics| metrics.start(repositories.clone(), engine.activity())).transpose()?;
     let (metrics_server, metrics_handle) = metrics.unzip();
     let (stopping, stopped) = oneshot::channel();
+    let live = Hub::over(repositories.clone(), import::live_status);
     let state = web::Data::new(AppState {
         repositories,
         engine: engine.clone(),
+        live: live.clone(),
         readiness,
         proxies,
         rate_limiter: RateLimiter::default(),
@@ -83,6 +85,8 @@ pub(crate) async fn serve(
     .shutdown_timeout(SHUTDOWN_PATIENCE.as_secs())
     .shutdown_signal(async move {
         stop.await;
+        // They would never finish by themselves.
+        live.stop();
         // Nobody listens any more only if the server has failed already.
         let _ = stopping.send(());
     })

@@ -5,8 +5,7 @@ use std::time::Duration;
 use testcontainers::{ContainerAsync, GenericImage, ImageExt, core::ContainerPort, runners::AsyncRunner};
 use tokio::time::timeout;
 
-use super::{START_PATIENCE, fresh_database, server::free_port, variable};
-use crate::repository::initiate_replica_set;
+use super::{Topology, come_up, server::free_port, url_of, variable};
 
 /// Names the image to use.
 pub(super) const IMAGE_VARIABLE: &str = "TEST_MONGO_IMAGE";
@@ -21,6 +20,7 @@ pub(super) struct Container {
     running: ContainerAsync<GenericImage>,
     image: String,
     member: String,
+    topology: Topology,
 }
 
 impl Container {
@@ -28,26 +28,31 @@ impl Container {
     ///
     /// # Errors
     /// With the reason, when there is no engine or no image, or the server does not come up.
-    pub(super) async fn start() -> Result<Self, String> {
+    pub(super) async fn start(topology: Topology) -> Result<Self, String> {
+        if topology == Topology::WithUsers {
+            return Err("a server lets only its own machine make the first user".to_owned());
+        }
         let image = variable(IMAGE_VARIABLE).unwrap_or_else(|| DEFAULT_IMAGE.to_owned());
         let (name, tag) = image.rsplit_once(':').unwrap_or((&image, "latest"));
         // One port inside and outside, so that the address the replica set gives its clients is one they can reach.
         let port = free_port().map_err(|error| error.to_string())?;
         let port_text = port.to_string();
-        let request = GenericImage::new(name, tag)
-            .with_cmd(["mongod", "--replSet", "rs0", "--bind_ip_all", "--port", &port_text, "--quiet"])
-            .with_mapped_port(port, ContainerPort::Tcp(port));
+        let mut command = vec!["mongod", "--bind_ip_all", "--port", &port_text, "--quiet"];
+        if topology == Topology::ReplicaSet {
+            command.extend(["--replSet", "rs0"]);
+        }
+        let request = GenericImage::new(name, tag).with_cmd(command).with_mapped_port(port, ContainerPort::Tcp(port));
         let running = timeout(FETCH_PATIENCE, request.start())
             .await
             .map_err(|_| format!("{image} did not start within {FETCH_PATIENCE:?}"))?
             .map_err(|error| format!("{image}: {error}"))?;
         let member = format!("127.0.0.1:{port}");
-        initiate_replica_set(&member, START_PATIENCE).await.map_err(|error| error.to_string())?;
-        Ok(Self { running, image, member })
+        come_up(&member, topology).await?;
+        Ok(Self { running, image, member, topology })
     }
 
     pub(super) fn url(&self) -> String {
-        format!("mongodb://{}/{}?replicaSet=rs0", self.member, fresh_database())
+        url_of(&self.member, self.topology)
     }
 
     pub(super) fn image(&self) -> &str {
@@ -58,7 +63,7 @@ impl Container {
     pub(super) async fn crash(&self) -> Result<(), String> {
         self.running.stop_with_timeout(Some(0)).await.map_err(|error| error.to_string())?;
         self.running.start().await.map_err(|error| error.to_string())?;
-        initiate_replica_set(&self.member, START_PATIENCE).await.map_err(|error| error.to_string())
+        come_up(&self.member, self.topology).await
     }
 
     pub(super) async fn pause(&self) -> Result<(), String> {

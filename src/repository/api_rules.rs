@@ -30,9 +30,17 @@ pub struct ApiRuleBook {
 #[derive(Debug, Clone)]
 struct Kept {
     rules: Arc<ApiRules>,
-    /// The latest moment for which it is known that nothing newer is to be had: before they were read, or before reading
-    /// was tried in vain.
-    looked_at: Instant,
+    /// Just before they were read.
+    read_at: Instant,
+    /// When reading them again was last found to take too long, or to fail.
+    given_up_at: Option<Instant>,
+}
+
+impl Kept {
+    fn is_current(&self, now: Instant) -> bool {
+        let latest = self.given_up_at.map_or(self.read_at, |given_up| given_up.max(self.read_at));
+        now.saturating_duration_since(latest) < MAX_AGE
+    }
 }
 
 impl ApiRuleBook {
@@ -47,34 +55,38 @@ impl ApiRuleBook {
     /// When the database does not answer, and never has.
     pub async fn current(&self) -> Result<Arc<ApiRules>, RepositoryError> {
         let now = Instant::now();
-        let known = match self.kept().as_ref() {
-            Some(kept) if now.saturating_duration_since(kept.looked_at) < MAX_AGE => {
-                return Ok(Arc::clone(&kept.rules));
+        let kept = self.kept().clone();
+        match kept {
+            None => self.clone().refresh(now).await,
+            Some(kept) if kept.is_current(now) => Ok(kept.rules),
+            Some(kept) => {
+                // On its own, so that what comes too late for this caller comes in time for others.
+                let refresh = tokio::spawn(self.clone().refresh(now));
+                if let Ok(Ok(Ok(rules))) = timeout(REFRESH_PATIENCE, refresh).await {
+                    return Ok(rules);
+                }
+                log::warn!("the rules of the API cannot be read again in time; the last known ones hold");
+                self.give_up();
+                Ok(kept.rules)
             }
-            Some(kept) => Some(Arc::clone(&kept.rules)),
-            None => None,
-        };
+        }
+    }
+
+    async fn refresh(self, now: Instant) -> Result<Arc<ApiRules>, RepositoryError> {
         let (settings, permissions) = (self.settings.clone(), self.permissions.clone());
-        let read = self.reads.get((), || read(settings, permissions));
-        let rules = match known {
-            None => read.await?,
-            Some(known) => timeout(REFRESH_PATIENCE, read)
-                .await
-                .unwrap_or(Err(RepositoryError::TimedOut))
-                .unwrap_or_else(|error| {
-                    log::warn!("the rules of the API cannot be read again: {error}");
-                    known
-                }),
-        };
-        self.keep(Kept { rules: Arc::clone(&rules), looked_at: now });
+        let rules = self.reads.get((), || read(settings, permissions)).await?;
+        let mut kept = self.kept();
+        // Unless somebody who began later was quicker.
+        if kept.as_ref().is_none_or(|kept| kept.read_at <= now) {
+            *kept = Some(Kept { rules: Arc::clone(&rules), read_at: now, given_up_at: None });
+        }
+        drop(kept);
         Ok(rules)
     }
 
-    /// Unless somebody who began later was quicker.
-    fn keep(&self, new: Kept) {
-        let mut kept = self.kept();
-        if kept.as_ref().is_none_or(|kept| kept.looked_at <= new.looked_at) {
-            *kept = Some(new);
+    fn give_up(&self) {
+        if let Some(kept) = self.kept().as_mut() {
+            kept.given_up_at = Some(Instant::now());
         }
     }
 

@@ -217,7 +217,7 @@ pub(super) fn number(value: i64) -> bson::Bson {
     i32::try_from(value).map_or(bson::Bson::Int64(value), bson::Bson::Int32)
 }
 
-fn read(document: &RawDocumentBuf) -> Result<Operation, RepositoryError> {
+pub(super) fn read(document: &RawDocumentBuf) -> Result<Operation, RepositoryError> {
     let fields =
         read_fields(document).map_err(|reason| RepositoryError::Unreadable { collection: COLLECTION, reason })?;
     Ok(Operation { fields })

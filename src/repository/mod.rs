@@ -8,10 +8,15 @@ mod api_rules;
 mod bson_fields;
 mod bson_write;
 mod connection;
+mod database_user;
 mod error;
 pub mod example_workspace;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
+mod import_changes;
 mod imports;
 mod migrations;
+mod newest_operation;
 mod observer;
 mod permissions;
 mod replica_set;
@@ -21,6 +26,7 @@ mod settings;
 mod shared_reads;
 mod staging;
 mod users;
+mod webhooks;
 
 use std::sync::LazyLock;
 
@@ -29,17 +35,20 @@ use mongodb::options::{Acknowledgment, WriteConcern};
 pub use accounts::{Accounts, Holder, Rejection};
 pub use api_rules::ApiRuleBook;
 pub use connection::{Connection, ConnectionError};
+pub use database_user::{DatabaseUser, DatabaseUserError, Made};
 pub use error::RepositoryError;
+pub use import_changes::{FollowedImport, ImportChanges, Moment, Reading, Sighting};
 pub use imports::{Accepted, Imports};
 pub use migrations::{AppliedMigration, MigrationError, migrate};
 pub use observer::{CommandOutcome, ConnectionName, Observer, PoolEvent};
 pub use permissions::Permissions;
-pub use replica_set::{ReplicaSetError, initiate_replica_set};
+pub use replica_set::{ReplicaSetError, initiate_replica_set, initiate_replica_set_at};
 pub use roles::Roles;
 pub use runs::{Change, Claim, HeldRun, LEASE_RENEWAL_INTERVAL, Reached, Runs, Target, Written};
 pub use settings::Settings;
 pub use staging::{FailedRecord, StagedId, StagedUser, Staging};
 pub use users::Users;
+pub use webhooks::{Delivery, Ended, Webhooks};
 
 /// For the removal of imported records. The primary alone confirms it; the majority write of the counters, which comes
 /// after it and is never stored without it, confirms it too. A primary that loses it loses the latest: the records are in
@@ -53,6 +62,7 @@ pub struct Repositories {
     pub accounts: Accounts,
     pub api_rules: ApiRuleBook,
     pub connection: Connection,
+    pub import_changes: ImportChanges,
     pub imports: Imports,
     pub permissions: Permissions,
     pub roles: Roles,
@@ -60,6 +70,7 @@ pub struct Repositories {
     pub settings: Settings,
     pub staging: Staging,
     pub users: Users,
+    pub webhooks: Webhooks,
 }
 
 impl Repositories {
@@ -70,6 +81,7 @@ impl Repositories {
         Self {
             accounts: Accounts::over(&connection),
             api_rules: ApiRuleBook::over(settings.clone(), permissions.clone()),
+            import_changes: ImportChanges::over(&connection),
             imports: Imports::over(&connection),
             permissions,
             roles: Roles::over(&connection),
@@ -77,6 +89,7 @@ impl Repositories {
             settings,
             staging: Staging::over(&connection),
             users: Users::over(&connection),
+            webhooks: Webhooks::over(&connection),
             connection,
         }
     }

@@ -17,7 +17,7 @@ use mongodb::Collection;
 use tokio::sync::Mutex;
 
 use super::{Connection, RepositoryError, error::is_duplicate_key, imports};
-use crate::domain::{counts::Counts, progress_step::ProgressStep};
+use crate::domain::{counts::Counts, field_value::Date, progress_step::ProgressStep};
 
 /// Ours; Rocket.Chat does not know it.
 const COLLECTION: &str = "rocketchat_import_service_leases";
@@ -172,6 +172,24 @@ impl Runs {
         let claimed = doc! { "_id": id, "_updatedAt": lease.get("claimedAt").cloned().unwrap_or(Bson::Null) };
         let took_effect = self.operations.find_one(claimed).await?.is_some();
         Ok(if took_effect { Reached::Claim } else { Reached::Nothing })
+    }
+
+    /// Whether an instance of this service has a run of the operation `id` in hand, or left one behind.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_leased(&self, id: &str) -> Result<bool, RepositoryError> {
+        Ok(self.leases.find_one(doc! { "_id": id }).await?.is_some())
+    }
+
+    /// When the run of the operation `id` began, as long as an instance of this service holds a lease on it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn began(&self, id: &str) -> Result<Option<Date>, RepositoryError> {
+        let lease = self.leases.find_one(doc! { "_id": id }).await?;
+        let claimed = lease.and_then(|lease| lease.get_datetime("claimedAt").ok().copied());
+        Ok(claimed.map(|claimed| Date::from_epoch_millis(claimed.timestamp_millis())))
     }
 
     /// Keeps how many users there are to be processed, for whoever goes on with the run.

@@ -168,7 +168,7 @@ async fn while_the_database_does_not_answer_the_last_known_settings_hold() {
     // Until it was tried in vain, and after.
     let mut tried_again = false;
     eventually("the service has noticed", PATIENCE, async || {
-        tried_again = !service.log_lines("the rules of the API cannot be read again").is_empty();
+        tried_again = !service.log_lines("the rules of the API cannot be read again in time").is_empty();
         let answer = timeout(Duration::from_secs(4), preflight(&service, ORIGIN)).await.expect("an answer");
         assert_allowed(&answer, "*", None);
         tried_again

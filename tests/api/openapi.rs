@@ -11,8 +11,6 @@ use crate::harness::{
 };
 
 const DOCUMENT: &str = "/api-docs/json";
-/// Its answer does not end, so there is nothing to hold against a schema.
-const STREAM: &str = "/api/v1/import.status.stream";
 const ROUTES: &str = include_str!("../../src/http/routes.rs");
 const MORE_THAN_IS_TAKEN: usize = 50 * 1024 * 1024 + 1;
 
@@ -65,6 +63,13 @@ impl Document {
         }
     }
 
+    fn check_schema(&self, name: &str, value: &Value) {
+        let schema = &self.0["components"]["schemas"][name];
+        if let Err(error) = self.validator(schema).validate(value) {
+            panic!("{name}: {error} at {}: {value}", error.instance_path());
+        }
+    }
+
     fn check(&self, method: &Method, path: &str, status: u16, answer: &Answer) {
         assert_eq!(answer.status.as_u16(), status, "{method} {path}: {}", answer.body);
         self.check_body(method, path, (status, answer.header("content-type").unwrap()), &answer.json());
@@ -97,7 +102,7 @@ async fn everything_that_is_served_is_described_and_the_other_way_round() {
     let routes = routes();
     assert!(routes.len() >= 12, "{routes:?}");
     assert_eq!(routes.difference(&described).collect::<Vec<_>>(), [] as [&(String, String); 0]);
-    for (method, path) in described.iter().filter(|(_, path)| path != STREAM) {
+    for (method, path) in &described {
         let answer = service.send(service.request(method.parse().unwrap(), path)).await;
         assert_ne!(answer.status, 404, "{method} {path}");
         let public = ["/livez", "/readyz"].contains(&path.as_str());
@@ -191,6 +196,9 @@ async fn every_answer_of_an_imports_life_is_as_described() {
     post("/api/v1/import.resume", 400).await;
     add(&json!({ "users": [staged_user(0)] }), 400).await;
 
+    let event = service.events().await.next().await;
+    document.check_schema("LiveStatus", &event.data);
+
     post("/api/v1/import.new", 200).await;
     let no_address = json!({ "importIds": ["1"], "emails": [""] });
     let odd = json!({ "users": [{ "emails": [{}], "importIds": ["1"] }] });
@@ -205,6 +213,7 @@ async fn every_answer_of_an_imports_life_is_as_described() {
     }
     post("/api/v1/import.run", 200).await;
     service.wait_for_state("done").await;
+    document.check_schema("LiveStatus", &service.events().await.next().await.data);
     for path in
         ["import.status", "import.errors", "getLatestImportOperations", "getImportProgress", "getImportFileData"]
     {
@@ -238,7 +247,7 @@ async fn every_refusal_is_as_described() {
     let document = Document::of(&service).await;
     workspace.add_user(user("guest").with_roles(&["user"]).with_token("guest-token")).await;
     let described = document.operations().into_iter();
-    for (method, path, _) in described.filter(|(_, path, _)| path.starts_with("/api/") && path != STREAM) {
+    for (method, path, _) in described.filter(|(_, path, _)| path.starts_with("/api/")) {
         let anonymous = service.send(service.request(method.clone(), &path)).await;
         document.check(&method, &path, 401, &anonymous);
         let guest = service.request(method.clone(), &path);
@@ -260,7 +269,8 @@ async fn a_call_too_many_is_refused_by_every_endpoint_as_described() {
     workspace.add_limited_caller().await;
     workspace.limit_calls(1, 60_000).await;
     for (method, path, _) in document.operations() {
-        if !path.starts_with("/api/") || path == STREAM {
+        // The answer of a stream does not end.
+        if !path.starts_with("/api/") || path.ends_with(".stream") {
             continue;
         }
         let call = || {
@@ -281,7 +291,7 @@ async fn an_outage_is_told_by_every_endpoint_as_described() {
     let document = Document::of(&service).await;
     mongo.freeze();
     let described = document.operations().into_iter();
-    let asked = described.filter(|(_, path, _)| path != "/livez" && path != STREAM).map(|(method, path, _)| {
+    let asked = described.filter(|(_, path, _)| path != "/livez").map(|(method, path, _)| {
         let (document, service) = (&document, &service);
         async move { ask(service, document, method, &path, 503).await }
     });

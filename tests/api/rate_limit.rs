@@ -1,9 +1,10 @@
 //! Rocket.Chat's rate limit: who is counted, what they are told, and that the settings are followed as they change.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bson::{Bson, doc};
 use chrono::Utc;
+use futures::future::join_all;
 use reqwest::Method;
 
 use crate::harness::{Answer, LIMITED, Service, Workspace, eventually, user, workspace};
@@ -247,8 +248,30 @@ async fn two_services_count_for_themselves() {
 async fn of_calls_at_the_same_time_no_more_than_the_limit_are_let_through() {
     let (workspace, service) = limited().await;
     workspace.limit_calls(7, 60_000).await;
-    let answers = futures::future::join_all((0..40).map(|_| service.limited_status())).await;
+    let answers = join_all((0..40).map(|_| service.limited_status())).await;
     let served = answers.iter().filter(|answer| answer.status == 200).count();
     assert_eq!(served, 7);
     assert_eq!(answers.iter().filter(|answer| answer.status == 429).count(), 33);
+}
+
+#[tokio::test]
+async fn however_many_call_the_settings_are_read_once_a_second() {
+    let (workspace, service) = limited().await;
+    service.status().await;
+    // The database notes every command from here on.
+    workspace.database.run_command(doc! { "profile": 2 }).await.unwrap();
+    let started = Instant::now();
+    for _ in 0..50 {
+        join_all((0..8).map(|_| service.status())).await;
+    }
+    let seconds = started.elapsed().as_secs();
+    workspace.database.run_command(doc! { "profile": 0 }).await.unwrap();
+    let noted = async |collection: &str| {
+        let namespace = format!("{}.{collection}", workspace.database.name());
+        workspace.collection("system.profile").count_documents(doc! { "ns": namespace, "op": "query" }).await.unwrap()
+    };
+    let (settings, users) = (noted("rocketchat_settings").await, noted("users").await);
+    // Two in a row when calls come while one is on its way.
+    assert!(settings <= 2 * (seconds + 1), "{settings} in {seconds} s");
+    assert!(users >= 50, "who is calling is read anew: {users}");
 }

@@ -7,6 +7,8 @@ mod lifecycle;
 mod progress;
 mod selection;
 mod status;
+mod status_body;
+mod status_stream;
 
 use std::sync::Arc;
 
@@ -27,28 +29,41 @@ pub(super) use lifecycle::{clear, new, resume, run};
 pub(super) use progress::progress;
 pub(super) use selection::selection;
 pub(super) use status::{UnknownStatusLog, status};
+pub(super) use status_body::live_status;
+pub(crate) use status_body::status_body;
+pub(super) use status_stream::status_stream;
+#[cfg(feature = "fuzzing")]
+pub(super) use {add_users::users_in as users_in_body, errors::part_of_list};
 
 /// What the endpoints say of themselves.
 #[derive(OpenApi)]
-#[openapi(paths(
-    status::status,
-    lifecycle::new,
-    add_users::add_users,
-    lifecycle::run,
-    lifecycle::clear,
-    lifecycle::resume,
-    errors::errors,
-    progress::progress,
-    selection::selection,
-    history::current_operation,
-    history::latest_operations,
-    history::list_importers,
-))]
+#[openapi(
+    components(schemas(status_body::LiveStatus)),
+    paths(
+        status::status,
+        status_stream::status_stream,
+        lifecycle::new,
+        add_users::add_users,
+        lifecycle::run,
+        lifecycle::clear,
+        lifecycle::resume,
+        errors::errors,
+        progress::progress,
+        selection::selection,
+        history::current_operation,
+        history::latest_operations,
+        history::list_importers,
+    )
+)]
 pub(super) struct ImportApi;
 
 /// For the endpoints whose query schema allows no parameter.
 fn require_empty_query(request: &HttpRequest) -> Result<(), ApiError> {
-    if request.query_string().is_empty() {
+    takes_no_parameters(request.query_string())
+}
+
+pub(super) fn takes_no_parameters(query: &str) -> Result<(), ApiError> {
+    if query.is_empty() {
         return Ok(());
     }
     Err(ApiError::InvalidQuery("must NOT have additional properties"))

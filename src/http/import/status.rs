@@ -3,31 +3,17 @@
 use std::sync::{Mutex, PoisonError};
 
 use actix_web::{HttpResponse, web};
-use serde::Serialize;
-use utoipa::ToSchema;
 
-use super::super::{
-    AppState, answer,
-    authentication::{Authorized, RunImport},
-    error::ApiError,
-    json::JsonObject,
-    openapi::{Refusals, StateWord, StoredOperation},
+use super::{
+    super::{
+        AppState, answer,
+        authentication::{Authorized, RunImport},
+        error::ApiError,
+        openapi::Refusals,
+    },
+    status_body::Status,
 };
-use crate::domain::operation::{Operation, State};
-
-/// What `state` says while no operation was ever made.
-const NO_OPERATION: &str = "none";
-
-#[derive(Serialize, ToSchema)]
-pub(super) struct Status<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<StateWord>, nullable = false)]
-    state: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<StoredOperation>, nullable = false)]
-    operation: Option<JsonObject<'a>>,
-    success: bool,
-}
+use crate::domain::operation::Operation;
 
 /// Answers `{state, operation, success}` from the newest operation as the database holds it now.
 ///
@@ -73,19 +59,10 @@ pub(in crate::http) async fn status(
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let newest = caller.deadline.bound(app.repositories.imports.newest()).await?;
-    Ok(answer::action(&match &newest {
-        None => Status { state: Some(NO_OPERATION), operation: None, success: true },
-        Some(operation) => {
-            if operation.step().is_none() {
-                app.unknown_statuses.warn_once(operation);
-            }
-            Status {
-                state: operation.state().map(State::as_str),
-                operation: Some(JsonObject(&operation.fields)),
-                success: true,
-            }
-        }
-    }))
+    if let Some(operation) = newest.as_ref().filter(|operation| operation.step().is_none()) {
+        app.unknown_statuses.warn_once(operation);
+    }
+    Ok(answer::action(&Status::of(newest.as_deref())))
 }
 
 /// Remembers which operation was last found at a step nobody knows, so that polling it does not flood the log.

@@ -6,7 +6,6 @@
 mod components;
 mod failures;
 mod page;
-mod stream;
 
 use std::sync::LazyLock;
 
@@ -43,8 +42,7 @@ const DESCRIPTION: &str = "Rocket.Chat's import API on Rocket.Chat's MongoDB.\n\
         (name = "import", description = "An import from its creation to its end"),
         (name = "history", description = "What there is and was"),
         (name = "health", description = "For whoever watches over the process"),
-    ),
-    paths(stream::status_stream)
+    )
 )]
 struct Api;
 

@@ -21,7 +21,7 @@ use crate::metrics::{Count, OverloadMetrics};
 /// seconds in which an outage has to be told. A line that was not empty for as long is not that of a moment.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How many may wait for each place when many ask at once.
-const LINE_OF_A_MOMENT: usize = 4;
+const LINE_OF_A_MOMENT: usize = 16;
 /// For how many places one may wait while there is more to do than can be done.
 const PLACES_FOR_ONE_WAITING: usize = 4;
 
@@ -127,14 +127,14 @@ mod tests {
         let line = Line::before(16);
         let start = Instant::now();
         let mut waiting = join_until_full(&line, start);
-        assert_eq!(waiting.len(), 64);
+        assert_eq!(waiting.len(), 256);
         let later = start + PATIENCE;
         waiting.truncate(10);
         assert!(line.join(later).is_none(), "ten wait where four may");
         waiting.truncate(3);
         assert_eq!(join_until_full(&line, later).len(), 1);
         drop(waiting);
-        assert_eq!(join_until_full(&line, later).len(), 64, "it was empty");
+        assert_eq!(join_until_full(&line, later).len(), 256, "it was empty");
     }
 
     #[tokio::test]
@@ -152,18 +152,18 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_waits_longer_than_is_borne_and_the_surplus_does_not_wait_at_all() {
-        let places = Arc::new(Places::new(2, OverloadMetrics::default()));
-        let _kept = (places.enter().await.unwrap(), places.enter().await.unwrap());
+        let places = Arc::new(Places::new(1, OverloadMetrics::default()));
+        let _kept = places.enter().await.unwrap();
         let start = Instant::now();
         let mut callers = JoinSet::new();
-        for _ in 0..10 {
+        for _ in 0..20 {
             let places = Arc::clone(&places);
             callers.spawn(async move { (places.enter().await.is_some(), start.elapsed()) });
         }
         let refused = callers.join_all().await;
         assert!(refused.iter().all(|(entered, _)| !entered));
         let at_once = refused.iter().filter(|(_, waited)| *waited < PATIENCE / 2).count();
-        assert_eq!(at_once, 2, "eight may wait: {refused:?}");
+        assert_eq!(at_once, 4, "sixteen may wait: {refused:?}");
         assert!(refused.iter().all(|(_, waited)| *waited < PATIENCE * 3), "{refused:?}");
     }
 }

@@ -43,6 +43,19 @@ async fn users_that_exist_end_the_import_with_1_and_are_all_listed_with_the_reas
 }
 
 #[tokio::test]
+async fn where_calls_are_limited_the_import_takes_its_time_and_ends_with_0() {
+    let (workspace, service) = served().await;
+    workspace.grant("api-bypass-rate-limit", &[]).await;
+    workspace.limit_calls(3, 1500).await;
+    let file = File::new("users.csv", csv_of(0..40));
+    let finished = call(&service.address, &["users", file.path(), "--run", "--batch", "5"]).await;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert!(finished.errors.contains("the server asks to wait for"), "{finished:?}");
+    assert!(service.log_lines(" status=429 ").len() >= 2, "{finished:?}");
+    assert_eq!((workspace.count_imported().await, workspace.count_staged().await), (40, 0));
+}
+
+#[tokio::test]
 async fn every_format_stages_the_same_users_and_runs_nothing_by_itself() {
     let (workspace, service) = served().await;
     let users = staged_users(0..20);

@@ -1,21 +1,25 @@
 //! What every topic needs: a MongoDB, a workspace in it, and the service over that.
 
 mod builders;
+mod events;
 mod importing;
 mod limited;
 mod mongo;
 mod program;
 mod raw;
+mod receiver;
 mod service;
 mod stored;
 mod workspace;
 
 pub use builders::{OperationBuilder, UserBuilder, hashed, operation, user};
+pub use events::Event;
 pub use importing::{staged_user, staged_users};
 pub use limited::LIMITED;
 pub use mongo::Mongo;
 pub use program::{Finished, program, run};
 pub use raw::Framing;
+pub use receiver::{Received, Receiver, Reply};
 pub use service::{Answer, Service};
 pub use stored::{names, served};
 pub use workspace::{Workspace, workspace};

@@ -3,8 +3,12 @@
 use std::process::{Command, Stdio};
 
 /// Everything that could steer the program from the environment of whoever runs the tests.
-const SETTINGS: [&str; 17] = [
+const SETTINGS: [&str; 23] = [
     "MONGO_URL",
+    "MONGO_URL_FILE",
+    "ADMIN_MONGO_URL",
+    "ADMIN_MONGO_URL_FILE",
+    "CREATE_ADMINISTRATOR",
     "PORT",
     "BIND_IP",
     "METRICS_PORT",
@@ -14,6 +18,8 @@ const SETTINGS: [&str; 17] = [
     "RUST_LOG",
     "INITIATE_REPLICA_SET",
     "LOAD_EXAMPLE_WORKSPACE",
+    "IMPORT_WEBHOOK_URL",
+    "IMPORT_WEBHOOK_SECRET",
     "TEST_MONGO_URL",
     "TEST_MONGO_IMAGE",
     "MONGOD",

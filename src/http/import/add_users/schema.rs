@@ -49,7 +49,7 @@ enum Kind {
 ///
 /// # Errors
 /// With the first thing that is wrong, and where.
-pub(super) fn users_in(body: &[u8]) -> Result<Vec<Fields>, ApiError> {
+pub(in crate::http) fn users_in(body: &[u8]) -> Result<Vec<Fields>, ApiError> {
     let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
     let body = if body.is_empty() { Value::Object(Map::new()) } else { parse(body)? };
     let Value::Object(mut body) = body else {

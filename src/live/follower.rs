@@ -1,0 +1,110 @@
+//! One who follows.
+
+use std::{sync::Arc, time::Duration};
+
+use actix_web::web::Bytes;
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
+
+use super::{Shared, feed::feed, stopped, timeline::Timeline};
+use crate::repository::{Reading, RepositoryError};
+
+/// How long the feed may take to catch up with what the database says. A majority of the replica set may be behind.
+const CATCH_UP_PATIENCE: Duration = Duration::from_secs(1);
+/// How long to wait for one thing the database has said, before it is asked once more.
+const CATCH_UP_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Takes event after event from the timeline, at its own speed.
+#[derive(Debug)]
+pub(crate) struct Follower {
+    timeline: watch::Receiver<Timeline>,
+    stop: watch::Receiver<bool>,
+    /// The number of the event that was last told.
+    told: u64,
+    _presence: Presence,
+}
+
+impl Follower {
+    pub(super) async fn join(shared: &Arc<Shared>, last_seen: Option<&str>) -> Result<Self, RepositoryError> {
+        let presence = Presence::begin(shared);
+        let mut timeline = shared.timeline.subscribe();
+        catch_up(shared, &mut timeline).await?;
+        let told = timeline.borrow().number_of(last_seen);
+        Ok(Self { timeline, stop: shared.stop.subscribe(), told, _presence: presence })
+    }
+
+    /// Waits for the next event, as it goes over the wire; `None` when there will be no more. Nothing is lost if this is
+    /// dropped.
+    pub(crate) async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if *self.stop.borrow() {
+                return None;
+            }
+            if let Some(event) = self.timeline.borrow_and_update().next_after(self.told) {
+                self.told = event.number;
+                return Some(event.bytes.clone());
+            }
+            tokio::select! {
+                changed = self.timeline.changed() => changed.ok()?,
+                () = stopped(&mut self.stop) => return None,
+            }
+        }
+    }
+
+    /// Resolves when there will be no more events.
+    pub(crate) async fn ended(&self) {
+        stopped(&mut self.stop.clone()).await;
+    }
+}
+
+/// Waits until the timeline is as far as the database was when this was called.
+///
+/// Followers are never told what the database says now beside the timeline: they would see the same changes in different
+/// orders.
+async fn catch_up(shared: &Shared, timeline: &mut watch::Receiver<Timeline>) -> Result<(), RepositoryError> {
+    let started = Instant::now();
+    loop {
+        let now = shared.repositories.import_changes.read().await?;
+        shared.asked.notify_one();
+        let has_come = timeline.wait_for(|timeline| is_as_far_as(timeline, &now));
+        if timeout(CATCH_UP_INTERVAL, has_come).await.is_ok() {
+            return Ok(());
+        }
+        if started.elapsed() > CATCH_UP_PATIENCE && timeline.borrow().newest().is_some() {
+            log::debug!("the feed is behind the database");
+            return Ok(());
+        }
+    }
+}
+
+fn is_as_far_as(timeline: &Timeline, reading: &Reading) -> bool {
+    timeline.newest().is_some_and(|newest| {
+        newest.operation == reading.operation || reading.read_by.is_some_and(|read_by| newest.moment > Some(read_by))
+    })
+}
+
+/// Counts as a follower for as long as it lives.
+#[derive(Debug)]
+struct Presence {
+    shared: Arc<Shared>,
+}
+
+impl Presence {
+    fn begin(shared: &Arc<Shared>) -> Self {
+        let mut is_fed = shared.is_fed();
+        shared.followers.send_modify(|followers| *followers += 1);
+        if !*is_fed {
+            *is_fed = true;
+            shared.runtime.spawn(feed(Arc::clone(shared)));
+        }
+        Self { shared: Arc::clone(shared) }
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.shared.followers.send_modify(|followers| *followers -= 1);
+    }
+}
