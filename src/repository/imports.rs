@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bson::{DateTime, Document, RawDocumentBuf, doc, oid::ObjectId};
 use futures::TryStreamExt as _;
 use mongodb::{Collection, error::Error as DriverError};
+use tokio::task::yield_now;
 
 use super::{
     Connection, RepositoryError, bson_fields::read_fields, bson_write::document_of, shared_reads::SharedReads, staging,
@@ -12,6 +13,8 @@ use super::{
 use crate::domain::{field_value::Fields, importer::Importer, operation::Operation, progress_step::ProgressStep};
 
 pub(super) const COLLECTION: &str = "rocketchat_import";
+/// Records that are made without a break.
+const RECORDS_AT_A_TIME: usize = 200;
 /// Operations in the history.
 ///
 /// Source: `packages/models/src/models/Imports.ts` (`findLastImports`).
@@ -116,19 +119,16 @@ impl Imports {
     ///
     /// # Errors
     /// When the database does not answer or refuses.
-    pub async fn stage(&self, id: &str, users: &[Fields]) -> Result<Accepted, RepositoryError> {
-        let records: Vec<Document> = users
-            .iter()
-            .map(|user| doc! { "_id": ObjectId::new().to_hex(), "data": document_of(user), "dataType": "user" })
-            .collect();
+    pub async fn stage(&self, id: &str, users: Vec<Fields>) -> Result<Accepted, RepositoryError> {
         let added = number(i64::try_from(users.len()).unwrap_or(i64::MAX));
+        let records = staged_records(users).await?;
         let takes_data = doc! {
             "_id": id,
             "valid": true,
             "status": { "$in": [ProgressStep::New.as_str(), ProgressStep::UserSelection.as_str()] },
         };
         let operations = self.operations.clone();
-        let staged = self.connection.collection::<Document>(staging::COLLECTION);
+        let staged = self.connection.collection::<RawDocumentBuf>(staging::COLLECTION);
         let result = self
             .connection
             .transaction(async move |session| {
@@ -183,6 +183,21 @@ impl Imports {
         self.operations.insert_one(&stored).await?;
         read(&stored)
     }
+}
+
+/// The records of these users, ready to be sent. Each user is let go of once its record is made, because both of all users
+/// together would take much memory; and others get their turn meanwhile.
+async fn staged_records(users: Vec<Fields>) -> Result<Vec<RawDocumentBuf>, RepositoryError> {
+    let mut records = Vec::with_capacity(users.len());
+    for user in users {
+        let record = doc! { "_id": ObjectId::new().to_hex(), "data": document_of(&user), "dataType": "user" };
+        let record = RawDocumentBuf::try_from(&record);
+        records.push(record.map_err(|reason| RepositoryError::Unreadable { collection: staging::COLLECTION, reason })?);
+        if records.len().is_multiple_of(RECORDS_AT_A_TIME) {
+            yield_now().await;
+        }
+    }
+    Ok(records)
 }
 
 /// The smallest type that holds the number, as Rocket.Chat's driver writes it.

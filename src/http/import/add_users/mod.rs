@@ -84,7 +84,7 @@ pub(in crate::http) async fn add_users(
         return Err(ApiError::Rejected("One or more of the users have been assigned invalid roles."));
     }
     let id = operation.id().unwrap_or_default();
-    match bound_write(repositories.imports.stage(id, &users)).await? {
+    match bound_write(repositories.imports.stage(id, users)).await? {
         Accepted::Yes => Ok(answer::action(&SUCCESS)),
         // It was run or cleared while the users were on their way.
         Accepted::No => Err(TAKES_NO_DATA),

@@ -3,9 +3,10 @@
 //! Rocket.Chat checks with Ajv and `coerceTypes: true`, which changes what is then stored: a number where a text belongs
 //! becomes a text, and so on. It stops at the first problem. Source: `packages/rest-typings/src/v1/import/ImportAddUsersParamsPOST.ts`.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use serde_json::{Map, Number, Value};
+use serde::Deserialize;
+use serde_json::{Map, Number, Value, value::RawValue};
 
 use super::super::super::error::ApiError;
 use crate::domain::field_value::{FieldValue, Fields};
@@ -51,10 +52,11 @@ enum Kind {
 /// With the first thing that is wrong, and where.
 pub(super) fn users_in(body: &[u8]) -> Result<Vec<Fields>, ApiError> {
     let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-    let body = if body.is_empty() { Value::Object(Map::new()) } else { parse(body)? };
-    let Value::Object(mut body) = body else {
+    let body: &RawValue = parse(if body.is_empty() { b"{}" } else { body })?;
+    if !body.get().starts_with('{') {
         return Err(wrong("must be object", ""));
-    };
+    }
+    let mut body: BTreeMap<String, &RawValue> = parse(body.get().as_bytes())?;
     let Some(users) = body.remove(USERS) else {
         return Err(missing(USERS, ""));
     };
@@ -62,15 +64,25 @@ pub(super) fn users_in(body: &[u8]) -> Result<Vec<Fields>, ApiError> {
         return Err(wrong("must NOT have additional properties", ""));
     }
     let path = format!("/{USERS}");
-    let Value::Array(users) = users else {
+    if !users.get().starts_with('[') {
         return Err(wrong("must be array", &path));
-    };
-    users.into_iter().enumerate().map(|(position, user)| read_user(user, &format!("{path}/{position}"))).collect()
+    }
+    // One after the other: as a tree of values all of them together would take many times the body.
+    let users: Vec<&RawValue> = parse(users.get().as_bytes())?;
+    let users = users.into_iter().enumerate();
+    users.map(|(position, user)| read_user(parse_user(user, position)?, &format!("{path}/{position}"))).collect()
 }
 
-fn parse(body: &[u8]) -> Result<Value, ApiError> {
-    serde_json::from_slice(body)
+fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(text)
         .map_err(|error| ApiError::InvalidBody { problem: format!("the body is not valid JSON: {error}"), path: None })
+}
+
+fn parse_user(user: &RawValue, position: usize) -> Result<Value, ApiError> {
+    serde_json::from_str(user.get()).map_err(|error| ApiError::InvalidBody {
+        problem: format!("the body is not valid JSON: {error} of this user"),
+        path: Some(format!("/{USERS}/{position}")),
+    })
 }
 
 fn read_user(user: Value, path: &str) -> Result<Fields, ApiError> {
