@@ -33,6 +33,7 @@ RUN set -eu; \
 # Then the program. Its files may be older than the empty ones just built, and cargo goes by the date.
 COPY src src
 COPY migrations migrations
+COPY deploy/mongodb deploy/mongodb
 RUN set -eu; \
     touch src/lib.rs src/main.rs; \
     cargo build --release --locked --no-default-features

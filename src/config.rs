@@ -3,8 +3,10 @@
 //! Each is a flag and an environment variable, with the name Rocket.Chat itself uses where it has one.
 
 use std::{
+    fs, io,
     net::{IpAddr, Ipv4Addr},
     num::NonZeroU16,
+    path::{Path, PathBuf},
 };
 
 use clap::Args;
@@ -17,13 +19,53 @@ pub(crate) struct DatabaseArgs {
     /// Connection string of Rocket.Chat's MongoDB; the database is the one in its path, else `rocketchat`
     #[arg(long, env = "MONGO_URL", hide_env_values = true, value_name = "URL")]
     mongo_url: Option<String>,
+
+    /// File that holds the connection string, for those who keep secrets in files
+    #[arg(long, env = "MONGO_URL_FILE", value_name = "FILE", conflicts_with = "mongo_url")]
+    mongo_url_file: Option<PathBuf>,
 }
 
 impl DatabaseArgs {
     /// The connection string; `None` when none was given, or an empty one as an unset variable in a compose file gives.
-    pub(crate) fn mongo_url(&self) -> Option<&str> {
-        self.mongo_url.as_deref().filter(|url| !url.is_empty())
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(crate) fn mongo_url(&self) -> io::Result<Option<String>> {
+        secret(self.mongo_url.as_deref(), self.mongo_url_file.as_deref())
     }
+}
+
+/// Who may make users in the workspace's database.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AdministratorArgs {
+    /// Connection string of somebody who may make users and roles, such as `root`
+    #[arg(long, env = "ADMIN_MONGO_URL", hide_env_values = true, value_name = "URL")]
+    admin_mongo_url: Option<String>,
+
+    /// File that holds that connection string
+    #[arg(long, env = "ADMIN_MONGO_URL_FILE", value_name = "FILE", conflicts_with = "admin_mongo_url")]
+    admin_mongo_url_file: Option<PathBuf>,
+
+    /// First make that administrator, on a server without users that this connection string reaches over loopback
+    #[arg(long, env = "CREATE_ADMINISTRATOR")]
+    pub(crate) create_administrator: bool,
+}
+
+impl AdministratorArgs {
+    /// The connection string; `None` when none was given.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(crate) fn mongo_url(&self) -> io::Result<Option<String>> {
+        secret(self.admin_mongo_url.as_deref(), self.admin_mongo_url_file.as_deref())
+    }
+}
+
+/// What was given, or what the file holds that was named.
+fn secret(given: Option<&str>, file: Option<&Path>) -> io::Result<Option<String>> {
+    let named = file.filter(|file| !file.as_os_str().is_empty()).map(fs::read_to_string).transpose()?;
+    let secret = given.map(str::to_owned).or(named);
+    Ok(secret.map(|secret| secret.trim().to_owned()).filter(|secret| !secret.is_empty()))
 }
 
 /// Where the service listens.

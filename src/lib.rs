@@ -9,6 +9,8 @@ mod client;
 mod config;
 pub mod domain;
 pub mod engine;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod http;
 mod live;
 mod logging;

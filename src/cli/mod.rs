@@ -2,6 +2,7 @@
 
 mod completions;
 mod console;
+mod database_user;
 #[cfg(feature = "private-mongod")]
 mod demo;
 mod follow;
@@ -55,6 +56,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Make the indexes the service wants and say which
     Migrate(migrate::MigrateArgs),
+    /// Make the database user of `MONGO_URL`, which may do what the service does and nothing else
+    CreateDatabaseUser(database_user::DatabaseUserArgs),
     /// Exit with 0 if the service on this machine is ready
     Healthcheck(healthcheck::HealthcheckArgs),
     /// Tell how the newest import of a server goes
@@ -149,6 +152,7 @@ async fn execute(command_line: CommandLine) -> Result<(), CommandError> {
     match command_line.command.unwrap_or(Command::Serve(command_line.serve)) {
         Command::Serve(args) => serve::run(&args).await,
         Command::Migrate(args) => migrate::run(&args).await,
+        Command::CreateDatabaseUser(args) => database_user::run(&args).await,
         Command::Healthcheck(args) => healthcheck::run(args).await,
         Command::Status(args) => status::run(&args).await,
         Command::Users(args) => users::run(&args).await,
@@ -163,14 +167,23 @@ async fn execute(command_line: CommandLine) -> Result<(), CommandError> {
 
 /// The connection that the settings name.
 async fn connect(database: &DatabaseArgs, observer: Option<Arc<dyn Observer>>) -> Result<Connection, CommandError> {
-    let url = database.mongo_url().ok_or_else(|| {
+    let url = mongo_url(database)?;
+    Connection::open(&url, observer).await.map_err(|error| unusable("MONGO_URL", error))
+}
+
+fn mongo_url(database: &DatabaseArgs) -> Result<String, CommandError> {
+    let url = database.mongo_url().map_err(|error| unusable("MONGO_URL_FILE", error))?;
+    url.ok_or_else(|| {
         CommandError::Setting(
             "MONGO_URL is not set: give the connection string of Rocket.Chat's MongoDB, such as \
              mongodb://localhost:27017/rocketchat?replicaSet=rs0"
                 .to_owned(),
         )
-    })?;
-    Connection::open(url, observer).await.map_err(|error| CommandError::Setting(error.to_string()))
+    })
+}
+
+fn unusable(setting: &str, reason: impl Display) -> CommandError {
+    CommandError::Setting(format!("{setting} cannot be used: {reason}"))
 }
 
 /// The metrics, if the settings want any.

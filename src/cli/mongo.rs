@@ -15,6 +15,10 @@ pub(super) struct MongoArgs {
     /// Start a server that belongs to no replica set
     #[arg(long, requires = "own")]
     standalone: bool,
+
+    /// Start a server that lets in only users it knows; its URL is an administrator's
+    #[arg(long, requires = "own", conflicts_with = "standalone")]
+    users: bool,
 }
 
 /// Prints the server's URL, then obeys the words on its standard input, each with a line in answer: `freeze`, `thaw`,
@@ -23,7 +27,11 @@ pub(super) struct MongoArgs {
 pub(super) async fn run(args: MongoArgs) -> Result<(), CommandError> {
     let stop = stop_signal()?;
     let source = if args.own { Source::Own } else { Source::Any };
-    let topology = if args.standalone { Topology::Standalone } else { Topology::ReplicaSet };
+    let topology = match (args.standalone, args.users) {
+        (true, _) => Topology::Standalone,
+        (false, true) => Topology::WithUsers,
+        (false, false) => Topology::ReplicaSet,
+    };
     let mut mongo = PrivateMongo::start(source, topology).await.map_err(CommandError::failed)?;
     log::info!("MongoDB: {}", mongo.description());
     println!("{}", mongo.url());

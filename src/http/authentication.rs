@@ -75,8 +75,8 @@ impl<P: Required + 'static> FromRequest for Authorized<P> {
 /// Who somebody claims to be, and what is to prove it.
 #[derive(Debug, Hash)]
 pub(super) struct Credentials {
-    user_id: String,
-    token: HashedLoginToken,
+    pub(super) user_id: String,
+    pub(super) token: HashedLoginToken,
 }
 
 impl Credentials {

@@ -5,6 +5,8 @@ mod answer;
 mod authentication;
 mod deadline;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod guards;
 mod header_text;
 mod health;

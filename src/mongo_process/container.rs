@@ -29,6 +29,9 @@ impl Container {
     /// # Errors
     /// With the reason, when there is no engine or no image, or the server does not come up.
     pub(super) async fn start(topology: Topology) -> Result<Self, String> {
+        if topology == Topology::WithUsers {
+            return Err("a server lets only its own machine make the first user".to_owned());
+        }
         let image = variable(IMAGE_VARIABLE).unwrap_or_else(|| DEFAULT_IMAGE.to_owned());
         let (name, tag) = image.rsplit_once(':').unwrap_or((&image, "latest"));
         // One port inside and outside, so that the address the replica set gives its clients is one they can reach.

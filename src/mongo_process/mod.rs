@@ -10,6 +10,7 @@ mod server;
 use std::{
     env,
     path::PathBuf,
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
@@ -17,13 +18,15 @@ use container::Container;
 use rand::random;
 use server::Server;
 
-use crate::repository::{Connection, initiate_replica_set};
+use crate::repository::{Connection, DatabaseUser, initiate_replica_set};
 
 /// A server to use instead of starting one.
 const URL_VARIABLE: &str = "TEST_MONGO_URL";
 /// A `mongod` to start instead of the one on the PATH.
 const BINARY_VARIABLE: &str = "MONGOD";
 const BINARY: &str = "mongod";
+/// The administrator's, and the key of a replica set, of servers that let in only users they know.
+static PASSWORD: LazyLock<String> = LazyLock::new(|| format!("{:032x}", random::<u128>()));
 /// How long a server may take from its start to its first write.
 const START_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -41,6 +44,8 @@ pub(crate) enum Source {
 pub(crate) enum Topology {
     /// A replica set of one.
     ReplicaSet,
+    /// A replica set of one that lets in only users it knows. It has one, the administrator of its URL.
+    WithUsers,
     /// No replica set: without change streams and transactions.
     Standalone,
 }
@@ -160,6 +165,11 @@ impl PrivateMongo {
 async fn come_up(member: &str, topology: Topology) -> Result<(), String> {
     match topology {
         Topology::ReplicaSet => initiate_replica_set(member, START_PATIENCE).await.map_err(|error| error.to_string()),
+        Topology::WithUsers => {
+            initiate_replica_set(member, START_PATIENCE).await.map_err(|error| error.to_string())?;
+            let administrator = DatabaseUser::of(&url_of(member, topology)).await.map_err(|error| error.to_string())?;
+            administrator.make_administrator().await.map_err(|error| error.to_string())
+        }
         Topology::Standalone => {
             let url = format!("mongodb://{member}/?directConnection=true");
             let connection = Connection::open(&url, None).await.map_err(|error| error.to_string())?;
@@ -176,11 +186,12 @@ async fn come_up(member: &str, topology: Topology) -> Result<(), String> {
 
 /// The connection string of the server at `member`, with a database of its own in the path.
 fn url_of(member: &str, topology: Topology) -> String {
-    let option = match topology {
-        Topology::ReplicaSet => "replicaSet=rs0",
-        Topology::Standalone => "directConnection=true",
+    let (login, options) = match topology {
+        Topology::ReplicaSet => (String::new(), "replicaSet=rs0"),
+        Topology::WithUsers => (format!("root:{}@", *PASSWORD), "replicaSet=rs0&authSource=admin"),
+        Topology::Standalone => (String::new(), "directConnection=true"),
     };
-    format!("mongodb://{member}/{}?{option}", fresh_database())
+    format!("mongodb://{login}{member}/{}?{options}", fresh_database())
 }
 
 fn variable(name: &str) -> Option<String> {

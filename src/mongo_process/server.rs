@@ -1,8 +1,11 @@
 //! A `mongod` as a child process, on loopback, in a folder of its own.
 
 use std::{
-    fs, io,
+    ffi::OsStr,
+    fs::{self, OpenOptions},
+    io::{self, Write as _},
     net::{Ipv4Addr, TcpListener},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -19,7 +22,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Topology, come_up, url_of};
+use super::{PASSWORD, Topology, come_up, url_of};
 
 /// Takes a folder and a program with its arguments. Runs the program, says its process id, ends it as soon as standard
 /// input ends, and then removes the folder.
@@ -38,6 +41,8 @@ wait "$server"
 [ -e "$folder/unleashed" ] && rm -rf "$folder"
 "#;
 const LOG_FILE: &str = "mongod.log";
+/// By which the members of a replica set know each other. With it mongod asks everybody who they are.
+const KEY_FILE: &str = "key";
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
 /// The private server holds little data.
 const CACHE_GIGABYTES: &str = "0.5";
@@ -80,6 +85,9 @@ impl Server {
     async fn make(program: PathBuf, topology: Topology) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("rocketchat-import-mongod-").tempdir()?;
         let port = free_port()?;
+        if topology == Topology::WithUsers {
+            write_key(&folder.path().join(KEY_FILE))?;
+        }
         let Started { guard, leash, pid } = spawn(&program, folder.path(), port, topology).await?;
         Ok(Self { program, guard, leashes: vec![leash], pid, port, topology, folder })
     }
@@ -140,9 +148,17 @@ impl Server {
     }
 }
 
+/// Readable by nobody else on this machine, as mongod insists.
+fn write_key(file: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    file.write_all(PASSWORD.as_bytes())
+}
+
 async fn spawn(program: &Path, folder: &Path, port: u16, topology: Topology) -> io::Result<Started> {
-    let replica_set: &[&str] = match topology {
-        Topology::ReplicaSet => &["--replSet", "rs0"],
+    let key = folder.join(KEY_FILE);
+    let replica_set: &[&OsStr] = match topology {
+        Topology::ReplicaSet => &["--replSet".as_ref(), "rs0".as_ref()],
+        Topology::WithUsers => &["--replSet".as_ref(), "rs0".as_ref(), "--keyFile".as_ref(), key.as_os_str()],
         Topology::Standalone => &[],
     };
     let mut guard = Command::new("sh")

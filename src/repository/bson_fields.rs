@@ -11,9 +11,12 @@ use bson::{
     raw::{RawBson, RawElement},
     spec::{BinarySubtype, ElementType},
 };
+use serde::de::Error as _;
 
 use crate::domain::field_value::{Date, FieldValue, Fields};
 
+/// MongoDB stores nothing that is nested deeper, and reading it would need a stack without end.
+const DEEPEST_LEVEL: usize = 200;
 /// Bytes in a UUID.
 const UUID_LENGTH: usize = 16;
 
@@ -22,37 +25,45 @@ const UUID_LENGTH: usize = 16;
 /// Text that is not UTF-8 is read with U+FFFD in place of what is wrong.
 ///
 /// # Errors
-/// When the bytes are not BSON, or a field's name is not UTF-8.
+/// When the bytes are not BSON, a field's name is not UTF-8, or it is nested deeper than MongoDB allows.
 pub(super) fn read_fields(document: &RawDocument) -> Result<Fields, Error> {
+    read_level(document, 1)
+}
+
+fn below(level: usize) -> Result<usize, Error> {
+    if level < DEEPEST_LEVEL { Ok(level + 1) } else { Err(Error::custom("nested deeper than MongoDB allows")) }
+}
+
+fn read_level(document: &RawDocument, level: usize) -> Result<Fields, Error> {
     document
         .iter_elements()
         .map(|element| {
             let element = element?;
-            Ok((element.key().as_str(), read_element(&element)?))
+            Ok((element.key().as_str(), read_element(&element, level)?))
         })
         .collect()
 }
 
-fn read_element(element: &RawElement<'_>) -> Result<FieldValue, Error> {
+fn read_element(element: &RawElement<'_>, level: usize) -> Result<FieldValue, Error> {
     match element.element_type() {
         // Borrowing would refuse text that is not UTF-8.
         ElementType::String
         | ElementType::Symbol
         | ElementType::JavaScriptCode
-        | ElementType::JavaScriptCodeWithScope => read_text(element.value_utf8_lossy()?),
+        | ElementType::JavaScriptCodeWithScope => read_text(element.value_utf8_lossy()?, level),
         // Neither shows its content in JSON, so what is in them cannot be wrong either.
         ElementType::RegularExpression | ElementType::DbPointer => Ok(empty_object()),
-        _ => read_value(element.value()?),
+        _ => read_value(element.value()?, level),
     }
 }
 
-fn read_text(value: RawBson) -> Result<FieldValue, Error> {
+fn read_text(value: RawBson, level: usize) -> Result<FieldValue, Error> {
     Ok(match value {
         RawBson::String(text) | RawBson::Symbol(text) => FieldValue::Text(text),
         RawBson::JavaScriptCode(code) => wrapped("code", code),
         RawBson::JavaScriptCodeWithScope(scoped) => FieldValue::Object(Fields::from_iter([
             ("code", FieldValue::Text(scoped.code)),
-            ("scope", FieldValue::Object(read_fields(&scoped.scope)?)),
+            ("scope", FieldValue::Object(read_level(&scoped.scope, below(level)?)?)),
         ])),
         _ => empty_object(),
     })
@@ -62,7 +73,7 @@ fn empty_object() -> FieldValue {
     FieldValue::Object(Fields::default())
 }
 
-fn read_value(value: RawBsonRef<'_>) -> Result<FieldValue, Error> {
+fn read_value(value: RawBsonRef<'_>, level: usize) -> Result<FieldValue, Error> {
     Ok(match value {
         RawBsonRef::Null => FieldValue::Null,
         RawBsonRef::Undefined => FieldValue::Undefined,
@@ -72,10 +83,12 @@ fn read_value(value: RawBsonRef<'_>) -> Result<FieldValue, Error> {
         RawBsonRef::Double(value) => FieldValue::Double(value),
         RawBsonRef::DateTime(date) => FieldValue::Date(Date::from_epoch_millis(date.timestamp_millis())),
         RawBsonRef::ObjectId(id) => FieldValue::Text(id.to_hex()),
-        RawBsonRef::Document(document) => FieldValue::Object(read_fields(document)?),
-        RawBsonRef::Array(array) => FieldValue::List(
-            array.iter_elements().map(|element| read_element(&element?)).collect::<Result<_, Error>>()?,
-        ),
+        RawBsonRef::Document(document) => FieldValue::Object(read_level(document, below(level)?)?),
+        RawBsonRef::Array(array) => {
+            let level = below(level)?;
+            let values = array.iter_elements().map(|element| read_element(&element?, level));
+            FieldValue::List(values.collect::<Result<_, Error>>()?)
+        }
         RawBsonRef::Binary(binary) => FieldValue::Text(match (binary.subtype, binary.bytes) {
             (BinarySubtype::Uuid, bytes) if bytes.len() == UUID_LENGTH => {
                 let mut uuid = [0; UUID_LENGTH];
@@ -187,6 +200,31 @@ mod tests {
             }
             (Bson::MinKey | Bson::MaxKey, read) => *read == empty_object(),
             _ => false,
+        }
+    }
+
+    /// A document within a document and so on, `levels` in all.
+    fn nested(levels: i32) -> RawDocumentBuf {
+        const LEVEL_BYTES: i32 = 7;
+        const EMPTY_BYTES: i32 = 5;
+        let mut bytes = Vec::new();
+        for inner in (0..levels).rev() {
+            bytes.extend((EMPTY_BYTES + LEVEL_BYTES * inner).to_le_bytes());
+            if inner > 0 {
+                bytes.extend([ElementType::EmbeddedDocument as u8, 0]);
+            }
+        }
+        bytes.extend((0..levels).map(|_| 0));
+        RawDocumentBuf::from_bytes(bytes).unwrap()
+    }
+
+    #[test]
+    fn what_is_nested_deeper_than_mongodb_allows_is_refused_before_it_exhausts_the_stack() {
+        let deepest = read_fields(&nested(200)).unwrap();
+        let levels = std::iter::successors(Some(&deepest), |fields| fields.get("")?.as_object()).count();
+        assert_eq!(levels, 200);
+        for levels in [201, 2_000_000] {
+            assert!(read_fields(&nested(levels)).is_err(), "{levels}");
         }
     }
 

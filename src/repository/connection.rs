@@ -39,10 +39,20 @@ pub struct Connection {
 
 /// The connection string cannot be used.
 #[derive(Debug, Error)]
-#[error("MONGO_URL cannot be used: {reason}")]
+#[error("{reason}")]
 pub struct ConnectionError {
     /// Why, without the password.
     reason: String,
+}
+
+impl ConnectionError {
+    pub(super) fn new(error: &mongodb::error::Error, mongo_url: &str) -> Self {
+        Self { reason: without_password(&error.kind.to_string(), mongo_url) }
+    }
+
+    pub(super) fn because(reason: &str) -> Self {
+        Self { reason: reason.to_owned() }
+    }
 }
 
 impl Connection {
@@ -52,9 +62,7 @@ impl Connection {
     /// # Errors
     /// When the string cannot be understood. The message does not hold the password.
     pub async fn open(mongo_url: &str, observer: Option<Arc<dyn Observer>>) -> Result<Self, ConnectionError> {
-        let explain = |error: mongodb::error::Error| ConnectionError {
-            reason: without_password(&error.kind.to_string(), mongo_url),
-        };
+        let explain = |error: mongodb::error::Error| ConnectionError::new(&error, mongo_url);
         let mut options = ClientOptions::parse(mongo_url).await.map_err(explain)?;
         options.app_name.get_or_insert_with(|| APPLICATION_NAME.to_owned());
         options.server_selection_timeout = Some(SERVER_SELECTION_TIMEOUT);
@@ -70,6 +78,13 @@ impl Connection {
         let database = Client::with_options(options).map_err(explain)?.database(&name);
         let apart = Client::with_options(apart).map_err(explain)?.database(&name);
         Ok(Self { database, apart, pings: SharedReads::with_patience(PING_PATIENCE) })
+    }
+
+    /// The same servers, as the same user, but another database.
+    #[must_use]
+    pub fn in_database(&self, name: &str) -> Self {
+        let database = self.database.client().database(name);
+        Self { database, apart: self.apart.client().database(name), pings: self.pings.clone() }
     }
 
     /// The name of the workspace's database.

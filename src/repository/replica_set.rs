@@ -11,6 +11,9 @@ use tokio::time::{Instant, sleep};
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 /// `replSetInitiate` answers this when the set was made before.
 const ALREADY_INITIALIZED: i32 = 23;
+const UNAUTHORIZED: i32 = 13;
+/// What sets are called in the documentation.
+const DEFAULT_NAME: &str = "rs0";
 
 /// The server did not become the primary of a replica set of one.
 #[derive(Debug, Error)]
@@ -29,9 +32,18 @@ pub struct ReplicaSetError {
 /// # Errors
 /// When it does not take writes within `patience`.
 pub async fn initiate_replica_set(member: &str, patience: Duration) -> Result<(), ReplicaSetError> {
+    initiate_replica_set_at(member, member, patience).await
+}
+
+/// The same by way of another `address` of the server: one that wants to know its users lets nobody do this but whoever
+/// comes from its own machine.
+///
+/// # Errors
+/// When it does not take writes within `patience`.
+pub async fn initiate_replica_set_at(address: &str, member: &str, patience: Duration) -> Result<(), ReplicaSetError> {
     let started = Instant::now();
     loop {
-        let reason = match make_primary(member).await {
+        let reason = match make_primary(address, member).await {
             Ok(true) => return Ok(()),
             Ok(false) => "the election is not over".to_owned(),
             Err(error) => error.kind.to_string(),
@@ -44,8 +56,8 @@ pub async fn initiate_replica_set(member: &str, patience: Duration) -> Result<()
 }
 
 /// Whether the server is the primary by now.
-async fn make_primary(member: &str) -> mongodb::error::Result<bool> {
-    let mut options = ClientOptions::parse(format!("mongodb://{member}/?directConnection=true")).await?;
+async fn make_primary(address: &str, member: &str) -> mongodb::error::Result<bool> {
+    let mut options = ClientOptions::parse(format!("mongodb://{address}/?directConnection=true")).await?;
     options.server_selection_timeout = Some(Duration::from_secs(2));
     let client = Client::with_options(options)?;
     let admin = client.database("admin");
@@ -67,11 +79,15 @@ async fn make_primary(member: &str) -> mongodb::error::Result<bool> {
 
 /// The name given to the server with `--replSet`.
 async fn configured_set_name(admin: &mongodb::Database) -> mongodb::error::Result<String> {
-    let options: Document = admin.run_command(doc! { "getCmdLineOpts": 1 }).await?;
+    let options = match admin.run_command(doc! { "getCmdLineOpts": 1 }).await {
+        // Before it has users it tells nobody.
+        Err(error) if error_code(&error) == Some(UNAUTHORIZED) => Document::new(),
+        options => options?,
+    };
     let replication = options.get_document("parsed").and_then(|parsed| parsed.get_document("replication"));
     let name = replication
         .and_then(|replication| replication.get_str("replSet").or_else(|_| replication.get_str("replSetName")));
-    Ok(name.unwrap_or("rs0").to_owned())
+    Ok(name.unwrap_or(DEFAULT_NAME).to_owned())
 }
 
 fn error_code(error: &mongodb::error::Error) -> Option<i32> {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    UserFile,
+    Records, UserFile,
     fields::{EMAILS, IMPORT_IDS, USERNAME, User, texts_of},
     record::Problem,
 };
@@ -30,9 +30,13 @@ pub(crate) struct Checked {
 /// # Errors
 /// When the file cannot be read at all.
 pub(crate) fn check(file: &UserFile, limit: usize) -> io::Result<Checked> {
+    Ok(check_all(file.records()?, limit))
+}
+
+pub(super) fn check_all(records: Records, limit: usize) -> Checked {
     let mut checked = Checked { users: 0, problems: Vec::new(), problem_count: 0 };
     let mut taken = Taken::default();
-    for record in file.records()? {
+    for record in records {
         let record = record.and_then(|record| match taken.twice(&record.user, record.line) {
             None => Ok(()),
             Some(reason) => Err(Problem::new(record.line, reason)),
@@ -47,7 +51,7 @@ pub(crate) fn check(file: &UserFile, limit: usize) -> io::Result<Checked> {
             }
         }
     }
-    Ok(checked)
+    checked
 }
 
 /// Which line has what must not be there twice. Digests, because a file may hold millions of values. Letter case counts,

@@ -5,12 +5,14 @@
 mod check;
 mod csv_file;
 mod fields;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod json_file;
 mod record;
 
 use std::{
     fs::File,
-    io::{self, BufRead as _, BufReader},
+    io::{self, BufRead as _, BufReader, Read},
     path::{Path, PathBuf},
 };
 
@@ -74,21 +76,28 @@ impl UserFile {
     /// # Errors
     /// When it cannot be read at all.
     pub(crate) fn records(&self) -> io::Result<Records> {
-        let mut source = BufReader::with_capacity(HEAD_BYTES, File::open(&self.path)?);
-        if source.fill_buf()?.starts_with(BYTE_ORDER_MARK) {
-            source.consume(BYTE_ORDER_MARK.len());
-        }
-        let records: Records = match self.format {
-            Format::Csv => {
-                let head = source.fill_buf()?.to_vec();
-                Box::new(csv_file::CsvUsers::new(source, &head))
-            }
-            Format::Jsonl => Box::new(json_file::JsonLines::new(source)),
-            Format::Json => Box::new(json_file::users_in(&io::read_to_string(source)?).into_iter()),
-        };
-        let import_id_from = self.import_id_from;
-        Ok(Box::new(records.map(move |record| record.and_then(|record| completed(record, import_id_from)))))
+        records_in(File::open(&self.path)?, self.format, self.import_id_from)
     }
+}
+
+fn records_in(
+    source: impl Read + 'static,
+    format: Format,
+    import_id_from: Option<ImportIdFrom>,
+) -> io::Result<Records> {
+    let mut source = BufReader::with_capacity(HEAD_BYTES, source);
+    if source.fill_buf()?.starts_with(BYTE_ORDER_MARK) {
+        source.consume(BYTE_ORDER_MARK.len());
+    }
+    let records: Records = match format {
+        Format::Csv => {
+            let head = source.fill_buf()?.to_vec();
+            Box::new(csv_file::CsvUsers::new(source, &head))
+        }
+        Format::Jsonl => Box::new(json_file::JsonLines::new(source)),
+        Format::Json => Box::new(json_file::users_in(&io::read_to_string(source)?).into_iter()),
+    };
+    Ok(Box::new(records.map(move |record| record.and_then(|record| completed(record, import_id_from)))))
 }
 
 /// The user with an import id, if one can be made; all else that the API asks for must be there.

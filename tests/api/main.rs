@@ -16,6 +16,7 @@ mod harness;
 mod import_errors;
 mod injection;
 mod invalidation;
+mod least_privilege;
 mod lifecycle;
 mod metrics;
 mod migrations;

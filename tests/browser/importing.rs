@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     harness::{operation, staged_users, user},
-    page::{NO_STREAM, csv_of, doomed_user, set_up_signed_in},
+    page::{csv_of, doomed_user, set_up_signed_in},
 };
 
 /// What a spreadsheet would take for a formula, and a browser for a picture with a script.
@@ -79,7 +79,7 @@ async fn an_import_is_followed_from_a_file_to_its_end_and_what_failed_is_seen_do
     browser.gone("#clear").await;
     assert_eq!(workspace.count_staged().await, 0);
 
-    browser.assert_no_errors(&[NO_STREAM]).await;
+    browser.assert_no_errors(&[]).await;
     let requested = browser.requested().await;
     assert!(requested.iter().any(|url| url.ends_with("/import/page.css")), "{requested:?}");
     for url in requested {
@@ -111,7 +111,7 @@ async fn a_file_with_bad_lines_is_told_line_by_line_and_nothing_is_sent() {
         browser.choose_file(".json", "[\n{\"importIds\": [\"1\"], \"emails\": [\"a@example.com\"]},\n{oops}\n]").await;
     browser.says("#file-problems", "Line 3: This is not valid JSON.").await;
     assert!(workspace.operations().await.is_empty());
-    browser.assert_no_errors(&[NO_STREAM]).await;
+    browser.assert_no_errors(&[]).await;
 }
 
 #[tokio::test]
@@ -161,7 +161,7 @@ async fn an_import_that_a_script_runs_shows_itself_on_an_open_page() {
     assert_eq!(browser.attribute("#failed-next", "aria-disabled").await.as_deref(), Some("true"));
     browser.click("#failed-download").await;
     assert_eq!(browser.downloaded("failed-users.csv").await.lines().count(), 121);
-    browser.assert_no_errors(&[NO_STREAM]).await;
+    browser.assert_no_errors(&[]).await;
 }
 
 #[tokio::test]

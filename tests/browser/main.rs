@@ -15,3 +15,4 @@ mod importing;
 mod keyboard;
 mod looks;
 mod page;
+mod together;

@@ -10,9 +10,6 @@ use crate::{
     harness::{Service, Workspace, served},
 };
 
-/// The server may not have the stream of events, and then the page asks every second.
-pub const NO_STREAM: &str = "import.status.stream";
-
 /// A workspace whose administrator may do everything, the service over it, and a browser. `None` when these tests are
 /// switched off.
 pub async fn set_up() -> Option<(Workspace, Service, Browser)> {

@@ -95,16 +95,27 @@ pub(in crate::http) async fn errors(
     request: HttpRequest,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let page = web::Query::<Page>::from_query(request.query_string());
-    let page = page.map_err(|_| ApiError::InvalidQuery("Invalid query parameters"))?;
+    let Part { count, offset } = part_of_list(request.query_string())?;
     let staging = &app.repositories.staging;
-    let offset = number_in(page.offset.as_deref(), 0)?;
-    let asked = page.count.as_deref().map(|count| number_in(Some(count), 0)).transpose()?;
-    let limit = caller.deadline.bound(page_length(&app.repositories.settings, asked)).await?;
+    let limit = caller.deadline.bound(page_length(&app.repositories.settings, count)).await?;
     let total = caller.deadline.bound(staging.count_failed()).await?;
     let failed = caller.deadline.bound(staging.failed(offset, limit)).await?;
     let errors: Vec<_> = failed.iter().map(|record| failed_user(&record.fields)).collect();
     Ok(answer::action(&FailedUsers { count: errors.len(), errors, offset, total, success: true }))
+}
+
+/// Which part of the list is asked for.
+pub(in crate::http) struct Part {
+    pub(in crate::http) count: Option<u64>,
+    pub(in crate::http) offset: u64,
+}
+
+pub(in crate::http) fn part_of_list(query: &str) -> Result<Part, ApiError> {
+    let page = web::Query::<Page>::from_query(query);
+    let page = page.map_err(|_| ApiError::InvalidQuery("Invalid query parameters"))?;
+    let offset = number_in(page.offset.as_deref(), 0)?;
+    let count = page.count.as_deref().map(|count| number_in(Some(count), 0)).transpose()?;
+    Ok(Part { count, offset })
 }
 
 /// What [`number_in`] takes.

@@ -31,6 +31,8 @@ pub(super) use selection::selection;
 pub(super) use status::{UnknownStatusLog, status};
 pub(super) use status_body::live_status;
 pub(super) use status_stream::status_stream;
+#[cfg(feature = "fuzzing")]
+pub(super) use {add_users::users_in as users_in_body, errors::part_of_list};
 
 /// What the endpoints say of themselves.
 #[derive(OpenApi)]
@@ -56,7 +58,11 @@ pub(super) struct ImportApi;
 
 /// For the endpoints whose query schema allows no parameter.
 fn require_empty_query(request: &HttpRequest) -> Result<(), ApiError> {
-    if request.query_string().is_empty() {
+    takes_no_parameters(request.query_string())
+}
+
+pub(super) fn takes_no_parameters(query: &str) -> Result<(), ApiError> {
+    if query.is_empty() {
         return Ok(());
     }
     Err(ApiError::InvalidQuery("must NOT have additional properties"))

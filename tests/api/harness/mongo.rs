@@ -25,6 +25,12 @@ impl Mongo {
         Self::start(&["--own"])
     }
 
+    /// A server that wants to know its users; its connection string is an administrator's. Shared, too.
+    pub fn with_users() -> &'static Self {
+        static WITH_USERS: OnceLock<Mongo> = OnceLock::new();
+        WITH_USERS.get_or_init(|| Self::start(&["--own", "--users"]))
+    }
+
     /// A server of the test's own that belongs to no replica set.
     pub fn standalone() -> Self {
         Self::start(&["--own", "--standalone"])

@@ -3,8 +3,12 @@
 use std::process::{Command, Stdio};
 
 /// Everything that could steer the program from the environment of whoever runs the tests.
-const SETTINGS: [&str; 17] = [
+const SETTINGS: [&str; 21] = [
     "MONGO_URL",
+    "MONGO_URL_FILE",
+    "ADMIN_MONGO_URL",
+    "ADMIN_MONGO_URL_FILE",
+    "CREATE_ADMINISTRATOR",
     "PORT",
     "BIND_IP",
     "METRICS_PORT",

@@ -25,6 +25,9 @@ use crate::{
     repository::Accepted,
 };
 
+#[cfg(feature = "fuzzing")]
+pub(in crate::http) use schema::users_in;
+
 /// As much as Rocket.Chat takes in a JSON body.
 const BODY_LIMIT_BYTES: usize = 50 * 1024 * 1024;
 

@@ -50,7 +50,7 @@ enum Kind {
 ///
 /// # Errors
 /// With the first thing that is wrong, and where.
-pub(super) fn users_in(body: &[u8]) -> Result<Vec<Fields>, ApiError> {
+pub(in crate::http) fn users_in(body: &[u8]) -> Result<Vec<Fields>, ApiError> {
     let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
     let body: &RawValue = parse(if body.is_empty() { b"{}" } else { body })?;
     if !body.get().starts_with('{') {

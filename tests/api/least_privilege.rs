@@ -1,0 +1,261 @@
+//! The service as a database user that may do what the service does and nothing else, on a MongoDB that asks for users.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bson::{Bson, Document, doc};
+use mongodb::{Client, error::ErrorKind};
+use serde_json::{Value, json};
+
+use crate::harness::{Finished, Mongo, Service, Workspace, operation, run, staged_users, user};
+
+/// With characters that a connection string has to hide.
+const PASSWORD: &str = "s3cret@/importer";
+const PASSWORD_IN_A_URL: &str = "s3cret%40%2Fimporter";
+const ROLE_FILE: &str = include_str!("../../deploy/mongodb/role.json");
+const UNAUTHORIZED: i32 = 13;
+
+/// A workspace's connection string for the service's own user.
+fn service_url(workspace: &Workspace) -> String {
+    with_credentials(workspace, "importer", PASSWORD_IN_A_URL)
+}
+
+fn with_credentials(workspace: &Workspace, name: &str, password: &str) -> String {
+    let (_, servers) = workspace.url.split_once('@').unwrap();
+    format!("mongodb://{name}:{password}@{}", servers.replace("&authSource=admin", ""))
+}
+
+/// `create-database-user` by the administrator.
+async fn make_user(workspace: &Workspace, more: &[(&str, &str)]) -> Finished {
+    let url = service_url(workspace);
+    let mut settings = vec![("ADMIN_MONGO_URL", workspace.url.as_str()), ("MONGO_URL", &url)];
+    settings.extend(more);
+    let finished = run(&["create-database-user"], &settings).await;
+    assert_tells_no_secret(&finished.output, workspace);
+    assert_tells_no_secret(&finished.errors, workspace);
+    finished
+}
+
+fn assert_tells_no_secret(text: &str, workspace: &Workspace) {
+    let (credentials, _) = workspace.url.split_once('@').unwrap();
+    let (_, administrators) = credentials.rsplit_once(':').unwrap();
+    for secret in [PASSWORD, PASSWORD_IN_A_URL, administrators] {
+        assert!(!text.contains(secret), "a secret in {text}");
+    }
+}
+
+/// A workspace, and the service over it as its own user.
+async fn served() -> (Workspace, Service) {
+    let workspace = Workspace::on(Mongo::with_users()).await.ready_for_imports().await;
+    workspace.grant("view-import-operations", &["admin"]).await;
+    let finished = make_user(&workspace, &[]).await;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let service = Service::start(&[("MONGO_URL", &service_url(&workspace))]).await;
+    service.ready().await;
+    (workspace, service)
+}
+
+#[tokio::test]
+async fn the_service_does_all_its_work_as_a_user_that_may_do_nothing_else() {
+    let (workspace, service) = served().await;
+    assert!(!service.log_lines("applied migration").is_empty());
+    workspace.add_user(user("user3")).await;
+    workspace.add_user(user("user7")).await;
+    let mut events = service.events().await;
+    service.stage(&staged_users(0..60)).await;
+    assert_eq!(service.get_as_admin("/api/v1/getImportFileData").await.status, 200);
+    service.run_import().await;
+    let status = service.wait_for_state("done").await;
+    assert_eq!(
+        (&status["operation"]["count"]["completed"], &status["operation"]["count"]["error"]),
+        (&58.into(), &2.into())
+    );
+    events.until(|event| event.state() == "done").await;
+    assert_eq!(service.log_lines("no change stream"), [""; 0]);
+    let failed = service.get_as_admin("/api/v1/import.errors").await.json();
+    assert_eq!(failed["total"], 2, "{failed}");
+
+    workspace.collection("users").delete_one(doc! { "_id": "user7" }).await.unwrap();
+    let resumed = service.post("/api/v1/import.resume", &json!({})).await;
+    assert_eq!(resumed.status, 200, "{}", resumed.body);
+    service.run_import().await;
+    let status = service.wait_for_state("done").await;
+    assert_eq!(
+        (&status["operation"]["count"]["completed"], &status["operation"]["count"]["error"]),
+        (&1.into(), &1.into())
+    );
+    assert_eq!(workspace.count_imported().await, 60);
+
+    for path in ["importers.list", "getCurrentImportOperation", "getLatestImportOperations", "getImportProgress"] {
+        let answer = service.get_as_admin(&format!("/api/v1/{path}")).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+    }
+    assert_eq!(service.post("/api/v1/import.clear", &json!({})).await.status, 200);
+    assert_eq!(workspace.count_staged().await, 0);
+    assert_eq!(service.log_lines("refused"), [""; 0]);
+    assert_eq!(service.log_lines("ERROR"), [""; 0]);
+    for line in service.log_lines("") {
+        assert_tells_no_secret(&line, &workspace);
+    }
+}
+
+#[tokio::test]
+async fn the_documented_call_is_answered_when_an_administrator_has_loaded_the_example_workspace() {
+    let workspace = Workspace::empty_on(Mongo::with_users()).await;
+    let finished = make_user(&workspace, &[("LOAD_EXAMPLE_WORKSPACE", "true")]).await;
+    assert_eq!((finished.code, finished.output.lines().last()), (Some(0), Some("example workspace: loaded")));
+    let service = Service::start(&[("MONGO_URL", &service_url(&workspace))]).await;
+    let answer = service.status_as("rbAXPnMktTFbNpwtJ", "QizJozLOnWMi_2vWaLHhjfd-XYKT6XM40lTZ3zg1UMd").await;
+    let documented = r#"{"state":"ready","operation":{"_id":"64d51ea91558939980aab371","type":"api","importerKey":"api","ts":"2023-08-10T17:30:17.519Z","status":"importer_user_selection","valid":true,"user":"7TY57bBj3xQXvf2i2","_updatedAt":"2023-08-10T17:41:20.052Z","count":{"total":2,"users":2}},"success":true}"#;
+    assert_eq!(answer.told(), (200, documented));
+}
+
+#[tokio::test]
+async fn that_user_reaches_nothing_else_in_the_database() {
+    let workspace = Workspace::on(Mongo::with_users()).await;
+    workspace.collection("rocketchat_message").insert_one(doc! { "_id": "private", "msg": "hello" }).await.unwrap();
+    workspace.add_operation(operation("one")).await;
+    assert_eq!(make_user(&workspace, &[]).await.code, Some(0));
+    let database = Client::with_uri_str(service_url(&workspace)).await.unwrap().database(workspace.database.name());
+    database.run_command(doc! { "find": "users", "limit": 1 }).await.expect("what it is made for works");
+
+    let lookup = doc! { "$lookup": { "from": "rocketchat_message", "pipeline": [], "as": "messages" } };
+    let reset = doc! { "q": {}, "u": { "$set": { "roles": ["user"] } }, "multi": true };
+    for command in [
+        doc! { "find": "rocketchat_message" },
+        doc! { "find": "rocketchat_uploads" },
+        doc! { "aggregate": "users", "pipeline": [lookup], "cursor": {} },
+        doc! { "aggregate": "users", "pipeline": [{ "$out": "copy" }], "cursor": {} },
+        doc! { "aggregate": "users", "pipeline": [{ "$changeStream": {} }], "cursor": {} },
+        doc! { "aggregate": 1, "pipeline": [{ "$changeStream": {} }], "cursor": {} },
+        doc! { "insert": "rocketchat_permissions", "documents": [{ "_id": "run-import", "roles": ["user"] }] },
+        doc! { "update": "rocketchat_permissions", "updates": [reset.clone()] },
+        doc! { "update": "rocketchat_settings", "updates": [reset.clone()] },
+        doc! { "update": "rocketchat_roles", "updates": [reset.clone()] },
+        doc! { "update": "users", "updates": [reset] },
+        doc! { "delete": "users", "deletes": [{ "q": {}, "limit": 0 }] },
+        doc! { "delete": "rocketchat_import", "deletes": [{ "q": {}, "limit": 0 }] },
+        doc! { "insert": "elsewhere", "documents": [{ "_id": 1 }] },
+        doc! { "create": "elsewhere" },
+        doc! { "createIndexes": "users", "indexes": [{ "key": { "bio": 1 }, "name": "bio_1" }] },
+        doc! { "collMod": "rocketchat_import", "validator": {} },
+        doc! { "drop": "users" },
+        doc! { "drop": "rocketchat_import" },
+        doc! { "dropIndexes": "rocketchat_import", "index": "*" },
+        doc! { "dropDatabase": 1 },
+        doc! { "listCollections": 1 },
+        doc! { "usersInfo": "root" },
+        doc! { "createUser": "other", "pwd": "x", "roles": [] },
+        doc! { "grantRolesToUser": "importer", "roles": ["readWrite"] },
+        doc! { "updateRole": "rocketchatImportService", "privileges": [] },
+    ] {
+        let refused = database.run_command(command.clone()).await;
+        let code = refused.as_ref().map_err(|error| match error.kind.as_ref() {
+            ErrorKind::Command(refusal) => refusal.code,
+            other => panic!("{command}: {other}"),
+        });
+        assert_eq!(code, Err(UNAUTHORIZED), "{command}");
+    }
+    let elsewhere = database_named(&workspace, "admin").await.run_command(doc! { "find": "system.users" }).await;
+    assert!(elsewhere.is_err(), "{elsewhere:?}");
+}
+
+async fn database_named(workspace: &Workspace, name: &str) -> mongodb::Database {
+    Client::with_uri_str(service_url(workspace)).await.unwrap().database(name)
+}
+
+#[tokio::test]
+async fn the_role_in_the_database_is_that_of_the_file_also_when_it_is_made_again() {
+    let workspace = Workspace::on(Mongo::with_users()).await;
+    let first = make_user(&workspace, &[]).await;
+    assert!(first.output.ends_with(": made\n"), "{first:?}");
+    let lesser = doc! { "updateRole": "rocketchatImportService", "privileges": [] };
+    workspace.database.run_command(lesser).await.unwrap();
+    let second = make_user(&workspace, &[]).await;
+    assert!(second.code == Some(0) && second.output.ends_with(": was there, renewed\n"), "{second:?}");
+
+    let question = doc! { "rolesInfo": "rocketchatImportService", "showPrivileges": true };
+    let told = workspace.database.run_command(question).await.unwrap();
+    let role = told.get_array("roles").unwrap()[0].as_document().unwrap().clone();
+    assert_eq!(role.get_array("roles").unwrap(), &Vec::<Bson>::new());
+    let file: Value = serde_json::from_str(ROLE_FILE).unwrap();
+    let wanted: BTreeMap<String, BTreeSet<String>> = file["privileges"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|privilege| {
+            let actions = privilege["actions"].as_array().unwrap().iter();
+            let collection = privilege["resource"]["collection"].as_str().unwrap().to_owned();
+            (collection, actions.map(|action| action.as_str().unwrap().to_owned()).collect())
+        })
+        .collect();
+    assert_eq!(privileges_of(&role, workspace.database.name()), wanted);
+}
+
+/// The role's actions on each collection, all of which have to be in this database.
+fn privileges_of(role: &Document, database: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let privileges = role.get_array("privileges").unwrap().iter().map(|privilege| privilege.as_document().unwrap());
+    privileges
+        .map(|privilege| {
+            let resource = privilege.get_document("resource").unwrap();
+            assert_eq!(resource.get_str("db").unwrap(), database);
+            let actions = privilege.get_array("actions").unwrap().iter();
+            let actions = actions.map(|action| action.as_str().unwrap().to_owned()).collect();
+            (resource.get_str("collection").unwrap().to_owned(), actions)
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_user_that_is_used_for_other_things_is_left_alone() {
+    let workspace = Workspace::on(Mongo::with_users()).await;
+    let chat = doc! { "createUser": "chat", "pwd": "chats", "roles": ["readWrite"] };
+    workspace.database.run_command(chat).await.unwrap();
+    let url = with_credentials(&workspace, "chat", "other");
+    let settings = [("ADMIN_MONGO_URL", workspace.url.as_str()), ("MONGO_URL", &url)];
+    let finished = run(&["create-database-user"], &settings).await;
+    assert_eq!(finished.code, Some(2), "{finished:?}");
+    assert!(finished.errors.contains("chat exists already") && finished.errors.contains("readWrite"), "{finished:?}");
+    let chat = Client::with_uri_str(with_credentials(&workspace, "chat", "chats")).await.unwrap();
+    let database = chat.database(workspace.database.name());
+    database.run_command(doc! { "find": "rocketchat_message" }).await.expect("password and role are what they were");
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_told_in_one_line_that_does_not_hold_it() {
+    let workspace = Workspace::on(Mongo::with_users()).await;
+    assert_eq!(make_user(&workspace, &[]).await.code, Some(0));
+    let url = with_credentials(&workspace, "importer", "wr0ng%2Fpassword");
+    let finished = run(&["migrate"], &[("MONGO_URL", &url), ("RUST_LOG", "debug")]).await;
+    assert_eq!((finished.code, finished.output.as_str()), (Some(1), ""), "{finished:?}");
+    let last = finished.errors.lines().last().unwrap();
+    assert!(last.starts_with("rocketchat-import: ") && last.contains("Authentication failed"), "{last}");
+    assert!(!finished.errors.contains("wr0ng"), "{finished:?}");
+
+    let by_nobody = run(&["migrate"], &[("MONGO_URL", &url.replace("importer:wr0ng%2Fpassword@", ""))]).await;
+    assert_eq!(by_nobody.code, Some(1), "{by_nobody:?}");
+    assert_eq!(by_nobody.errors.lines().count(), 1, "{by_nobody:?}");
+
+    let service = Service::start(&[("MONGO_URL", &url)]).await;
+    let line = service.logged("waiting for the database").await;
+    assert!(line.contains("Authentication failed"), "{line}");
+    assert_eq!((service.get("/readyz").await.status.as_u16(), service.status().await.status.as_u16()), (503, 503));
+    assert!(service.log_lines("wr0ng").is_empty());
+}
+
+#[tokio::test]
+async fn connection_strings_may_stand_in_files() {
+    let workspace = Workspace::on(Mongo::with_users()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, url: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("{url}\n")).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (admin, service) = (file("admin", &workspace.url), file("service", &service_url(&workspace)));
+    let made = run(&["create-database-user"], &[("ADMIN_MONGO_URL_FILE", &admin), ("MONGO_URL_FILE", &service)]).await;
+    assert_eq!(made.code, Some(0), "{made:?}");
+    let migrated = run(&["migrate"], &[("MONGO_URL_FILE", &service)]).await;
+    assert_eq!(migrated.code, Some(0), "{migrated:?}");
+    let missing = run(&["migrate"], &[("MONGO_URL_FILE", "/nowhere/url")]).await;
+    assert_eq!((missing.code, missing.errors.lines().count()), (Some(2), 1), "{missing:?}");
+}
