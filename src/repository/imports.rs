@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bson::{DateTime, Document, RawDocumentBuf, doc, oid::ObjectId};
 use futures::TryStreamExt as _;
 use mongodb::{Collection, error::Error as DriverError};
-use tokio::task::yield_now;
 
 use super::{
     Connection, RepositoryError, bson_fields::read_fields, bson_write::document_of, shared_reads::SharedReads, staging,
@@ -13,8 +12,8 @@ use super::{
 use crate::domain::{field_value::Fields, importer::Importer, operation::Operation, progress_step::ProgressStep};
 
 pub(super) const COLLECTION: &str = "rocketchat_import";
-/// Records that are made without a break.
-const RECORDS_AT_A_TIME: usize = 200;
+/// Records that are in memory at once while users are staged, and go to the database together.
+const RECORDS_AT_A_TIME: usize = 1000;
 /// Operations in the history.
 ///
 /// Source: `packages/models/src/models/Imports.ts` (`findLastImports`).
@@ -115,31 +114,43 @@ impl Imports {
         self.insert(document).await
     }
 
-    /// Puts `users` into the staging area of the operation `id` and makes it ready, all or nothing.
+    /// Puts `users` into the staging area of the operation `id` and makes it ready, all or nothing. It asks for
+    /// `users` once more if the database wants the transaction done again.
     ///
     /// # Errors
     /// When the database does not answer or refuses.
-    pub async fn stage(&self, id: &str, users: Vec<Fields>) -> Result<Accepted, RepositoryError> {
-        let added = number(i64::try_from(users.len()).unwrap_or(i64::MAX));
-        let records = staged_records(users).await?;
+    pub async fn stage<I>(&self, id: &str, users: impl Fn() -> I) -> Result<Accepted, RepositoryError>
+    where
+        I: Iterator<Item = Fields>,
+    {
         let takes_data = doc! {
             "_id": id,
             "valid": true,
             "status": { "$in": [ProgressStep::New.as_str(), ProgressStep::UserSelection.as_str()] },
         };
-        let operations = self.operations.clone();
-        let staged = self.connection.collection::<RawDocumentBuf>(staging::COLLECTION);
+        let staged = self.connection.collection::<Document>(staging::COLLECTION);
         let result = self
             .connection
-            .transaction(async move |session| {
+            .transaction(async |session| {
+                let mut added = 0;
+                let mut users = users();
+                loop {
+                    let records: Vec<Document> =
+                        users.by_ref().take(RECORDS_AT_A_TIME).map(|user| record_of(&user)).collect();
+                    if records.is_empty() {
+                        break;
+                    }
+                    staged.insert_many(&records).session(&mut *session).await?;
+                    added += records.len();
+                }
                 // The operation comes last, right before the end: should this instance die, what it has touched stays
                 // locked for a minute, and new records are in nobody's way.
-                staged.insert_many(&records).session(&mut *session).await?;
+                let added = number(i64::try_from(added).unwrap_or(i64::MAX));
                 let change = doc! {
-                    "$inc": { "count.total": added.clone(), "count.users": added.clone() },
+                    "$inc": { "count.total": added.clone(), "count.users": added },
                     "$set": { "status": ProgressStep::UserSelection.as_str(), "_updatedAt": DateTime::now() },
                 };
-                let changed = operations.update_one(takes_data.clone(), change).session(&mut *session).await?;
+                let changed = self.operations.update_one(takes_data.clone(), change).session(&mut *session).await?;
                 if changed.matched_count == 0 {
                     return Err(DriverError::custom(Accepted::No));
                 }
@@ -185,19 +196,9 @@ impl Imports {
     }
 }
 
-/// The records of these users, ready to be sent. Each user is let go of once its record is made, because both of all users
-/// together would take much memory; and others get their turn meanwhile.
-async fn staged_records(users: Vec<Fields>) -> Result<Vec<RawDocumentBuf>, RepositoryError> {
-    let mut records = Vec::with_capacity(users.len());
-    for user in users {
-        let record = doc! { "_id": ObjectId::new().to_hex(), "data": document_of(&user), "dataType": "user" };
-        let record = RawDocumentBuf::try_from(&record);
-        records.push(record.map_err(|reason| RepositoryError::Unreadable { collection: staging::COLLECTION, reason })?);
-        if records.len().is_multiple_of(RECORDS_AT_A_TIME) {
-            yield_now().await;
-        }
-    }
-    Ok(records)
+/// What a user is staged as.
+fn record_of(user: &Fields) -> Document {
+    doc! { "_id": ObjectId::new().to_hex(), "data": document_of(user), "dataType": "user" }
 }
 
 /// The smallest type that holds the number, as Rocket.Chat's driver writes it.
