@@ -11,7 +11,10 @@ use std::{
 
 use clap::Args;
 
-use crate::domain::client_address::{Proxies, TrustedProxies};
+use crate::{
+    domain::client_address::{Proxies, TrustedProxies},
+    webhook::{Secret, Webhook},
+};
 
 /// Where the workspace's database is.
 #[derive(Debug, Clone, Args)]
@@ -125,6 +128,31 @@ pub(crate) struct MetricsArgs {
     /// TCP port of the metrics, on the same address as the API; 0 takes a free one. Off unless it is given
     #[arg(long, env = "METRICS_PORT", value_name = "PORT")]
     pub(crate) metrics_port: Option<u16>,
+}
+
+/// Who is told when an import is over.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct WebhookArgs {
+    /// Where to send the status of every import that is over, with `POST`
+    #[arg(long, env = "IMPORT_WEBHOOK_URL", hide_env_values = true, value_name = "URL")]
+    webhook_url: Option<String>,
+
+    /// What deliveries are signed with; on the command line other users of the machine can see it
+    #[arg(long, env = "IMPORT_WEBHOOK_SECRET", hide_env_values = true, value_name = "SECRET")]
+    webhook_secret: Option<Secret>,
+}
+
+impl WebhookArgs {
+    /// `None` when no URL was given, or an empty one.
+    ///
+    /// # Errors
+    /// With what is wrong with the URL, without showing it: there may be a password in it.
+    pub(crate) fn webhook(&self) -> Result<Option<Webhook>, String> {
+        let Some(url) = self.webhook_url.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
+        let secret = self.webhook_secret.clone().filter(|secret| !secret.is_empty());
+        let webhook = Webhook::new(url, secret);
+        webhook.map(Some).map_err(|reason| format!("IMPORT_WEBHOOK_URL cannot be used: {reason}"))
+    }
 }
 
 /// What is done to the database before the service is ready.

@@ -1,7 +1,7 @@
 //! Rocket.Chat's import API as a service of its own, on Rocket.Chat's MongoDB.
 //!
 //! `http` answers requests through `repository`, in terms of `domain`, and lets many follow an import by `live`; `cli`
-//! holds the commands of the program.
+//! holds the commands of the program, and `webhook` tells others when an import is over.
 //! `client` is the other side of the API, which some of the commands use with `user_file`.
 
 pub mod cli;
@@ -20,3 +20,4 @@ mod mongo_process;
 pub mod repository;
 mod request_id;
 mod user_file;
+mod webhook;

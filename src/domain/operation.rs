@@ -15,7 +15,7 @@ pub struct Operation {
 }
 
 /// What `import.status` calls the condition of an import.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
     /// Made, no data yet.
     New,
@@ -49,6 +49,15 @@ impl State {
             Self::Done => "done",
             Self::Error => "error",
             Self::Canceled => "canceled",
+        }
+    }
+
+    /// Whether the import is over.
+    #[must_use]
+    pub const fn is_end(self) -> bool {
+        match self {
+            Self::Done | Self::Error | Self::Canceled => true,
+            Self::New | Self::Loading | Self::Ready | Self::Importing => false,
         }
     }
 

@@ -23,6 +23,7 @@ pub(crate) mod startup;
 mod unread_body;
 
 pub(crate) use health::READINESS_PATH;
+pub(crate) use import::status_body;
 
 use crate::{domain::client_address::Proxies, engine::Engine, live::Hub, repository::Repositories};
 

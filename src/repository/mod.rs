@@ -26,6 +26,7 @@ mod settings;
 mod shared_reads;
 mod staging;
 mod users;
+mod webhooks;
 
 use std::sync::LazyLock;
 
@@ -47,6 +48,7 @@ pub use runs::{Change, Claim, HeldRun, LEASE_RENEWAL_INTERVAL, Reached, Runs, Ta
 pub use settings::Settings;
 pub use staging::{FailedRecord, StagedId, StagedUser, Staging};
 pub use users::Users;
+pub use webhooks::{Delivery, Ended, Webhooks};
 
 /// For the many writes of a run. The primary alone confirms them; the majority write of the counters, which comes after
 /// them and is never stored without them, confirms them all. A primary that loses them loses the latest ones: the
@@ -68,6 +70,7 @@ pub struct Repositories {
     pub settings: Settings,
     pub staging: Staging,
     pub users: Users,
+    pub webhooks: Webhooks,
 }
 
 impl Repositories {
@@ -86,6 +89,7 @@ impl Repositories {
             settings,
             staging: Staging::over(&connection),
             users: Users::over(&connection),
+            webhooks: Webhooks::over(&connection),
             connection,
         }
     }

@@ -174,6 +174,14 @@ impl Runs {
         Ok(if took_effect { Reached::Claim } else { Reached::Nothing })
     }
 
+    /// Whether an instance of this service has a run of the operation `id` in hand, or left one behind.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_leased(&self, id: &str) -> Result<bool, RepositoryError> {
+        Ok(self.leases.find_one(doc! { "_id": id }).await?.is_some())
+    }
+
     /// When the run of the operation `id` began, as long as an instance of this service holds a lease on it.
     ///
     /// # Errors

@@ -1,18 +1,24 @@
 //! The service as a database user that may do what the service does and nothing else, on a MongoDB that asks for users.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use bson::{Bson, Document, doc};
 use mongodb::{Client, error::ErrorKind};
 use serde_json::{Value, json};
 
-use crate::harness::{Finished, Mongo, Service, Workspace, operation, run, staged_users, user};
+use crate::harness::{
+    Finished, Mongo, Receiver, Reply, Service, Workspace, eventually, operation, run, staged_users, user,
+};
 
 /// With characters that a connection string has to hide.
 const PASSWORD: &str = "s3cret@/importer";
 const PASSWORD_IN_A_URL: &str = "s3cret%40%2Fimporter";
 const ROLE_FILE: &str = include_str!("../../deploy/mongodb/role.json");
 const UNAUTHORIZED: i32 = 13;
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A workspace's connection string for the service's own user.
 fn service_url(workspace: &Workspace) -> String {
@@ -96,6 +102,25 @@ async fn the_service_does_all_its_work_as_a_user_that_may_do_nothing_else() {
     for line in service.log_lines("") {
         assert_tells_no_secret(&line, &workspace);
     }
+}
+
+#[tokio::test]
+async fn that_user_may_do_what_a_webhook_takes() {
+    let receiver = Receiver::start(&[Reply::Status("500 Internal Server Error"), Reply::Status("200 OK")]);
+    let workspace = Workspace::on(Mongo::with_users()).await.ready_for_imports().await;
+    assert_eq!(make_user(&workspace, &[]).await.code, Some(0));
+    let settings = [("MONGO_URL", service_url(&workspace)), ("IMPORT_WEBHOOK_URL", receiver.url.clone())];
+    let service = Service::start(&settings.each_ref().map(|(name, value)| (*name, value.as_str()))).await;
+    let records = workspace.collection("rocketchat_import_service_webhooks");
+    eventually("it knows what was over before", PATIENCE, async || records.find_one(doc! {}).await.unwrap().is_some())
+        .await;
+    service.stage(&staged_users(0..3)).await;
+    service.run_import().await;
+    receiver.wait_for(2).await;
+    eventually("it is on record", PATIENCE, async || {
+        records.find_one(doc! { "state": "delivered" }).await.unwrap().is_some()
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -33,3 +33,4 @@ mod shutdown;
 mod states;
 mod stream;
 mod token_timing;
+mod webhook;

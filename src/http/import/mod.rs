@@ -30,6 +30,7 @@ pub(super) use progress::progress;
 pub(super) use selection::selection;
 pub(super) use status::{UnknownStatusLog, status};
 pub(super) use status_body::live_status;
+pub(crate) use status_body::status_body;
 pub(super) use status_stream::status_stream;
 #[cfg(feature = "fuzzing")]
 pub(super) use {add_users::users_in as users_in_body, errors::part_of_list};

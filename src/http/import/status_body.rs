@@ -67,6 +67,11 @@ pub(super) struct LiveProgress {
     elapsed_seconds: f64,
 }
 
+/// What `import.status` answers while this is the newest operation.
+pub(crate) fn status_body(operation: &Operation) -> String {
+    written(&Status::of(Some(operation)))
+}
+
 /// The data of an event, one line.
 pub(in crate::http) fn live_status(newest: Option<&Operation>, outlook: &Outlook) -> String {
     let Status { state, operation, success } = Status::of(newest);

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 /// Everything that could steer the program from the environment of whoever runs the tests.
-const SETTINGS: [&str; 21] = [
+const SETTINGS: [&str; 23] = [
     "MONGO_URL",
     "MONGO_URL_FILE",
     "ADMIN_MONGO_URL",
@@ -18,6 +18,8 @@ const SETTINGS: [&str; 21] = [
     "RUST_LOG",
     "INITIATE_REPLICA_SET",
     "LOAD_EXAMPLE_WORKSPACE",
+    "IMPORT_WEBHOOK_URL",
+    "IMPORT_WEBHOOK_SECRET",
     "TEST_MONGO_URL",
     "TEST_MONGO_IMAGE",
     "MONGOD",
