@@ -13,9 +13,11 @@ use crate::harness::{Answer, Service, Workspace, operation, served, staged_user,
 
 /// Anything that would make the database work hard, or wait, takes longer.
 const PATIENCE: Duration = Duration::from_secs(5);
-const ENDPOINTS: [(&str, &str); 13] = [
+const ENDPOINTS: [(&str, &str); 14] = [
     ("GET", "/api/v1/import.status"),
     ("HEAD", "/api/v1/import.status"),
+    // Whoever got in would not get out of the other.
+    ("HEAD", "/api/v1/import.status.stream"),
     ("POST", "/api/v1/import.new"),
     ("POST", "/api/v1/import.addUsers"),
     ("POST", "/api/v1/import.run"),

@@ -7,11 +7,14 @@ use chrono::Utc;
 use futures::future::join_all;
 use reqwest::Method;
 
-use crate::harness::{Answer, LIMITED, Service, Workspace, eventually, user, workspace};
+use crate::harness::{Answer, LIMITED, Service, Workspace, eventually, operation, user, workspace};
 
 /// Longer than a change of a setting takes to be followed.
 const PATIENCE: Duration = Duration::from_secs(10);
 const STATUS: &str = "/api/v1/import.status";
+const STREAM: &str = "/api/v1/import.status.stream";
+/// A stream looks at its caller's access at least as often.
+const LOOKED_AT_AGAIN: Duration = Duration::from_secs(5);
 const MINUTE_MILLIS: i64 = 60_000;
 
 async fn limited() -> (Workspace, Service) {
@@ -274,4 +277,26 @@ async fn however_many_call_the_settings_are_read_once_a_second() {
     // Two in a row when calls come while one is on its way.
     assert!(settings <= 2 * (seconds + 1), "{settings} in {seconds} s");
     assert!(users >= 50, "who is calling is read anew: {users}");
+}
+
+#[tokio::test]
+async fn a_stream_counts_once_when_it_is_opened_however_long_it_lasts() {
+    let (workspace, service) = limited().await;
+    workspace.add_operation(operation("one")).await;
+    workspace.limit_calls(1, 60_000).await;
+    let mut events = service.follow(LIMITED.0, LIMITED.1, None).await;
+    assert_eq!(events.header("x-ratelimit-remaining"), Some("0"));
+    events.next().await;
+    let opened = Instant::now();
+    assert_eq!(call(&service, Method::GET, STREAM).await.status, 429);
+    assert_eq!(service.limited_status().await.status, 200, "it is an endpoint of its own");
+    let mut completed = 0_u32;
+    let mut steps = tokio::time::interval(Duration::from_millis(200));
+    while opened.elapsed() < LOOKED_AT_AGAIN + Duration::from_secs(1) {
+        steps.tick().await;
+        completed += 1;
+        workspace.update("rocketchat_import", "one", doc! { "$set": { "count.completed": completed } }).await;
+        events.until(|event| event.count("completed") == u64::from(completed)).await;
+    }
+    assert_eq!(call(&service, Method::GET, STREAM).await.status, 429, "nor does a window end early");
 }
