@@ -12,6 +12,8 @@ use super::{
 use crate::domain::{field_value::Fields, importer::Importer, operation::Operation, progress_step::ProgressStep};
 
 pub(super) const COLLECTION: &str = "rocketchat_import";
+/// Records that are in memory at once while users are staged, and go to the database together.
+const RECORDS_AT_A_TIME: usize = 1000;
 /// Operations in the history.
 ///
 /// Source: `packages/models/src/models/Imports.ts` (`findLastImports`).
@@ -112,34 +114,43 @@ impl Imports {
         self.insert(document).await
     }
 
-    /// Puts `users` into the staging area of the operation `id` and makes it ready, all or nothing.
+    /// Puts `users` into the staging area of the operation `id` and makes it ready, all or nothing. It asks for
+    /// `users` once more if the database wants the transaction done again.
     ///
     /// # Errors
     /// When the database does not answer or refuses.
-    pub async fn stage(&self, id: &str, users: &[Fields]) -> Result<Accepted, RepositoryError> {
-        let records: Vec<Document> = users
-            .iter()
-            .map(|user| doc! { "_id": ObjectId::new().to_hex(), "data": document_of(user), "dataType": "user" })
-            .collect();
-        let added = number(i64::try_from(users.len()).unwrap_or(i64::MAX));
+    pub async fn stage<I>(&self, id: &str, users: impl Fn() -> I) -> Result<Accepted, RepositoryError>
+    where
+        I: Iterator<Item = Fields>,
+    {
         let takes_data = doc! {
             "_id": id,
             "valid": true,
             "status": { "$in": [ProgressStep::New.as_str(), ProgressStep::UserSelection.as_str()] },
         };
-        let operations = self.operations.clone();
         let staged = self.connection.collection::<Document>(staging::COLLECTION);
         let result = self
             .connection
-            .transaction(async move |session| {
+            .transaction(async |session| {
+                let mut added = 0;
+                let mut users = users();
+                loop {
+                    let records: Vec<Document> =
+                        users.by_ref().take(RECORDS_AT_A_TIME).map(|user| record_of(&user)).collect();
+                    if records.is_empty() {
+                        break;
+                    }
+                    staged.insert_many(&records).session(&mut *session).await?;
+                    added += records.len();
+                }
                 // The operation comes last, right before the end: should this instance die, what it has touched stays
                 // locked for a minute, and new records are in nobody's way.
-                staged.insert_many(&records).session(&mut *session).await?;
+                let added = number(i64::try_from(added).unwrap_or(i64::MAX));
                 let change = doc! {
-                    "$inc": { "count.total": added.clone(), "count.users": added.clone() },
+                    "$inc": { "count.total": added.clone(), "count.users": added },
                     "$set": { "status": ProgressStep::UserSelection.as_str(), "_updatedAt": DateTime::now() },
                 };
-                let changed = operations.update_one(takes_data.clone(), change).session(&mut *session).await?;
+                let changed = self.operations.update_one(takes_data.clone(), change).session(&mut *session).await?;
                 if changed.matched_count == 0 {
                     return Err(DriverError::custom(Accepted::No));
                 }
@@ -183,6 +194,11 @@ impl Imports {
         self.operations.insert_one(&stored).await?;
         read(&stored)
     }
+}
+
+/// What a user is staged as.
+fn record_of(user: &Fields) -> Document {
+    doc! { "_id": ObjectId::new().to_hex(), "data": document_of(user), "dataType": "user" }
 }
 
 /// The smallest type that holds the number, as Rocket.Chat's driver writes it.

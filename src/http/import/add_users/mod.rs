@@ -3,11 +3,13 @@
 //! Source: `apps/meteor/server/services/import/service.ts` (`addUsers`).
 
 mod schema;
+mod sent_users;
 
 use std::collections::BTreeSet;
 
 use actix_web::{HttpRequest, HttpResponse, http::header::CONTENT_TYPE, web};
 
+use self::sent_users::SentUsers;
 use super::super::{
     AppState,
     answer::{self, SUCCESS, Success},
@@ -26,7 +28,7 @@ use crate::{
 };
 
 #[cfg(feature = "fuzzing")]
-pub(in crate::http) use schema::users_in;
+pub(in crate::http) use sent_users::users_in;
 
 /// As much as Rocket.Chat takes in a JSON body.
 const BODY_LIMIT_BYTES: usize = 50 * 1024 * 1024;
@@ -64,8 +66,8 @@ pub(in crate::http) async fn add_users(
     overload: web::Data<Overload>,
 ) -> Result<HttpResponse, ApiError> {
     let Body { bytes, room: _room } = overload.read_body(&request, body, BODY_LIMIT_BYTES).await?;
-    let users = read_users(&request, bytes.freeze()).await?;
-    if users.is_empty() {
+    let call = read_call(&request, bytes.freeze()).await?;
+    if call.users.is_empty() {
         return Ok(answer::action(&SUCCESS));
     }
     let repositories = &app.repositories;
@@ -77,30 +79,53 @@ pub(in crate::http) async fn add_users(
         Some(State::Loading | State::Importing) | None => return Err(TAKES_NO_DATA),
         Some(State::Done | State::Error | State::Canceled) => return Err(FINISHED),
     }
-    if !users.iter().all(|user| has_a_text(user, "emails") && has_a_text(user, "importIds")) {
+    if !call.has_required_data {
         return Err(ApiError::Rejected("Users are missing required data."));
     }
     let defaults = bound_write(repositories.settings.new_user_roles()).await?;
-    let users: Vec<Fields> = users.into_iter().map(|user| with_roles(user, &defaults)).collect();
-    let used: BTreeSet<&str> = users.iter().flat_map(roles_of).chain(defaults.iter().map(String::as_str)).collect();
+    let used: BTreeSet<&str> = call.roles.iter().chain(&defaults).map(String::as_str).collect();
     if !bound_write(repositories.roles.all_exist(&used)).await? {
         return Err(ApiError::Rejected("One or more of the users have been assigned invalid roles."));
     }
     let id = operation.id().unwrap_or_default();
-    match bound_write(repositories.imports.stage(id, &users)).await? {
+    let users = || call.users.iter().map(|user| with_roles(user, &defaults));
+    match bound_write(repositories.imports.stage(id, users)).await? {
         Accepted::Yes => Ok(answer::action(&SUCCESS)),
         // It was run or cleared while the users were on their way.
         Accepted::No => Err(TAKES_NO_DATA),
     }
 }
 
-async fn read_users(request: &HttpRequest, body: web::Bytes) -> Result<Vec<Fields>, ApiError> {
+/// The users of a call, and what has to be known of all of them before the first is staged.
+struct Call {
+    users: SentUsers,
+    has_required_data: bool,
+    /// Of any of them.
+    roles: BTreeSet<String>,
+}
+
+async fn read_call(request: &HttpRequest, body: web::Bytes) -> Result<Call, ApiError> {
     if !body.is_empty() && !is_json(request) {
         return Err(invalid_body("the body must be sent with the content type application/json".to_owned()));
     }
     // A large body takes long enough to read to hold up other requests.
-    let read = web::block(move || schema::users_in(&body)).await;
+    let read = web::block(move || Call::read(body)).await;
     read.unwrap_or_else(|_| Err(invalid_body("the body could not be read".to_owned())))
+}
+
+impl Call {
+    fn read(body: web::Bytes) -> Result<Self, ApiError> {
+        let (mut has_required_data, mut roles) = (true, BTreeSet::new());
+        let users = SentUsers::read(body, |user| {
+            has_required_data &= has_a_text(user, "emails") && has_a_text(user, "importIds");
+            for role in roles_of(user) {
+                if !roles.contains(role) {
+                    roles.insert(role.to_owned());
+                }
+            }
+        })?;
+        Ok(Self { users, has_required_data, roles })
+    }
 }
 
 fn is_json(request: &HttpRequest) -> bool {

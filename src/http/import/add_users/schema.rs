@@ -1,4 +1,4 @@
-//! What a body of `import.addUsers` looks like, checked and coerced as Rocket.Chat's schema does.
+//! What a user in a body of `import.addUsers` looks like, checked and coerced as Rocket.Chat's schema does.
 //!
 //! Rocket.Chat checks with Ajv and `coerceTypes: true`, which changes what is then stored: a number where a text belongs
 //! becomes a text, and so on. It stops at the first problem. Source: `packages/rest-typings/src/v1/import/ImportAddUsersParamsPOST.ts`.
@@ -10,7 +10,6 @@ use serde_json::{Map, Number, Value};
 use super::super::super::error::ApiError;
 use crate::domain::field_value::{FieldValue, Fields};
 
-const USERS: &str = "users";
 /// Some editors and shells put it before what they write.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 const REQUIRED: [&str; 2] = ["emails", "importIds"];
@@ -45,35 +44,11 @@ enum Kind {
     OptionalTexts,
 }
 
-/// Reads the users out of a body.
+/// Reads one user, which stands at `path` in the body.
 ///
 /// # Errors
 /// With the first thing that is wrong, and where.
-pub(in crate::http) fn users_in(body: &[u8]) -> Result<Vec<Fields>, ApiError> {
-    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-    let body = if body.is_empty() { Value::Object(Map::new()) } else { parse(body)? };
-    let Value::Object(mut body) = body else {
-        return Err(wrong("must be object", ""));
-    };
-    let Some(users) = body.remove(USERS) else {
-        return Err(missing(USERS, ""));
-    };
-    if !body.is_empty() {
-        return Err(wrong("must NOT have additional properties", ""));
-    }
-    let path = format!("/{USERS}");
-    let Value::Array(users) = users else {
-        return Err(wrong("must be array", &path));
-    };
-    users.into_iter().enumerate().map(|(position, user)| read_user(user, &format!("{path}/{position}"))).collect()
-}
-
-fn parse(body: &[u8]) -> Result<Value, ApiError> {
-    serde_json::from_slice(body)
-        .map_err(|error| ApiError::InvalidBody { problem: format!("the body is not valid JSON: {error}"), path: None })
-}
-
-fn read_user(user: Value, path: &str) -> Result<Fields, ApiError> {
+pub(super) fn read_user(user: Value, path: &str) -> Result<Fields, ApiError> {
     let Value::Object(mut user) = user else {
         return Err(wrong("must be object", path));
     };
@@ -218,11 +193,11 @@ fn number_of(number: &Number) -> FieldValue {
     }
 }
 
-fn missing(field: &str, path: &str) -> ApiError {
+pub(super) fn missing(field: &str, path: &str) -> ApiError {
     wrong(&format!("must have required property '{field}'"), path)
 }
 
-fn wrong(problem: &str, path: &str) -> ApiError {
+pub(super) fn wrong(problem: &str, path: &str) -> ApiError {
     ApiError::InvalidBody { problem: problem.to_owned(), path: Some(path.to_owned()) }
 }
 
@@ -237,7 +212,7 @@ mod tests {
         for (name, value) in fields.as_object().unwrap() {
             user[name] = value.clone();
         }
-        users_in(json!({ "users": [user] }).to_string().as_bytes()).unwrap().remove(0)
+        read_user(user, "").unwrap()
     }
 
     #[test]
@@ -268,13 +243,5 @@ mod tests {
         ] {
             assert_eq!(only_user(&json!({ field: sent })).get(field), Some(&stored), "{field}: {sent}");
         }
-    }
-
-    #[test]
-    fn a_user_keeps_its_fields_in_the_order_they_were_sent() {
-        let body = br#"{"users":[{"zeta":1,"importIds":["1"],"alpha":2,"emails":["a@b.c"]}]}"#;
-        let users = users_in(body).unwrap();
-        let names: Vec<&str> = users[0].iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["zeta", "importIds", "alpha", "emails"]);
     }
 }
