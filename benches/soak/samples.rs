@@ -15,9 +15,9 @@ const PARTS_FOR_WARM_UP: usize = 10;
 const MOST_GROWTH: f64 = 0.10;
 /// Connections of the clients come and go.
 const DESCRIPTORS_OF_CHANCE: f64 = 8.0;
-/// What the service may keep at rest that it had not opened before its first request: its pool of connections to the
-/// database, one more for the stream of changes.
-const DESCRIPTORS_AT_REST: u64 = 16;
+/// What the service may keep at rest that it need not have opened before its first request, all of it connections to the
+/// database: ten to work on, two for pings, and those that watch the servers.
+const DESCRIPTORS_AT_REST: u64 = 24;
 
 #[derive(Clone, Copy)]
 pub struct Sample {

@@ -22,6 +22,12 @@ impl Counts {
         self.completed + self.error
     }
 
+    /// These counts, each no less than in `floor`.
+    #[must_use]
+    pub fn at_least(self, floor: Self) -> Self {
+        Self { completed: self.completed.max(floor.completed), error: self.error.max(floor.error) }
+    }
+
     /// What may be told of these counts to someone who was last told `told`: a whole number of steps, and neither
     /// counter ever goes down.
     #[must_use]

@@ -20,8 +20,9 @@ use crate::{
 const BATCH_USERS: usize = 500;
 /// A batch that does not fill up, because passwords take their time, goes on its way after this long.
 const BATCH_PATIENCE: Duration = Duration::from_millis(200);
-/// Batches on their way at once: one is being stored while the others are prepared, sent or cleaned up after.
-const BATCHES_IN_FLIGHT: usize = 4;
+/// Batches on their way at once: some wait until a majority has stored them while the others are prepared, sent or
+/// cleaned up after. Leaves room among the driver's ten connections for everybody else.
+const BATCHES_IN_FLIGHT: usize = 6;
 /// A database that has not finished a batch after this long has lost it.
 const BATCH_DEADLINE: Duration = Duration::from_secs(60);
 
@@ -55,30 +56,37 @@ pub(super) async fn pass(
     let mut batches = pin!(tokio_stream::StreamExt::chunks_timeout(prepared, BATCH_USERS, BATCH_PATIENCE));
     let mut in_flight = FuturesUnordered::new();
     let mut held = HashSet::new();
-    loop {
-        let room = in_flight.len() < BATCHES_IN_FLIGHT;
-        tokio::select! {
-            biased;
-            () = raised(&mut stop) => break,
-            Some(done) = in_flight.next() => settle(done, progress, &mut held)?,
-            batch = batches.next(), if room => {
-                let Some(batch) = batch else { break };
-                let batch: Vec<Prepared> = batch.into_iter().collect::<Result<_, _>>()?;
-                let values: Vec<UniqueValue> = batch.iter().flat_map(Prepared::unique_values).collect();
-                // Of two records with the same name the one that was staged first gets it, as in Rocket.Chat.
-                if values.iter().any(|value| held.contains(value)) {
-                    while let Some(done) = in_flight.next().await {
-                        settle(done, progress, &mut held)?;
+    let mut fed = async {
+        loop {
+            let room = in_flight.len() < BATCHES_IN_FLIGHT;
+            tokio::select! {
+                biased;
+                () = raised(&mut stop) => return Ok(()),
+                Some(done) = in_flight.next() => settle(done, progress, &mut held)?,
+                batch = batches.next(), if room => {
+                    let Some(batch) = batch else { return Ok(()) };
+                    let batch: Vec<Prepared> = batch.into_iter().collect::<Result<_, _>>()?;
+                    let values: Vec<UniqueValue> = batch.iter().flat_map(Prepared::unique_values).collect();
+                    // Of two records with the same name the one that was staged first gets it, as in Rocket.Chat.
+                    if values.iter().any(|value| held.contains(value)) {
+                        while let Some(done) = in_flight.next().await {
+                            settle(done, progress, &mut held)?;
+                        }
                     }
+                    held.extend(values.iter().cloned());
+                    in_flight.push(send(repositories, progress.activity(), batch, values));
                 }
-                held.extend(values.iter().cloned());
-                in_flight.push(send(repositories, progress.activity(), batch, values));
             }
         }
     }
-    while let Some(done) = in_flight.next().await {
-        settle(done, progress, &mut held)?;
+    .await;
+    // A database that refuses something still does what else it was asked: that is counted, too.
+    while !matches!(fed, Err(RepositoryError::Unavailable(_) | RepositoryError::TimedOut))
+        && let Some(done) = in_flight.next().await
+    {
+        fed = fed.and(settle(done, progress, &mut held));
     }
+    fed?;
     Ok(if *stop.borrow() { PassEnd::Stopped } else { PassEnd::Complete })
 }
 

@@ -59,9 +59,10 @@ impl Progress {
         self.with(|state| Some(state.actual.in_steps(state.stored)).filter(|counts| *counts != state.stored))
     }
 
-    /// What happened, if that is more than was stored.
+    /// What happened, if that is more than was stored. Records that came back into the staging area with a change of
+    /// primary take nobody's account away, so no counter goes down.
     pub(super) fn unstored(&self) -> Option<Counts> {
-        self.with(|state| Some(state.actual).filter(|actual| *actual != state.stored))
+        self.with(|state| Some(state.actual.at_least(state.stored)).filter(|counts| *counts != state.stored))
     }
 
     pub(super) fn last_stored(&self) -> Counts {

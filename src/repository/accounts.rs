@@ -41,6 +41,9 @@ impl Accounts {
 
     /// Stores new accounts, each on its own: those that the database refuses do not keep the others out.
     ///
+    /// A majority has stored them when this returns. Their records leave the staging area next, perhaps on another
+    /// primary by then, which must not be without them.
+    ///
     /// # Errors
     /// When the database does not answer. Some may have been stored all the same.
     pub async fn insert(&self, accounts: &[Fields]) -> Result<Vec<Rejection>, RepositoryError> {
@@ -49,7 +52,7 @@ impl Accounts {
         }
         let documents: Vec<AsDocument<'_>> = accounts.iter().map(AsDocument).collect();
         let collection = self.accounts.clone_with_type::<AsDocument<'_>>();
-        let insertion = collection.insert_many(documents).ordered(false).write_concern(super::PIPELINED.clone()).await;
+        let insertion = collection.insert_many(documents).ordered(false).await;
         let Err(error) = insertion else { return Ok(Vec::new()) };
         match error.kind.as_ref() {
             ErrorKind::InsertMany(failure) if failure.write_concern_error.is_none() => {

@@ -115,6 +115,11 @@ impl Connection {
         session.start_transaction().write_concern(WriteConcern::majority()).and_run2(work).await
     }
 
+    /// A session, in which a read knows of everything that the one before it knew of.
+    pub(super) async fn session(&self) -> mongodb::error::Result<ClientSession> {
+        self.database.client().start_session().causal_consistency(true).await
+    }
+
     pub(super) fn database(&self) -> &Database {
         &self.database
     }

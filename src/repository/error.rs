@@ -26,6 +26,9 @@ pub enum RepositoryError {
 /// What a server answers while it is not, or no longer, the primary, or is shutting down.
 const NO_PRIMARY_CODES: [i32; 9] = [91, 189, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436, 211];
 
+/// What a server answers that was started anew since a read began on it, or that ended the read: it begins again.
+const CURSOR_GONE_CODES: [i32; 2] = [43, 237];
+
 impl From<DriverError> for RepositoryError {
     fn from(error: DriverError) -> Self {
         let unavailable = match error.kind.as_ref() {
@@ -34,8 +37,13 @@ impl From<DriverError> for RepositoryError {
             | ErrorKind::ConnectionPoolCleared { .. }
             | ErrorKind::DnsResolve { .. }
             // It is up, but not for us until somebody mends our credentials or its own.
-            | ErrorKind::Authentication { .. } => true,
-            ErrorKind::Command(command) => NO_PRIMARY_CODES.contains(&command.code),
+            | ErrorKind::Authentication { .. }
+            // It was done, but the majority that was to confirm it did not.
+            | ErrorKind::Write(WriteFailure::WriteConcernError(_)) => true,
+            ErrorKind::InsertMany(failure) if failure.write_concern_error.is_some() => true,
+            ErrorKind::Command(command) => {
+                NO_PRIMARY_CODES.contains(&command.code) || CURSOR_GONE_CODES.contains(&command.code)
+            }
             _ => error.contains_label(mongodb::error::RETRYABLE_WRITE_ERROR),
         };
         if unavailable { Self::Unavailable(error) } else { Self::Refused(error) }

@@ -1,10 +1,10 @@
 //! The import operations, `rocketchat_import`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bson::{DateTime, Document, RawDocumentBuf, doc, oid::ObjectId};
 use futures::TryStreamExt as _;
-use mongodb::{Collection, error::Error as DriverError};
+use mongodb::{Collection, error::Error as DriverError, options::ReadConcern};
 
 use super::{
     Connection, RepositoryError, bson_fields::read_fields, bson_write::document_of, shared_reads::SharedReads, staging,
@@ -25,7 +25,12 @@ pub struct Imports {
     connection: Connection,
     operations: Collection<RawDocumentBuf>,
     newest: SharedReads<(), Option<Arc<Operation>>>,
+    /// The newest operation as a majority was last known to have stored it.
+    confirmed: Arc<Mutex<Option<Newest>>>,
 }
+
+/// The newest operation as it is stored; `None` if there is none.
+type Newest = Option<RawDocumentBuf>;
 
 /// Whether an operation took what it was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,23 +46,41 @@ impl Imports {
             connection: connection.clone(),
             operations: connection.collection(COLLECTION),
             newest: SharedReads::default(),
+            confirmed: Arc::default(),
         }
     }
 
     /// The operation with the highest `ts`, which is *the* operation to Rocket.Chat, valid or not; `None` if there never
     /// was one.
     ///
+    /// A majority has stored what this returns. What a primary alone has stored may go with it, and nobody should be told
+    /// of a change that is taken back.
+    ///
     /// Source: `packages/models/src/models/Imports.ts` (`findLastImport`).
     ///
     /// # Errors
     /// When the database does not answer, or the document is not valid BSON.
     pub async fn newest(&self) -> Result<Option<Arc<Operation>>, RepositoryError> {
-        let operations = self.operations.clone();
+        let imports = self.clone();
         let find = || async move {
-            let newest = operations.find_one(doc! {}).sort(doc! { "ts": -1 }).await?;
+            let newest = imports.find_newest().await?;
             newest.map(|document| Ok(Arc::new(read(&document)?))).transpose()
         };
         self.newest.get((), find).await
+    }
+
+    /// Reads what the primary has, which is what was written last; if that is not known to be stored by a majority, reads
+    /// again, at that point in time or later, what is.
+    async fn find_newest(&self) -> Result<Newest, RepositoryError> {
+        let mut session = self.connection.session().await?;
+        let find = || self.operations.find_one(doc! {}).sort(doc! { "ts": -1 });
+        let latest = find().session(&mut session).await?;
+        if lock(&self.confirmed).as_ref() == Some(&latest) {
+            return Ok(latest);
+        }
+        let newest = find().read_concern(ReadConcern::majority()).session(&mut session).await?;
+        *lock(&self.confirmed) = Some(newest.clone());
+        Ok(newest)
     }
 
     /// The operation `id`, if it is still stored.
@@ -194,6 +217,10 @@ impl Imports {
         self.operations.insert_one(&stored).await?;
         read(&stored)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a user is staged as.

@@ -51,9 +51,9 @@ pub use staging::{FailedRecord, StagedId, StagedUser, Staging};
 pub use users::Users;
 pub use webhooks::{Delivery, Ended, Webhooks};
 
-/// For the many writes of a run. The primary alone confirms them; the majority write of the counters, which comes after
-/// them and is never stored without them, confirms them all. A primary that loses them loses the latest ones: the
-/// records are in the staging area again and are imported again, under the same ids.
+/// For the removal of imported records. The primary alone confirms it; the majority write of the counters, which comes
+/// after it and is never stored without it, confirms it too. A primary that loses it loses the latest: the records are in
+/// the staging area again, and their accounts are recognised.
 static PIPELINED: LazyLock<WriteConcern> =
     LazyLock::new(|| WriteConcern::builder().w(Acknowledgment::Nodes(1)).build());
 

@@ -20,17 +20,26 @@ pub async fn workspace() -> Workspace {
 impl Workspace {
     /// A [`workspace`] on this server.
     pub async fn on(mongo: &Mongo) -> Self {
-        let workspace = Self::empty_on(mongo).await;
-        workspace.grant("run-import", &["admin"]).await;
-        workspace.grant("api-bypass-rate-limit", &["admin", "bot", "app"]).await;
-        workspace.add_user(user("admin").admin().with_token("admin-token")).await;
-        workspace
+        Self::empty_on(mongo).await.with_administrator().await
+    }
+
+    /// Lets `admin` run imports, as often as it likes, and makes the user who does.
+    pub async fn with_administrator(self) -> Self {
+        self.grant("run-import", &["admin"]).await;
+        self.grant("api-bypass-rate-limit", &["admin", "bot", "app"]).await;
+        self.add_user(user("admin").admin().with_token("admin-token")).await;
+        self
     }
 
     /// A database without a single collection.
     pub async fn empty_on(mongo: &Mongo) -> Self {
+        Self::empty_at(|name| mongo.url_of(name)).await
+    }
+
+    /// The same on whatever server has the URL that `url_of` makes of the database's name.
+    pub async fn empty_at(url_of: impl FnOnce(&str) -> String) -> Self {
         let name = format!("test_{:016x}", rand::random::<u64>());
-        let url = mongo.url_of(&name);
+        let url = url_of(&name);
         let database = Client::with_uri_str(&url).await.unwrap().database(&name);
         Self { database, url }
     }

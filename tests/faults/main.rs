@@ -1,0 +1,23 @@
+//! What the service survives: real servers that are killed, frozen, cut off and that refuse, while an import runs and
+//! several clients poll it.
+//!
+//! `.ci/faults` runs these, one after the other, and prints what came out as a table.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod clock;
+mod dropped;
+mod elections;
+#[path = "../api/harness/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the API's tests use the rest")]
+mod harness;
+mod instances;
+mod mongod;
+mod network;
+mod proxy;
+mod replica_set;
+mod report;
+mod stop;
+mod trial;
+mod witness;
+mod write_errors;

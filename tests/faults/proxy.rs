@@ -1,0 +1,109 @@
+//! The network between a server and everybody else, which can be cut and healed.
+
+use std::{net::Ipv4Addr, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::watch,
+    task::JoinHandle,
+    time::sleep,
+};
+
+/// How late everything is on a slow network.
+const SLOWNESS: Duration = Duration::from_millis(250);
+
+/// How the network is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weather {
+    Fine,
+    /// Every piece comes late, in each direction.
+    Slow,
+    /// Nothing arrives before the weather changes; then everything that was sent does.
+    Stalled,
+    /// Connections are accepted, and nothing ever arrives on those there are, also not later.
+    Silent,
+    /// Connections are closed as soon as they are made, and those that were open.
+    Closed,
+}
+
+/// A port that stands for the one of a server. Ends with the test.
+pub struct Proxy {
+    pub port: u16,
+    weather: watch::Sender<Weather>,
+    acceptor: JoinHandle<()>,
+}
+
+impl Proxy {
+    /// Lets whoever connects talk to the server on `port` of this machine.
+    pub async fn to(port: u16) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let own_port = listener.local_addr().unwrap().port();
+        let (weather, report) = watch::channel(Weather::Fine);
+        let acceptor = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(connect(client, port, report.clone()));
+            }
+        });
+        Self { port: own_port, weather, acceptor }
+    }
+
+    /// The weather changes.
+    pub fn becomes(&self, weather: Weather) {
+        self.weather.send_replace(weather);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.acceptor.abort();
+    }
+}
+
+async fn connect(client: TcpStream, port: u16, weather: watch::Receiver<Weather>) {
+    if *weather.borrow() == Weather::Closed {
+        return;
+    }
+    // A server that is not there is a connection that is closed.
+    let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await else { return };
+    client.set_nodelay(true).ok();
+    server.set_nodelay(true).ok();
+    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+    let mut closing = weather.clone();
+    tokio::select! {
+        () = pump(from_client, to_server, weather.clone()) => {}
+        () = pump(from_server, to_client, weather) => {}
+        _ = closing.wait_for(|weather| *weather == Weather::Closed) => {}
+    }
+}
+
+/// Carries bytes in one direction.
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut weather: watch::Receiver<Weather>) {
+    let mut bytes = vec![0; 64 * 1024];
+    loop {
+        let silence = async {
+            // A sender that is gone will not fall silent any more.
+            if weather.wait_for(|weather| *weather == Weather::Silent).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let read = tokio::select! {
+            read = from.read(&mut bytes) => read,
+            () = silence => std::future::pending().await,
+        };
+        // What a server says last still arrives once the network lets it.
+        let ended = !matches!(read, Ok(1..));
+        let now = *weather.borrow();
+        match now {
+            Weather::Slow => sleep(SLOWNESS).await,
+            Weather::Stalled if weather.wait_for(|weather| *weather != Weather::Stalled).await.is_err() => return,
+            Weather::Fine | Weather::Stalled | Weather::Silent | Weather::Closed => {}
+        }
+        if ended || to.write_all(&bytes[..read.unwrap_or_default()]).await.is_err() {
+            return;
+        }
+    }
+}
