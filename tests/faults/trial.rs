@@ -85,10 +85,16 @@ impl Trial {
         .await;
     }
 
-    /// The fault ends now, or has its whole effect now: from here on it is counted how long the recovery takes.
+    /// The fault ends now, or has its whole effect now: from here on it is counted how long the recovery takes. The import
+    /// must not be over by then.
     pub fn fault_over(&mut self) {
-        self.over = Some((Instant::now(), self.witness.furthest()));
         assert!(!self.is_over(), "the import was over before the fault: {}", self.fault);
+        self.count_from_now();
+    }
+
+    /// The last of several faults ends now, whether or not the import has come to its end among them.
+    pub fn count_from_now(&mut self) {
+        self.over = Some((Instant::now(), self.witness.furthest()));
     }
 
     /// Waits for the end of the import, and holds everything against everything.

@@ -35,6 +35,7 @@ async fn assert_passes(fault: &str, how: Document) {
         sleep(REST).await;
     }
     fail_no_more(set).await;
+    trial.count_from_now();
     trial.reckon().await;
 }
 
