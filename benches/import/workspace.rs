@@ -284,3 +284,14 @@ impl Drop for Service {
         self.process.wait().ok();
     }
 }
+
+/// Processor time that a process has used, in seconds.
+pub fn cpu_seconds(pid: u32) -> f64 {
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, after_name) = stat.rsplit_once(") ").unwrap();
+    let fields: Vec<&str> = after_name.split(' ').collect();
+    let ticks = |field: usize| fields[field].parse::<f64>().unwrap();
+    // User and system time are the 14th and 15th field, the 12th and 13th after the name.
+    (ticks(11) + ticks(12)) / TICKS_PER_SECOND
+}

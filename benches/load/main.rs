@@ -17,12 +17,12 @@ mod reads;
 #[allow(dead_code, reason = "shared with the import benchmark")]
 mod workspace;
 
-use std::{env, fs, time::Duration};
+use std::{env, time::Duration};
 
 use bson::doc;
 use client::{Load, drive};
 use reads::{Reads, Way, read};
-use workspace::{Mongo, Workspace};
+use workspace::{Mongo, Workspace, cpu_seconds};
 
 const CONNECTIONS: usize = 64;
 /// How long each measurement takes, and how often; the median counts.
@@ -121,17 +121,6 @@ impl What {
             Self::ManyCallers => "import.status, a caller on each connection",
         }
     }
-}
-
-/// Processor time a process has used.
-fn cpu_seconds(pid: u32) -> f64 {
-    const TICKS_PER_SECOND: f64 = 100.0;
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let (_, after_name) = stat.rsplit_once(") ").unwrap();
-    let fields: Vec<&str> = after_name.split(' ').collect();
-    let ticks = |field: usize| fields[field].parse::<f64>().unwrap();
-    // User and system time are the 14th and 15th field, the 12th and 13th after the name.
-    (ticks(11) + ticks(12)) / TICKS_PER_SECOND
 }
 
 impl Workspace {

@@ -1,6 +1,6 @@
 //! Who is calling, and may they?
 
-use std::{future::Future, marker::PhantomData, pin::Pin};
+use std::{future::Future, marker::PhantomData, pin::Pin, sync::Arc};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::HeaderMap, web};
 use futures::future::join;
@@ -95,8 +95,27 @@ impl Credentials {
     ) -> Result<Caller, ApiError> {
         let caller = deadline.bound(users.find_by_login_token(&self.user_id, &self.token));
         let (caller, holders) = join(caller, deadline.bound(permissions.holders(permission))).await;
-        // Read side by side, but a wrong token is told whatever became of the other.
-        let caller = caller?.ok_or(ApiError::NotLoggedIn)?;
-        if caller.has_one_of(&holders?) { Ok(caller) } else { Err(ApiError::Unauthorized) }
+        permitted(caller, holders)
     }
+
+    /// The same once more, beside many others who look at the same time.
+    pub(super) async fn authorize_again(
+        &self,
+        Repositories { users, permissions, .. }: &Repositories,
+        permission: Permission,
+        deadline: Deadline,
+    ) -> Result<Caller, ApiError> {
+        let caller = deadline.bound(users.find_by_login_token_among_many(&self.user_id, &self.token));
+        let (caller, holders) = join(caller, deadline.bound(permissions.holders(permission))).await;
+        permitted(caller, holders)
+    }
+}
+
+/// Both were read side by side, but a wrong token is told whatever became of the other.
+fn permitted(
+    caller: Result<Option<Caller>, ApiError>,
+    holders: Result<Arc<[String]>, ApiError>,
+) -> Result<Caller, ApiError> {
+    let caller = caller?.ok_or(ApiError::NotLoggedIn)?;
+    if caller.has_one_of(&holders?) { Ok(caller) } else { Err(ApiError::Unauthorized) }
 }

@@ -29,8 +29,8 @@ static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
 pub(super) struct StandingAccess {
     credentials: Credentials,
     permission: Permission,
-    /// When to look, from the beginning of each interval. The same for the same credentials, so that all who use them
-    /// share a read of the database; spread out for different ones.
+    /// When to look, from the beginning of each interval: all who look at the same moment share a read of the database,
+    /// and not all look at the same moment.
     offset: Duration,
 }
 
@@ -52,6 +52,6 @@ impl StandingAccess {
 
     /// Whether the caller may still do it.
     pub(super) async fn check(&self, repositories: &Repositories) -> Result<(), ApiError> {
-        self.credentials.authorize(repositories, self.permission, Deadline::from_now()).await.map(drop)
+        self.credentials.authorize_again(repositories, self.permission, Deadline::from_now()).await.map(drop)
     }
 }

@@ -25,6 +25,7 @@ mod runs;
 mod settings;
 mod shared_reads;
 mod staging;
+mod token_holders;
 mod users;
 mod webhooks;
 

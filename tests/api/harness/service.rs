@@ -188,6 +188,12 @@ impl Drop for Service {
     fn drop(&mut self) {
         self.process.kill().ok();
         self.process.wait().ok();
+        // The test runner shows it with the test that failed.
+        if std::thread::panicking() {
+            for line in self.log_lines("") {
+                println!("{line}");
+            }
+        }
     }
 }
 
