@@ -3,8 +3,8 @@
 //! How it stays exact. The staging area is the truth: a record that is there without an error has not been processed.
 //! A batch goes through three steps, and a crash may come between any two:
 //!
-//! 1. The accounts are stored, under ids that follow from the records (`domain::user_id`). Done twice, the second time
-//!    meets its own ids and counts as done.
+//! 1. The accounts are stored by a majority, under ids that follow from the records (`domain::user_id`). Done twice, the
+//!    second time meets its own ids and counts as done.
 //! 2. Imported records are removed from the staging area, failed ones get their reason.
 //! 3. The counters move.
 //!

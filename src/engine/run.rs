@@ -46,6 +46,8 @@ const STEPS_AFTER_USERS: [ProgressStep; 4] = [
 pub(super) enum Stop {
     /// The database does not answer: try again.
     Unavailable(RepositoryError),
+    /// The database ended the read of the staging area: it was dropped, or the primary was deposed.
+    ReadEnded(RepositoryError),
     /// Somebody cleared the import, made a new one, or restarted Rocket.Chat.
     Invalidated,
     /// Another instance has taken over.
@@ -62,6 +64,7 @@ impl From<RepositoryError> for Stop {
     fn from(error: RepositoryError) -> Self {
         match error {
             RepositoryError::Unavailable(_) | RepositoryError::TimedOut => Self::Unavailable(error),
+            error if error.ended_the_read() => Self::ReadEnded(error),
             RepositoryError::Refused(_) | RepositoryError::Unreadable { .. } => Self::Failed(error.to_string()),
         }
     }
@@ -160,9 +163,23 @@ impl Run<'_> {
                 return Err(Stop::Failed(format!("{pending} staged users cannot be processed")));
             }
             waiting = Some(pending);
-            self.supervised_pass(email_2fa, shutdown).await?;
+            match self.supervised_pass(email_2fa, shutdown).await {
+                // What was in hand is counted, so whoever is missing was taken out by somebody else.
+                Err(Stop::ReadEnded(error)) if self.are_all_there(total).await? => {
+                    log::info!("operation {} begins to read anew: {error}", self.id);
+                }
+                Err(Stop::ReadEnded(error)) => return Err(Stop::Failed(error.to_string())),
+                end => end?,
+            }
             stored = self.progress.last_stored();
         }
+    }
+
+    /// Whether every user who was not imported is staged.
+    async fn are_all_there(&self, total: u64) -> Result<bool, Stop> {
+        let pending = answered(self.repositories.staging.count_pending()).await?;
+        let failed = answered(self.repositories.staging.count_failed()).await?;
+        Ok(pending + failed + self.progress.actual().completed >= total)
     }
 
     /// Whether nothing waits in the staging area, and a majority has stored that. A primary that is deposed may take with
@@ -228,7 +245,7 @@ impl Run<'_> {
     async fn stop(&self, stop: Stop) -> Result<(), RepositoryError> {
         let runs = &self.repositories.runs;
         match stop {
-            Stop::Unavailable(error) => return Err(error),
+            Stop::Unavailable(error) | Stop::ReadEnded(error) => return Err(error),
             Stop::LeaseLost => log::info!("operation {} was taken over by another instance", self.id),
             Stop::NotOurs => answered(runs.release(self.id)).await?,
             Stop::Shutdown => {

@@ -29,6 +29,17 @@ const NO_PRIMARY_CODES: [i32; 9] = [91, 189, 10_058, 10_107, 11_600, 11_602, 13_
 /// What a server answers that was started anew since a read began on it, or that ended the read: it begins again.
 const CURSOR_GONE_CODES: [i32; 2] = [43, 237];
 
+/// What a server answers whose collection was dropped under a read, or that was deposed and takes back what it has stored.
+const READ_ENDED_CODE: i32 = 175;
+
+impl RepositoryError {
+    /// Whether a read that had begun was ended. Reading anew may help, unless the collection is gone.
+    #[must_use]
+    pub fn ended_the_read(&self) -> bool {
+        matches!(self, Self::Refused(error) if has_code(error, &[READ_ENDED_CODE]))
+    }
+}
+
 impl From<DriverError> for RepositoryError {
     fn from(error: DriverError) -> Self {
         let unavailable = match error.kind.as_ref() {

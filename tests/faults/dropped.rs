@@ -44,8 +44,10 @@ async fn operations_that_are_dropped_end_the_import() {
     let set = ReplicaSet::of_three().await;
     let fault = "`rocketchat_import` dropped: no operation any more, the next import works";
     let Trial { workspace, services, witness, .. } = Trial::begin(fault, set).await;
+    let mut events = services[0].events().await;
     let dropped = std::time::Instant::now();
     workspace.collection("rocketchat_import").drop().await.unwrap();
+    let followed = events.until(|event| event.state() == "none").await;
     services[0].logged("was ended from outside").await;
     let accounts = workspace.count_imported().await;
     let (before, after): (Vec<_>, Vec<_>) =
@@ -55,10 +57,15 @@ async fn operations_that_are_dropped_end_the_import() {
     wrong.extend(wrongs(&after[..gone]));
     let others = after[gone..].iter().filter(|answer| answer.asked > after[gone].answered);
     wrong.extend(others.filter(|answer| !matches!(answer.told, Told::NoOperation)).map(|answer| format!("{answer:?}")));
+    let completed: Vec<u64> = followed.iter().map(|event| event.count("completed")).rev().skip(1).rev().collect();
+    if !completed.is_sorted() {
+        wrong.push(format!("told to a follower: {completed:?}"));
+    }
     assert_eq!(services[0].status().await.json(), json!({ "state": "none", "success": true }));
     assert_eq!(workspace.count_imported().await, accounts, "the run has stopped");
     Row::of_dropped(fault, accounts, before.len() + after.len(), wrong.len()).tell();
     assert_eq!(wrong, [""; 0]);
     assert_next_import_works(&services[0]).await;
+    events.until(|event| event.state() == "done").await;
     assert_eq!(services[0].log_lines("panicked"), [""; 0]);
 }

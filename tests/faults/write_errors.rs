@@ -35,6 +35,7 @@ async fn assert_passes(fault: &str, how: Document) {
         sleep(REST).await;
     }
     fail_no_more(set).await;
+    trial.count_from_now();
     trial.reckon().await;
 }
 
@@ -83,4 +84,15 @@ async fn a_full_disk_loses_and_doubles_nobody() {
         fail_no_more(set).await;
         trial.reckon().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_a_deposed_server_ends_begins_anew() {
+    let set = ReplicaSet::of_three().await;
+    let mut trial = Trial::begin_small("`getMore` fails 5 times: `QueryPlanKilled` (175)", set).await;
+    fail(set, "getMore", &doc! { "errorCode": 175 }).await;
+    trial.fault_over();
+    trial.services[0].logged("begins to read anew").await;
+    fail_no_more(set).await;
+    trial.reckon().await;
 }
