@@ -28,17 +28,24 @@ pub(super) struct Event {
     pub(super) operation: Option<Arc<Operation>>,
     /// When the operation came to be so, where that is known.
     pub(super) moment: Option<Moment>,
+    /// Whether it tells of another state, or another operation, than the event before.
+    pub(super) is_state_change: bool,
 }
 
 impl Event {
-    pub(super) fn new(number: u64, operation: Option<Arc<Operation>>, moment: Option<Moment>, data: &str) -> Self {
+    /// The event after `before`.
+    pub(super) fn new(
+        number: u64,
+        before: Option<&Self>,
+        operation: Option<Arc<Operation>>,
+        moment: Option<Moment>,
+        data: &str,
+    ) -> Self {
         let id = EventId::of(operation.as_deref());
         let bytes = Bytes::from(format!("event: status\nid: {id}\ndata: {data}\n\n"));
-        Self { number, id, bytes, operation, moment }
-    }
-
-    pub(super) fn state(&self) -> &str {
-        &self.id.state
+        let is_state_change =
+            before.is_none_or(|before| before.id.operation != id.operation || before.id.state != id.state);
+        Self { number, id, bytes, operation, moment, is_state_change }
     }
 }
 

@@ -57,6 +57,10 @@ async fn tell_changes(shared: &Shared) {
         };
         let data = (shared.wording)(operation.as_deref(), &outlook);
         shared.timeline.send_modify(|timeline| timeline.push(operation, moment, &data));
+        let newest = shared.timeline.borrow().newest().cloned();
+        if let Some(event) = newest.filter(|event| event.is_state_change) {
+            shared.state_change.send_replace(event.number);
+        }
     }
 }
 

@@ -5,10 +5,15 @@ use std::{sync::Arc, time::Duration};
 use actix_web::web::Bytes;
 use tokio::{
     sync::watch,
-    time::{Instant, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 
-use super::{Shared, feed::feed, stopped, timeline::Timeline};
+use super::{
+    Shared,
+    feed::feed,
+    stopped,
+    timeline::{Detail, Timeline},
+};
 use crate::repository::{Reading, RepositoryError};
 
 /// How long the feed may take to catch up with what the database says. A majority of the replica set may be behind.
@@ -16,14 +21,22 @@ const CATCH_UP_PATIENCE: Duration = Duration::from_secs(1);
 /// How long to wait for one thing the database has said, before it is asked once more.
 const CATCH_UP_INTERVAL: Duration = Duration::from_millis(50);
 
+/// How much time one event takes up in all: with so many followers each is told so much less often.
+const TIME_FOR_AN_EVENT: Duration = Duration::from_millis(1);
+/// As many followers as this are told of every change. It moves ten times a second at most when this service imports.
+const UNTHINNED_FOLLOWERS: u32 = 50;
+
 /// Takes event after event from the timeline, at its own speed.
 #[derive(Debug)]
 pub(crate) struct Follower {
     timeline: watch::Receiver<Timeline>,
+    state_change: watch::Receiver<u64>,
     stop: watch::Receiver<bool>,
     /// The number of the event that was last told.
     told: u64,
-    _presence: Presence,
+    /// Before this only a change of state is told.
+    due: Instant,
+    presence: Presence,
 }
 
 impl Follower {
@@ -32,7 +45,14 @@ impl Follower {
         let mut timeline = shared.timeline.subscribe();
         catch_up(shared, &mut timeline).await?;
         let told = timeline.borrow().number_of(last_seen);
-        Ok(Self { timeline, stop: shared.stop.subscribe(), told, _presence: presence })
+        Ok(Self {
+            timeline,
+            state_change: shared.state_change.subscribe(),
+            stop: shared.stop.subscribe(),
+            told,
+            due: Instant::now(),
+            presence,
+        })
     }
 
     /// Waits for the next event, as it goes over the wire; `None` when there will be no more. Nothing is lost if this is
@@ -42,13 +62,26 @@ impl Follower {
             if *self.stop.borrow() {
                 return None;
             }
-            if let Some(event) = self.timeline.borrow_and_update().next_after(self.told) {
-                self.told = event.number;
-                return Some(event.bytes.clone());
-            }
-            tokio::select! {
-                changed = self.timeline.changed() => changed.ok()?,
-                () = stopped(&mut self.stop) => return None,
+            self.state_change.mark_unchanged();
+            let rest = self.presence.rest();
+            let detail = if rest.is_some() { Detail::StatesAndNewest } else { Detail::Everything };
+            let now = Instant::now();
+            let event = self.timeline.borrow_and_update().next_after(self.told, detail).cloned();
+            match event {
+                Some(event) if event.is_state_change || rest.is_none() || self.due <= now => {
+                    self.told = event.number;
+                    self.due = now + rest.unwrap_or_default();
+                    return Some(event.bytes.clone());
+                }
+                Some(_) => tokio::select! {
+                    () = sleep_until(self.due) => {}
+                    changed = self.state_change.changed() => changed.ok()?,
+                    () = stopped(&mut self.stop) => return None,
+                },
+                None => tokio::select! {
+                    changed = self.timeline.changed() => changed.ok()?,
+                    () = stopped(&mut self.stop) => return None,
+                },
             }
         }
     }
@@ -100,6 +133,13 @@ impl Presence {
             shared.runtime.spawn(feed(Arc::clone(shared)));
         }
         Self { shared: Arc::clone(shared) }
+    }
+
+    /// How long a follower is left alone after an event, if there are so many that each has to be.
+    fn rest(&self) -> Option<Duration> {
+        let followers = *self.shared.followers.borrow();
+        let followers = u32::try_from(followers).unwrap_or(u32::MAX);
+        (followers > UNTHINNED_FOLLOWERS).then(|| TIME_FOR_AN_EVENT.saturating_mul(followers))
     }
 }
 

@@ -3,7 +3,8 @@
 //! The feed (`feed.rs`) begins with the first follower and ends some time after the last. It turns every change into an
 //! event, once, and puts it on the timeline (`timeline.rs`), from which each follower (`follower.rs`) takes what comes
 //! next at its own speed. Nothing is kept for a follower: one that is slow finds the newest event and the changes of
-//! state that led to it.
+//! state that led to it. All followers together take so many events a second and no more, or a thousand of them would
+//! take from the import what it needs: where there are many, each is told less often. Changes of state never wait.
 
 mod event;
 mod feed;
@@ -41,6 +42,8 @@ struct Shared {
     /// Where the feed lives: the threads that answer requests have runtimes of their own.
     runtime: Handle,
     timeline: watch::Sender<Timeline>,
+    /// The number of the last event that told of another state.
+    state_change: watch::Sender<u64>,
     followers: watch::Sender<usize>,
     /// Whether there is a feed. Held while that is being decided.
     is_fed: Mutex<bool>,
@@ -60,6 +63,7 @@ impl Hub {
             wording,
             runtime: Handle::current(),
             timeline: watch::Sender::default(),
+            state_change: watch::Sender::default(),
             followers: watch::Sender::default(),
             is_fed: Mutex::default(),
             asked: Arc::default(),

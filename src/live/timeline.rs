@@ -10,6 +10,15 @@ const RECENT_EVENTS: usize = 64;
 /// Changes of state that are kept.
 const STATE_CHANGES: usize = 256;
 
+/// How much a follower is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// Every event that is still kept.
+    Everything,
+    /// Changes of state, and else the newest event.
+    StatesAndNewest,
+}
+
 /// The events of this instance, from the oldest to the newest.
 #[derive(Debug, Default)]
 pub(super) struct Timeline {
@@ -28,11 +37,9 @@ impl Timeline {
 
     pub(super) fn push(&mut self, operation: Option<Arc<Operation>>, moment: Option<Moment>, data: &str) {
         self.count += 1;
-        let event = Arc::new(Event::new(self.count, operation, moment, data));
-        let is_state_change = self
-            .newest()
-            .is_none_or(|before| before.id.operation != event.id.operation || before.state() != event.state());
-        if is_state_change {
+        let before = self.newest().map(AsRef::as_ref);
+        let event = Arc::new(Event::new(self.count, before, operation, moment, data));
+        if event.is_state_change {
             keep(&mut self.state_changes, &event, STATE_CHANGES);
         }
         keep(&mut self.recent, &event, RECENT_EVENTS);
@@ -55,10 +62,12 @@ impl Timeline {
     }
 
     /// What to tell next to whoever was told everything up to the event of this number.
-    pub(super) fn next_after(&self, number: u64) -> Option<&Arc<Event>> {
+    pub(super) fn next_after(&self, number: u64, detail: Detail) -> Option<&Arc<Event>> {
         let missed = self.newest()?.number.checked_sub(number).filter(|missed| *missed > 0)?;
         let missed = usize::try_from(missed).unwrap_or(usize::MAX);
-        if let Some(position) = self.recent.len().checked_sub(missed) {
+        if detail == Detail::Everything
+            && let Some(position) = self.recent.len().checked_sub(missed)
+        {
             return self.recent.get(position);
         }
         self.state_changes.iter().find(|event| event.number > number).or(self.newest())
@@ -120,9 +129,13 @@ mod tests {
         timeline
     }
 
-    fn told_after(timeline: &Timeline, mut number: u64) -> Vec<String> {
+    fn told_after(timeline: &Timeline, number: u64) -> Vec<String> {
+        told_in(timeline, number, Detail::Everything)
+    }
+
+    fn told_in(timeline: &Timeline, mut number: u64, detail: Detail) -> Vec<String> {
         let mut told = Vec::new();
-        while let Some(event) = timeline.next_after(number) {
+        while let Some(event) = timeline.next_after(number, detail) {
             assert!(event.number > number, "not backwards");
             number = event.number;
             told.push(event.id.to_string());
@@ -149,6 +162,18 @@ mod tests {
         }
         let told = told_after(&running, 1);
         assert_eq!(told[2..], ["one:510:done", "two:600:ready", "two:700:importing", "two:799:importing"]);
+    }
+
+    #[test]
+    fn who_is_told_less_is_told_every_state_and_the_newest() {
+        let mut timeline = timeline(3);
+        let thinned = |timeline: &Timeline, number| told_in(timeline, number, Detail::StatesAndNewest);
+        assert_eq!(thinned(&timeline, 1), ["one:5:ready", "one:10:importing", "one:13:done"]);
+        push(&mut timeline, "two", 20, "importer_importing_users");
+        push(&mut timeline, "two", 21, "importer_importing_users");
+        push(&mut timeline, "two", 22, "importer_importing_users");
+        assert_eq!(thinned(&timeline, 6), ["two:20:importing", "two:22:importing"]);
+        assert_eq!(thinned(&timeline, 9), [""; 0]);
     }
 
     #[test]

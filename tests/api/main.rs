@@ -11,6 +11,7 @@ mod cross_origin;
 mod failed_users;
 mod failures;
 mod fidelity;
+mod followers;
 mod freshness;
 mod harness;
 mod import_errors;

@@ -1,27 +1,18 @@
 //! Following an import by server-sent events.
 
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use bson::{DateTime, Document, doc};
-use futures::{TryStreamExt as _, future::join_all};
+use futures::future::join_all;
 use nix::sys::signal::Signal;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 
-use crate::harness::{
-    Event, Mongo, Service, Workspace, eventually, operation, run, served, staged_users, user, workspace,
-};
+use crate::harness::{Event, Mongo, Service, Workspace, operation, run, served, staged_users, user, workspace};
 
 const STREAM: &str = "/api/v1/import.status.stream";
 const OPERATIONS: &str = "rocketchat_import";
-const PATIENCE: Duration = Duration::from_secs(30);
 /// In which a token or permission that was taken away has to end a stream.
 const REVOKED_WITHIN: Duration = Duration::from_secs(5);
 /// Far below what requests in flight are given.
@@ -275,36 +266,6 @@ async fn a_service_that_is_stopped_ends_its_streams_at_once() {
     assert!(stopped.elapsed() < STOPPED_WITHIN, "{:?}", stopped.elapsed());
 }
 
-/// Cursors of change streams that are open on this workspace.
-async fn change_streams(workspace: &Workspace) -> usize {
-    let name = format!("{}.{OPERATIONS}", workspace.database.name());
-    let pipeline = [
-        doc! { "$currentOp": { "allUsers": true, "idleCursors": true } },
-        doc! { "$match": { "ns": name, "cursor": { "$exists": true } } },
-    ];
-    let admin = workspace.database.client().database("admin");
-    let cursors: Vec<Document> = admin.aggregate(pipeline).await.unwrap().try_collect().await.unwrap();
-    let ids: BTreeSet<String> = cursors
-        .iter()
-        .filter(|operation| operation.to_string().contains("$changeStream"))
-        .map(|operation| operation.get_document("cursor").unwrap().get("cursorId").unwrap().to_string())
-        .collect();
-    ids.len()
-}
-
-#[tokio::test]
-async fn fifty_followers_cost_the_database_one_change_stream() {
-    let (workspace, service) = served().await;
-    workspace.add_operation(operation("one")).await;
-    assert_eq!(change_streams(&workspace).await, 0, "nobody follows");
-    let mut followers = join_all((0..50).map(|_| service.events())).await;
-    set(&workspace, "one", doc! { "status": "importer_done" }).await;
-    for followed in &mut followers {
-        followed.until(|event| event.state() == "done").await;
-    }
-    assert_eq!(change_streams(&workspace).await, 1);
-}
-
 #[tokio::test]
 async fn a_database_that_crashes_or_freezes_is_outlived_without_missing_a_state() {
     let mongo = Mongo::own();
@@ -360,38 +321,6 @@ async fn a_server_without_change_streams_is_asked_every_second_and_that_is_said_
         assert_eq!(service.events().await.next().await.status_body(), service.status().await.body);
     }
     assert_eq!(service.log_lines("no change stream").len(), 1, "{:?}", service.log_lines(""));
-}
-
-#[tokio::test]
-async fn a_follower_that_does_not_read_holds_up_nobody_and_finds_the_newest() {
-    let (workspace, service) = served().await;
-    // Large, so that what is on its way fills the buffers between the two soon.
-    let large = operation("one").with("text", "x".repeat(50_000)).with("status", "importer_user_selection");
-    workspace.add_operation(large).await;
-    let mut slow = service.connect().await.unwrap();
-    let request = format!("GET {STREAM} HTTP/1.1\r\nHost: x\r\nX-User-Id: admin\r\nX-Auth-Token: admin-token\r\n\r\n");
-    slow.write_all(request.as_bytes()).await.unwrap();
-    let mut first = [0; 4096];
-    slow.read_exact(&mut first).await.unwrap();
-    let mut quick = service.events().await;
-    let states = ["importer_importing_users", "importer_done"];
-    for round in 0..400 {
-        set(&workspace, "one", doc! { "count.completed": round, "status": states[usize::from(round >= 200)] }).await;
-    }
-    quick.until(|event| event.count("completed") == 399).await;
-    let mut text = String::from_utf8_lossy(&first).into_owned();
-    let mut piece = vec![0; 1 << 20];
-    while !text.contains(r#""completed":399"#) {
-        let length = timeout(PATIENCE, slow.read(&mut piece)).await.unwrap().unwrap();
-        assert!(length > 0, "the stream has ended");
-        text.push_str(&String::from_utf8_lossy(&piece[..length]));
-    }
-    let events = text.matches("event: status").count();
-    assert!(events < 350, "{events} events were kept for it");
-    let seen: Vec<usize> = ["ready", "importing", "done"]
-        .map(|state| text.find(&format!(r#""state":"{state}""#)).unwrap_or_else(|| panic!("{state} is missing")))
-        .into();
-    assert!(seen.is_sorted(), "{seen:?}");
 }
 
 #[tokio::test]
@@ -455,15 +384,4 @@ async fn whoever_follows_a_large_import_in_whatever_way_ends_on_the_same_numbers
     }
     assert_eq!((watched.code, watched.output.lines().last()), (Some(0), Some(body.as_str())), "{watched:?}");
     assert_eq!(workspace.count_imported().await, USERS);
-}
-
-#[tokio::test]
-async fn without_followers_the_database_is_left_alone_after_a_while() {
-    let (workspace, service) = served().await;
-    let mut events = service.events().await;
-    events.next().await;
-    assert_eq!(change_streams(&workspace).await, 1);
-    drop(events);
-    eventually("the change stream is closed", Duration::from_secs(120), async || change_streams(&workspace).await == 0)
-        .await;
 }
