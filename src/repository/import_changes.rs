@@ -22,7 +22,7 @@ use tokio::{
 };
 
 use super::{
-    Connection, RepositoryError, imports,
+    Connection, Imports, RepositoryError, imports,
     newest_operation::{Effect, NewestOperation},
     shared_reads::SharedReads,
 };
@@ -42,6 +42,7 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub struct ImportChanges {
     connection: Connection,
+    imports: Imports,
     operations: Collection<RawDocumentBuf>,
     readings: SharedReads<(), Reading>,
     /// Whether it was told that there are no change streams.
@@ -73,9 +74,10 @@ pub struct Sighting {
 }
 
 impl ImportChanges {
-    pub(super) fn over(connection: &Connection) -> Self {
+    pub(super) fn over(connection: &Connection, imports: &Imports) -> Self {
         Self {
             connection: connection.clone(),
+            imports: imports.clone(),
             operations: connection.collection(imports::COLLECTION),
             readings: SharedReads::default(),
             has_warned: Arc::default(),
@@ -115,7 +117,8 @@ impl ImportChanges {
     }
 
     async fn read_newest(&self) -> Result<(NewestOperation, Option<Moment>), RepositoryError> {
-        let stored = self.operations.find_one(doc! {}).sort(doc! { "ts": -1 }).await?;
+        // As a change stream does, this tells only of what a majority has stored.
+        let stored = self.imports.find_newest().await?;
         // Asked afterwards, so what was read is not of a later time than this.
         let pong = self.connection.database().run_command(doc! { "ping": 1 }).await?;
         let read_by = pong.get_timestamp("operationTime").ok().map(Moment);

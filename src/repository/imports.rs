@@ -30,7 +30,7 @@ pub struct Imports {
 }
 
 /// The newest operation as it is stored; `None` if there is none.
-type Newest = Option<RawDocumentBuf>;
+pub(super) type Newest = Option<RawDocumentBuf>;
 
 /// Whether an operation took what it was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Imports {
 
     /// Reads what the primary has, which is what was written last; if that is not known to be stored by a majority, reads
     /// again, at that point in time or later, what is.
-    async fn find_newest(&self) -> Result<Newest, RepositoryError> {
+    pub(super) async fn find_newest(&self) -> Result<Newest, RepositoryError> {
         let mut session = self.connection.session().await?;
         let find = || self.operations.find_one(doc! {}).sort(doc! { "ts": -1 });
         let latest = find().session(&mut session).await?;

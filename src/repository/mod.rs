@@ -77,13 +77,14 @@ pub struct Repositories {
 impl Repositories {
     #[must_use]
     pub fn over(connection: Connection) -> Self {
+        let imports = Imports::over(&connection);
         let permissions = Permissions::over(&connection);
         let settings = Settings::over(&connection);
         Self {
             accounts: Accounts::over(&connection),
             api_rules: ApiRuleBook::over(settings.clone(), permissions.clone()),
-            import_changes: ImportChanges::over(&connection),
-            imports: Imports::over(&connection),
+            import_changes: ImportChanges::over(&connection, &imports),
+            imports,
             permissions,
             roles: Roles::over(&connection),
             runs: Runs::over(&connection),
