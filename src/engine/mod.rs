@@ -27,18 +27,15 @@ use tokio::{
     runtime::Handle,
     sync::watch as signal,
     task::JoinHandle,
-    time::{Instant, sleep, timeout, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 
 pub use activity::Activity;
 
-use crate::repository::{Claim, Repositories, RepositoryError};
+use crate::repository::{Claim, Repositories, RepositoryError, answered};
 
 /// How often to look for runs whose instance died.
 const TAKE_OVER_INTERVAL: Duration = Duration::from_secs(1);
-/// How long the database may take for anything a run asks of it. A server that vanishes without a word leaves its
-/// connections open, and nothing else would end the wait.
-const DATABASE_PATIENCE: Duration = Duration::from_secs(10);
 /// How long runs may take to finish what they have in hand once the service is told to stop.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -139,11 +136,6 @@ impl Engine {
         tasks.retain(|task| !task.is_finished());
         tasks.push(task);
     }
-}
-
-/// Waits for the database, but not for ever.
-async fn answered<T>(asked: impl Future<Output = Result<T, RepositoryError>>) -> Result<T, RepositoryError> {
-    timeout(DATABASE_PATIENCE, asked).await.unwrap_or(Err(RepositoryError::TimedOut))
 }
 
 /// Resolves when the signal is raised.

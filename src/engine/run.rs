@@ -12,7 +12,6 @@ use tokio::{
 
 use super::{
     activity::Activity,
-    answered,
     pass::{PassEnd, pass},
     progress::Progress,
     raised,
@@ -20,7 +19,7 @@ use super::{
 };
 use crate::{
     domain::{counts::Counts, operation::State, progress_step::ProgressStep},
-    repository::{Change, HeldRun, Reached, Repositories, RepositoryError, Target, Written},
+    repository::{Change, HeldRun, Reached, Repositories, RepositoryError, Target, Written, answered},
 };
 
 /// The first rest after the database failed; each further one is twice as long.

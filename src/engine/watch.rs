@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::{answered, progress::Progress, run::Stop};
-use crate::repository::{Change, HeldRun, LEASE_RENEWAL_INTERVAL, Repositories, RepositoryError, Target, Written};
+use super::{progress::Progress, run::Stop};
+use crate::repository::{
+    Change, HeldRun, LEASE_RENEWAL_INTERVAL, Repositories, RepositoryError, Target, Written, answered,
+};
 
 /// How often to look. Counters are due, and an invalidation is to be noticed, within 250 ms.
 const INTERVAL: Duration = Duration::from_millis(100);

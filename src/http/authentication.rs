@@ -11,7 +11,7 @@ use crate::{
         permission::Permission,
         user::{Caller, HashedLoginToken},
     },
-    repository::Repositories,
+    repository::{Repositories, RepositoryError},
 };
 
 const USER_ID_HEADER: &str = "x-user-id";
@@ -93,9 +93,8 @@ impl Credentials {
         permission: Permission,
         deadline: Deadline,
     ) -> Result<Caller, ApiError> {
-        let caller = deadline.bound(users.find_by_login_token(&self.user_id, &self.token));
-        let (caller, holders) = join(caller, deadline.bound(permissions.holders(permission))).await;
-        permitted(caller, holders)
+        let caller = users.find_by_login_token(&self.user_id, &self.token);
+        permitted(caller, permissions.holders(permission), deadline).await
     }
 
     /// The same once more, beside many others who look at the same time.
@@ -105,17 +104,18 @@ impl Credentials {
         permission: Permission,
         deadline: Deadline,
     ) -> Result<Caller, ApiError> {
-        let caller = deadline.bound(users.find_by_login_token_among_many(&self.user_id, &self.token));
-        let (caller, holders) = join(caller, deadline.bound(permissions.holders(permission))).await;
-        permitted(caller, holders)
+        let caller = users.find_by_login_token_among_many(&self.user_id, &self.token);
+        permitted(caller, permissions.holders(permission), deadline).await
     }
 }
 
-/// Both were read side by side, but a wrong token is told whatever became of the other.
-fn permitted(
-    caller: Result<Option<Caller>, ApiError>,
-    holders: Result<Arc<[String]>, ApiError>,
+/// Reads both side by side, but tells a wrong token whatever becomes of the other.
+async fn permitted(
+    caller: impl Future<Output = Result<Option<Caller>, RepositoryError>>,
+    holders: impl Future<Output = Result<Arc<[String]>, RepositoryError>>,
+    deadline: Deadline,
 ) -> Result<Caller, ApiError> {
+    let (caller, holders) = join(deadline.bound(caller), deadline.bound(holders)).await;
     let caller = caller?.ok_or(ApiError::NotLoggedIn)?;
     if caller.has_one_of(&holders?) { Ok(caller) } else { Err(ApiError::Unauthorized) }
 }

@@ -4,6 +4,7 @@
 //! somebody asks, so that no number is older than the answer it stands in. A database that does not answer takes its own
 //! numbers out of the answer, and nothing else.
 
+mod count;
 mod database;
 mod overload;
 mod process;
@@ -11,7 +12,8 @@ mod requests;
 mod server;
 mod workspace;
 
-pub(crate) use overload::{Count, OverloadMetrics, Shed};
+pub(crate) use count::Count;
+pub(crate) use overload::{OverloadMetrics, Shed};
 pub(crate) use requests::RequestMetrics;
 pub(crate) use server::MetricsServer;
 

@@ -6,6 +6,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use super::Count;
+
 /// Counts whether anybody asks or not. Cheap to clone; all clones count together.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OverloadMetrics {
@@ -78,30 +80,5 @@ impl OverloadMetrics {
     /// So many bytes are set aside until what this returns is dropped.
     pub(crate) fn body_room(&self, bytes: usize) -> Count {
         Count::of(&self.body_bytes, i64::try_from(bytes).unwrap_or(i64::MAX))
-    }
-}
-
-/// A part of what a gauge shows.
-#[derive(Debug)]
-pub(crate) struct Count {
-    gauge: Gauge,
-    part: i64,
-}
-
-impl Count {
-    fn of(gauge: &Gauge, part: i64) -> Self {
-        gauge.inc_by(part);
-        Self { gauge: gauge.clone(), part }
-    }
-
-    /// Takes over what `other`, of the same gauge, stands for.
-    pub(crate) fn add(&mut self, mut other: Self) {
-        self.part += std::mem::take(&mut other.part);
-    }
-}
-
-impl Drop for Count {
-    fn drop(&mut self) {
-        self.gauge.dec_by(self.part);
     }
 }

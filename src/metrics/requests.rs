@@ -8,7 +8,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::SECONDS;
+use super::{Count, SECONDS};
 
 /// What a path or a method that this service does not know is called. Their own names could be anything, and any number.
 const OTHER: &str = "other";
@@ -48,9 +48,8 @@ impl RequestMetrics {
     }
 
     /// A request has come; it counts as waiting until what this returns is dropped.
-    pub(crate) fn begin(&self) -> InFlight {
-        self.in_flight.inc();
-        InFlight(self.in_flight.clone())
+    pub(crate) fn begin(&self) -> Count {
+        Count::of(&self.in_flight, 1)
     }
 
     /// A request to the route with this pattern (`None`: there is none) was answered.
@@ -59,16 +58,6 @@ impl RequestMetrics {
         let labels = Labels { method, route: pattern.map_or_else(|| OTHER.to_owned(), route_of), status };
         self.requests.get_or_create(&labels).inc();
         self.durations.get_or_create(&labels).observe(took.as_secs_f64());
-    }
-}
-
-/// One request that waits for its answer.
-#[derive(Debug)]
-pub(crate) struct InFlight(Gauge);
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }
 

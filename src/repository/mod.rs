@@ -18,6 +18,7 @@ mod imports;
 mod migrations;
 mod newest_operation;
 mod observer;
+mod patience;
 mod permissions;
 mod replica_set;
 mod roles;
@@ -42,6 +43,7 @@ pub use import_changes::{FollowedImport, ImportChanges, Moment, Reading, Sightin
 pub use imports::{Accepted, Imports};
 pub use migrations::{AppliedMigration, MigrationError, migrate};
 pub use observer::{CommandOutcome, ConnectionName, Observer, PoolEvent};
+pub(crate) use patience::answered;
 pub use permissions::Permissions;
 pub use replica_set::{ReplicaSetError, initiate_replica_set, initiate_replica_set_at};
 pub use roles::Roles;

@@ -8,7 +8,10 @@ use std::{collections::HashSet, time::Duration};
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use futures::TryStreamExt as _;
-use mongodb::{Collection, options::ReturnDocument};
+use mongodb::{
+    Collection,
+    options::{ReturnDocument, UpdateModifications},
+};
 
 use super::{Connection, RepositoryError, error::is_duplicate_key, imports};
 use crate::domain::operation::{Operation, State};
@@ -180,9 +183,7 @@ impl Webhooks {
     /// When the database does not answer. It is then tried again when the claim has run out.
     pub async fn try_again(&self, delivery: &Delivery, after: Duration) -> Result<(), RepositoryError> {
         let later = doc! { "$set": { "dueAt": { "$add": ["$$NOW", millis(after)] } } };
-        let held = doc! { "_id": &delivery.id, "holder": &self.holder, "attempts": delivery.attempt };
-        self.records.update_one(held, vec![later]).await?;
-        Ok(())
+        self.change(delivery, vec![later]).await
     }
 
     /// The delivery, which this instance holds, is not tried any more.
@@ -193,7 +194,7 @@ impl Webhooks {
         self.change(delivery, doc! { "$set": { "state": GIVEN_UP }, "$unset": { "dueAt": "", "holder": "" } }).await
     }
 
-    async fn change(&self, delivery: &Delivery, change: Document) -> Result<(), RepositoryError> {
+    async fn change(&self, delivery: &Delivery, change: impl Into<UpdateModifications>) -> Result<(), RepositoryError> {
         let held = doc! { "_id": &delivery.id, "holder": &self.holder, "attempts": delivery.attempt };
         self.records.update_one(held, change).await?;
         Ok(())

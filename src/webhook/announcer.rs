@@ -16,15 +16,13 @@ use tokio::{
 use super::{Webhook, backoff, signature::signature};
 use crate::{
     domain::operation::{Operation, State},
-    repository::{Delivery, Ended, Repositories, RepositoryError},
+    repository::{Delivery, Ended, Repositories, RepositoryError, answered},
 };
 
 /// How often to look for imports that are over, and for deliveries that are due.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How long the receiver may take to answer.
 const DELIVERY_PATIENCE: Duration = Duration::from_secs(10);
-/// How long the database may take for anything.
-const DATABASE_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a delivery that is on its way may take once the service is told to stop.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -187,9 +185,4 @@ fn reason_of(error: &reqwest::Error) -> String {
         cause = inner;
     }
     cause.to_string()
-}
-
-/// Waits for the database, but not for ever.
-async fn answered<T>(asked: impl Future<Output = Result<T, RepositoryError>>) -> Result<T, RepositoryError> {
-    timeout(DATABASE_PATIENCE, asked).await.unwrap_or(Err(RepositoryError::TimedOut))
 }

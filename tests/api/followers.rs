@@ -12,15 +12,11 @@ use tokio::{
     time::timeout,
 };
 
-use crate::harness::{Event, Workspace, eventually, operation, served};
+use crate::harness::{Workspace, eventually, operation, served, states};
 
 const STREAM: &str = "/api/v1/import.status.stream";
 const OPERATIONS: &str = "rocketchat_import";
 const PATIENCE: Duration = Duration::from_secs(30);
-
-async fn set(workspace: &Workspace, id: &str, change: Document) {
-    workspace.update(OPERATIONS, id, doc! { "$set": change }).await;
-}
 
 /// Cursors of change streams that are open on this workspace.
 async fn change_streams(workspace: &Workspace) -> usize {
@@ -45,7 +41,7 @@ async fn fifty_followers_cost_the_database_one_change_stream() {
     workspace.add_operation(operation("one")).await;
     assert_eq!(change_streams(&workspace).await, 0, "nobody follows");
     let mut followers = join_all((0..50).map(|_| service.events())).await;
-    set(&workspace, "one", doc! { "status": "importer_done" }).await;
+    workspace.change_operation("one", doc! { "status": "importer_done" }).await;
     for followed in &mut followers {
         followed.until(|event| event.state() == "done").await;
     }
@@ -66,7 +62,9 @@ async fn many_followers_are_each_told_less_often_but_of_every_state_and_the_last
     let following = join_all(followers.iter_mut().map(|events| events.until(|event| event.count("completed") == 300)));
     let importing = async {
         for round in 0..=300 {
-            set(&workspace, "one", doc! { "count.completed": round, "status": "importer_importing_users" }).await;
+            workspace
+                .change_operation("one", doc! { "count.completed": round, "status": "importer_importing_users" })
+                .await;
         }
         began.elapsed()
     };
@@ -74,14 +72,12 @@ async fn many_followers_are_each_told_less_often_but_of_every_state_and_the_last
     let rests = began.elapsed().as_millis().div_ceil(REST.as_millis());
     for events in &seen {
         assert!(events.is_sorted_by_key(|event| event.count("completed")), "{events:?}");
-        let mut states: Vec<&str> = events.iter().map(Event::state).collect();
-        states.dedup();
-        assert_eq!(states, ["ready", "importing"]);
+        assert_eq!(states(events), ["ready", "importing"]);
         let most = rests + 3;
         assert!(events.len() as u128 <= most, "{} events, {most} at most; 301 changes in {took:?}", events.len());
     }
     // A change of state does not wait until it is anybody's turn.
-    set(&workspace, "one", doc! { "status": "importer_done" }).await;
+    workspace.change_operation("one", doc! { "status": "importer_done" }).await;
     for events in &mut followers {
         assert_eq!(events.next().await.state(), "done");
     }
@@ -101,7 +97,9 @@ async fn a_follower_that_does_not_read_holds_up_nobody_and_finds_the_newest() {
     let mut quick = service.events().await;
     let states = ["importer_importing_users", "importer_done"];
     for round in 0..400 {
-        set(&workspace, "one", doc! { "count.completed": round, "status": states[usize::from(round >= 200)] }).await;
+        workspace
+            .change_operation("one", doc! { "count.completed": round, "status": states[usize::from(round >= 200)] })
+            .await;
     }
     quick.until(|event| event.count("completed") == 399).await;
     let mut text = String::from_utf8_lossy(&first).into_owned();

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use bson::{DateTime, Document, doc};
+use bson::{DateTime, doc};
 use futures::future::join_all;
 use nix::sys::signal::Signal;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-use crate::harness::{Event, Mongo, Service, Workspace, operation, run, served, staged_users, user, workspace};
+use crate::harness::{Event, Mongo, Workspace, operation, run, served, staged_users, states, user, workspace};
 
 const STREAM: &str = "/api/v1/import.status.stream";
 const OPERATIONS: &str = "rocketchat_import";
@@ -18,10 +18,6 @@ const REVOKED_WITHIN: Duration = Duration::from_secs(5);
 /// Far below what requests in flight are given.
 const STOPPED_WITHIN: Duration = Duration::from_secs(4);
 const USERS: u64 = 20_000;
-
-async fn set(workspace: &Workspace, id: &str, change: Document) {
-    workspace.update(OPERATIONS, id, doc! { "$set": change }).await;
-}
 
 /// That nothing in `events` ever goes back, and that no two after each other are the same.
 fn assert_forwards(events: &[Event]) {
@@ -37,12 +33,6 @@ fn assert_forwards(events: &[Event]) {
             }
         }
     }
-}
-
-fn states(events: &[Event]) -> Vec<&str> {
-    let mut states: Vec<&str> = events.iter().map(Event::state).collect();
-    states.dedup();
-    states
 }
 
 #[tokio::test]
@@ -86,7 +76,7 @@ async fn what_was_written_before_a_stream_is_opened_is_in_its_first_event() {
     workspace.add_operation(operation("one")).await;
     let _other = service.events().await;
     for round in 1..=100 {
-        set(&workspace, "one", doc! { "count.completed": round }).await;
+        workspace.change_operation("one", doc! { "count.completed": round }).await;
         let first = service.events().await.next().await;
         assert_eq!(first.data["operation"]["count"]["completed"], round);
     }
@@ -101,9 +91,9 @@ async fn every_change_is_one_event() {
         assert_eq!(followed.next().await.count("completed"), 0);
     }
     for completed in 1..=50 {
-        set(&workspace, "one", doc! { "count.completed": completed }).await;
+        workspace.change_operation("one", doc! { "count.completed": completed }).await;
         // What changes nothing is no change.
-        set(&workspace, "one", doc! { "count.completed": completed }).await;
+        workspace.change_operation("one", doc! { "count.completed": completed }).await;
     }
     let unset = doc! { "$unset": { "count.total": 1 }, "$push": { "list": { "$each": [1, { "a": 2 }] } } };
     workspace.update(OPERATIONS, "one", unset).await;
@@ -161,7 +151,9 @@ async fn whoever_comes_back_is_told_every_change_of_state_since() {
     for (status, completed) in [("importer_user_selection", 0), ("importer_importing_users", 5), ("importer_done", 9)] {
         for completed in completed..completed + 3 {
             let now = DateTime::now();
-            set(&workspace, "one", doc! { "status": status, "count.completed": completed, "_updatedAt": now }).await;
+            workspace
+                .change_operation("one", doc! { "status": status, "count.completed": completed, "_updatedAt": now })
+                .await;
         }
     }
     let mut back = service.events_after(new.id.as_deref().unwrap()).await;
@@ -193,7 +185,7 @@ async fn an_id_means_the_same_to_another_instance() {
     let seen = here.events().await.next().await;
     drop(here);
     for status in ["importer_user_selection", "importer_importing_users"] {
-        set(&workspace, "one", doc! { "status": status, "_updatedAt": DateTime::now() }).await;
+        workspace.change_operation("one", doc! { "status": status, "_updatedAt": DateTime::now() }).await;
         others.next().await;
     }
     let mut back = there.events_after(seen.id.as_deref().unwrap()).await;
@@ -301,7 +293,7 @@ async fn operations_that_are_removed_are_told_and_following_goes_on() {
     assert_eq!(events.next().await.state(), "none");
     workspace.add_operation(operation("three")).await;
     assert_eq!(id(&events.next().await).as_deref(), Some("three"));
-    set(&workspace, "three", doc! { "status": "importer_done" }).await;
+    workspace.change_operation("three", doc! { "status": "importer_done" }).await;
     assert_eq!(events.next().await.state(), "done");
     workspace.collection(OPERATIONS).replace_one(doc! { "_id": "three" }, operation("three").document()).await.unwrap();
     assert_eq!(events.next().await.state(), "new");
@@ -316,7 +308,7 @@ async fn a_server_without_change_streams_is_asked_every_second_and_that_is_said_
     for status in ["importer_user_selection", "importer_importing_users", "importer_done"] {
         let mut events = service.events().await;
         events.next().await;
-        set(&workspace, "one", doc! { "status": status }).await;
+        workspace.change_operation("one", doc! { "status": status }).await;
         assert_eq!(events.next().await.status_body(), service.status().await.body);
         assert_eq!(service.events().await.next().await.status_body(), service.status().await.body);
     }
@@ -337,27 +329,6 @@ async fn the_log_tells_when_a_stream_begins_and_when_it_ends() {
     assert_eq!(request(&begun), request(&ended), "{begun} {ended}");
 }
 
-/// Follows to the end, going away and coming back after every so many events.
-async fn follow_in_pieces(service: &Service, events_at_once: usize) -> Vec<Event> {
-    let mut seen: Vec<Event> = Vec::new();
-    loop {
-        let last = seen.last().and_then(|event| event.id.clone());
-        let mut events = service.follow("admin", "admin-token", last.as_deref()).await;
-        for _ in 0..events_at_once {
-            let event = events.next().await;
-            // The newest is told to whoever comes back, also if it was seen.
-            if seen.last() != Some(&event) {
-                seen.push(event);
-            }
-            if seen.last().is_some_and(|event| event.state() == "done") {
-                return seen;
-            }
-        }
-        drop(events);
-        sleep(Duration::from_millis(300)).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_follows_a_large_import_in_whatever_way_ends_on_the_same_numbers() {
     let (workspace, service) = served().await;
@@ -370,7 +341,7 @@ async fn whoever_follows_a_large_import_in_whatever_way_ends_on_the_same_numbers
     ];
     let (steady, restless, watched, ()) = tokio::join!(
         steady.until(|event| event.state() == "done"),
-        follow_in_pieces(&service, 4),
+        service.events_in_pieces(4),
         run(&["status", "--watch", "--json"], &settings),
         service.run_import(),
     );

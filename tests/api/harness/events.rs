@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use reqwest::{Method, Response};
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::Service;
 
 const STREAM: &str = "/api/v1/import.status.stream";
 /// How long an event may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long somebody is away who comes back. Something has to happen meanwhile.
+const AWAY: Duration = Duration::from_millis(300);
 
 /// An open stream.
 pub struct Events {
@@ -65,6 +68,34 @@ impl Service {
     pub async fn events_after(&self, id: &str) -> Events {
         self.follow("admin", "admin-token", Some(id)).await
     }
+
+    /// Follows to the end of an import, and comes back again and again after so many events.
+    pub async fn events_in_pieces(&self, events_at_once: usize) -> Vec<Event> {
+        let mut seen: Vec<Event> = Vec::new();
+        loop {
+            let last = seen.last().and_then(|event| event.id.clone());
+            let mut events = self.follow("admin", "admin-token", last.as_deref()).await;
+            for _ in 0..events_at_once {
+                let event = events.next().await;
+                // The newest is told to whoever comes back, also if it was seen.
+                if seen.last() != Some(&event) {
+                    seen.push(event);
+                }
+                if seen.last().is_some_and(|event| event.state() == "done") {
+                    return seen;
+                }
+            }
+            drop(events);
+            sleep(AWAY).await;
+        }
+    }
+}
+
+/// The states in their order, those that follow each other once.
+pub fn states(events: &[Event]) -> Vec<&str> {
+    let mut states: Vec<&str> = events.iter().map(Event::state).collect();
+    states.dedup();
+    states
 }
 
 impl Events {

@@ -13,7 +13,7 @@ mod stored;
 mod workspace;
 
 pub use builders::{OperationBuilder, UserBuilder, hashed, operation, user};
-pub use events::Event;
+pub use events::{Event, states};
 pub use importing::{staged_user, staged_users};
 pub use limited::LIMITED;
 pub use mongo::Mongo;

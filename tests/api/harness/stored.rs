@@ -25,6 +25,11 @@ impl Workspace {
         self.collection("rocketchat_import").find_one(doc! { "_id": id }).await.unwrap().expect("the operation")
     }
 
+    /// Sets fields of an operation, as whoever runs it does.
+    pub async fn change_operation(&self, id: &str, change: Document) {
+        self.update("rocketchat_import", id, doc! { "$set": change }).await;
+    }
+
     /// Stores a setting in place of what was stored before.
     pub async fn set(&self, setting: &str, value: impl Into<bson::Bson>) {
         self.collection("rocketchat_settings")
