@@ -6,18 +6,20 @@
 
 pub mod cli;
 mod client;
-mod config;
 pub mod domain;
-pub mod engine;
+mod engine;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod http;
+pub mod importers;
 mod live;
 mod logging;
 mod metrics;
 #[cfg(feature = "private-mongod")]
 mod mongo_process;
-pub mod repository;
+mod repository;
 mod request_id;
+mod service;
 mod user_file;
 mod webhook;
+mod wire;

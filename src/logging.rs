@@ -29,7 +29,7 @@ const TALKATIVE: [&str; 11] = [
 /// Starts the log.
 ///
 /// # Errors
-/// With what is wrong when `RUST_LOG` cannot be understood.
+/// With the reason when `RUST_LOG` cannot be understood.
 pub(crate) fn start() -> Result<(), String> {
     let filter =
         env::var(FILTER_VARIABLE).ok().filter(|filter| !filter.is_empty()).unwrap_or_else(|| DEFAULT_FILTER.to_owned());

@@ -21,7 +21,7 @@ pub struct Follower {
 /// What a follower saw.
 pub struct Followed {
     pub events: u64,
-    /// From the beginning of the run to the event that told of its end.
+    /// From the beginning of the run to the event of its end.
     pub told_after: Duration,
 }
 

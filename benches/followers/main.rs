@@ -1,10 +1,10 @@
 //! What followers cost an import: `cargo bench --bench followers`.
 //!
 //! The same import again and again, in turns with nobody who follows it and with a thousand who follow it by the stream
-//! of events, each with an account of its own. Every follower has to be told the end, with all users.
+//! of events, each with an account of its own. Every follower has to hear of the end, with all users.
 //!
 //! The followers live in this process and share the cores with the service and MongoDB, so what they cost themselves
-//! counts against the import, too; their part of it is told. `BENCH_USERS`, `BENCH_FOLLOWERS` and `BENCH_ROUNDS` give other
+//! counts against the import, too; their part of it is printed. `BENCH_USERS`, `BENCH_FOLLOWERS` and `BENCH_ROUNDS` give other
 //! numbers.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::cast_precision_loss)]
@@ -27,7 +27,7 @@ const USERS: usize = 50_000;
 const FOLLOWERS: usize = 1000;
 /// Imports of each kind; the median counts.
 const ROUNDS: usize = 3;
-/// Followers that come at once. More than the service lets in would be told to come back.
+/// Followers that come at once. More than the service lets in would be sent away.
 const ARRIVING_AT_ONCE: usize = 32;
 
 /// What one import was like.

@@ -5,7 +5,8 @@
 //! - the service imports staged users, started with `import.run` and timed until the operation is done;
 //! - the plain driver inserts the very documents that came out, with the best of several batch sizes and numbers of
 //!   batches at once: the machine's limit;
-//! - with passwords: the service against bcrypt alone on all cores.
+//! - with passwords: the service against bcrypt alone on all cores;
+//! - a long import, with the rate of each tenth of it and the memory at its end.
 //!
 //! Rates on a shared machine differ from run to run; the ratios of one run are what counts.
 
@@ -27,6 +28,9 @@ const ROUNDS: usize = 4;
 const SMALL: usize = 10_000;
 const LARGE: usize = 100_000;
 const WITH_PASSWORDS: usize = 600;
+/// Users of the import whose tenths are compared.
+const LONG: usize = 1_000_000;
+const TENTHS: usize = 10;
 const HASHING_TIME: Duration = Duration::from_secs(5);
 /// Batch sizes and batches at once that the plain driver may choose from.
 const PLAIN_CHOICES: [(usize, usize); 8] =
@@ -36,8 +40,10 @@ const TRIAL: usize = 40_000;
 
 #[tokio::main]
 async fn main() {
-    // Another number, for a look at the shape of things.
-    let large = env::var("BENCH_USERS").ok().and_then(|users| users.parse().ok()).unwrap_or(LARGE);
+    // Other numbers, for a look at the shape of things.
+    let number = |name| env::var(name).ok().and_then(|number| number.parse::<usize>().ok());
+    let large = number("BENCH_USERS").unwrap_or(LARGE);
+    let long = number("BENCH_LONG_USERS").unwrap_or(LONG);
     let mongo = Mongo::start();
 
     let small_peak = import(&mongo, SMALL, false).await.1;
@@ -73,6 +79,34 @@ async fn main() {
     report(&format!("{WITH_PASSWORDS} users with passwords; bcrypt alone"), rate, limit);
 
     println!("\npeak memory of the service: {small_peak} kB at {SMALL} users, {large_peak} kB at {large} users");
+    long_import(&mongo, long).await;
+}
+
+/// Imports many users and prints how the rate and the memory hold.
+async fn long_import(mongo: &Mongo, users: usize) {
+    let workspace = Workspace::empty(mongo).await;
+    workspace.stage(users, false).await;
+    let service = workspace.serve();
+    workspace.settle().await;
+    // When each tenth began, and the users counted by then.
+    let mut begun = vec![(0, Duration::ZERO)];
+    let elapsed = service
+        .watch_import(|completed, elapsed| {
+            let completed = usize::try_from(completed).unwrap_or_default();
+            if begun.len() < TENTHS && completed >= users * begun.len() / TENTHS {
+                begun.push((completed, elapsed));
+            }
+        })
+        .await;
+    begun.push((users, elapsed));
+    let rates: Vec<Rate> = begun
+        .windows(2)
+        .map(|tenth| (tenth[1].0 - tenth[0].0) as Rate / (tenth[1].1.as_secs_f64() - tenth[0].1.as_secs_f64()))
+        .collect();
+    let shown: Vec<String> = rates.iter().map(|rate| format!("{rate:.0}")).collect();
+    println!("\n{users} users: {:.0}/s; each tenth: {}", users as Rate / elapsed.as_secs_f64(), shown.join(" "));
+    println!("the last tenth at {:.2} of the first", rates[rates.len() - 1] / rates[0]);
+    println!("peak memory of the service: {} kB", service.peak_memory_kb());
 }
 
 fn report(what: &str, rate: Rate, limit: Rate) {

@@ -7,14 +7,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bson::{DateTime, Document, RawDocumentBuf, doc, oid::ObjectId};
+use bson::{Bson, DateTime, Document, RawDocumentBuf, doc, oid::ObjectId};
 use futures::TryStreamExt as _;
 use mongodb::{Client, Collection, Database, IndexModel, options::IndexOptions};
-use rocketchat_import::domain::user::HashedLoginToken;
+use rocketchat_import::domain::caller::HashedLoginToken;
 use tokio::time::sleep;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_rocketchat-import");
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// Records that the preparation stages with one command.
+const STAGED_AT_ONCE: usize = 5000;
 
 /// Plain indexes on `users`. Source: `packages/models/src/models/Users.ts`.
 const PLAIN: [&str; 8] =
@@ -134,28 +136,28 @@ impl Workspace {
 
     /// An operation that is ready, with this many staged users.
     pub async fn stage(&self, users: usize, with_passwords: bool) {
-        let records: Vec<Document> = (0..users)
-            .map(|number| {
-                let mut data = doc! {
-                    "username": format!("user{number}"),
-                    "emails": [format!("user{number}@example.com")],
-                    "importIds": [format!("id{number}")],
-                    "name": format!("User Number {number}"),
-                    "type": "user",
-                    "roles": ["user"],
-                };
-                if with_passwords {
-                    data.insert("password", format!("password{number}"));
-                }
-                doc! { "_id": ObjectId::new().to_hex(), "data": data, "dataType": "user" }
-            })
-            .collect();
-        for batch in records.chunks(5000) {
-            self.collection::<Document>("rocketchat_import_data").insert_many(batch).await.unwrap();
+        let operation_id = ObjectId::new().to_hex();
+        let record = |number: usize| {
+            let mut data = doc! {
+                "username": format!("user{number}"),
+                "emails": [format!("user{number}@example.com")],
+                "importIds": [format!("id{number}")],
+                "name": format!("User Number {number}"),
+                "type": "user",
+                "roles": ["user"],
+            };
+            if with_passwords {
+                data.insert("password", format!("password{number}"));
+            }
+            doc! { "_id": ObjectId::new().to_hex(), "data": data, "dataType": "user", "operation": &operation_id }
+        };
+        for first in (0..users).step_by(STAGED_AT_ONCE) {
+            let records: Vec<Document> = (first..users.min(first + STAGED_AT_ONCE)).map(record).collect();
+            self.collection::<Document>("rocketchat_import_data").insert_many(records).await.unwrap();
         }
         let total = i32::try_from(users).unwrap();
         let operation = doc! {
-            "_id": ObjectId::new().to_hex(), "type": "api", "importerKey": "api", "ts": DateTime::now(),
+            "_id": &operation_id, "type": "api", "importerKey": "api", "ts": DateTime::now(),
             "status": "importer_user_selection", "valid": true, "user": "admin", "_updatedAt": DateTime::now(),
             "count": { "total": total, "users": total },
         };
@@ -229,6 +231,11 @@ pub struct Service {
 impl Service {
     /// Starts the run and waits until the operation is done.
     pub async fn run_import(&self) -> Duration {
+        self.watch_import(|_, _| {}).await
+    }
+
+    /// Starts the run, shows `completed` and the time since the start to `watcher`, and waits until the operation is done.
+    pub async fn watch_import(&self, mut watcher: impl FnMut(i64, Duration)) -> Duration {
         let run = reqwest::Client::new()
             .post(format!("{}/api/v1/import.run", self.address))
             .header("X-User-Id", "admin")
@@ -238,10 +245,12 @@ impl Service {
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
         loop {
             let operation = self.operations.find_one(doc! {}).await.unwrap().unwrap();
+            let elapsed = started.elapsed();
+            let count = operation.get_document("count").unwrap();
+            watcher(whole_number(count.get("completed")), elapsed);
             if operation.get_str("status").is_ok_and(|status| status == "importer_done") {
-                let count = operation.get_document("count").unwrap();
-                assert_eq!(count.get("completed"), count.get("total"), "{count}");
-                return started.elapsed();
+                assert_eq!(whole_number(count.get("completed")), whole_number(count.get("total")), "{count}");
+                return elapsed;
             }
             sleep(POLL_INTERVAL).await;
         }
@@ -282,6 +291,14 @@ impl Drop for Service {
     fn drop(&mut self) {
         self.process.kill().ok();
         self.process.wait().ok();
+    }
+}
+
+fn whole_number(value: Option<&Bson>) -> i64 {
+    match value {
+        Some(Bson::Int32(number)) => i64::from(*number),
+        Some(Bson::Int64(number)) => *number,
+        _ => 0,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bson::{Document, RawDocumentBuf, doc};
 use futures::{TryStreamExt as _, future::join_all, try_join};
 use mongodb::Collection;
-use rocketchat_import::domain::user::HashedLoginToken;
+use rocketchat_import::domain::caller::HashedLoginToken;
 
 use crate::{client::Load, workspace::Workspace};
 

@@ -4,7 +4,7 @@
 //! as soon as they are answered. Then 1,024 connections ask at fixed times, ten times as often altogether, whatever becomes of
 //! the answers, while one more asks for `/readyz`. In the end the capacity once more.
 //!
-//! What is sent when is settled beforehand, so a slow answer does not make the clients ask less. A connection that still waits
+//! The time of each request is settled beforehand, so a slow answer does not make the clients ask less. A connection that still waits
 //! when its next request is due leaves it out, and these are counted, too.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::cast_precision_loss)]

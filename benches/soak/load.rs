@@ -38,7 +38,7 @@ pub async fn read_everything(client: Client) {
     }
 }
 
-/// Follows the stream of events, again and again. A service without one is told once.
+/// Follows the stream of events, again and again. A service without one is reported once.
 pub async fn follow(client: Client) {
     loop {
         let answer = match client.request(Method::GET, STREAM).send().await {

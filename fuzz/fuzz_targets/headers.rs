@@ -8,7 +8,7 @@ use actix_http::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::BytesMut;
 use libfuzzer_sys::fuzz_target;
-use rocketchat_import::{domain::client_address::Proxies, fuzzing::credentials};
+use rocketchat_import::{domain::api::client_address::Proxies, fuzzing::credentials};
 use rocketchat_import_fuzz::assert_is_a_refusal;
 use sha2::{Digest as _, Sha256};
 use tokio::{

@@ -3,18 +3,30 @@
 use std::{
     fmt,
     io::{self, IsTerminal as _, Write as _},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use log::LevelFilter;
+use parking_lot::Mutex;
 
 use super::CommandError;
 
 /// How often a line tells progress where there is no bar.
 const LINE_INTERVAL: Duration = Duration::from_secs(1);
 const BAR: &str = "{prefix} [{bar:30}] {pos}/{len} {percent}% {msg}";
+const BYTES_BAR: &str = "{prefix} [{bar:30}] {bytes}/{total_bytes} {percent}% {msg}";
+/// Where nobody knows how much it is in all.
+const OPEN_BAR: &str = "{prefix} {pos} {msg}";
+
+/// The kind of the numbers that are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Unit {
+    #[default]
+    Count,
+    Bytes,
+}
 
 /// Standard error, shared by whatever has something to say. Clones are the same console.
 #[derive(Clone)]
@@ -24,6 +36,7 @@ pub(super) struct Console(Arc<Mutex<Shown>>);
 struct Shown {
     bar: Option<ProgressBar>,
     title: &'static str,
+    unit: Unit,
     last_line: Option<(Instant, String)>,
 }
 
@@ -45,16 +58,38 @@ impl Console {
 
     /// Begins a piece of work.
     pub(super) fn begin(&self, title: &'static str) {
+        self.begin_with(title, Unit::Count, true);
+    }
+
+    /// Begins a piece of work with numbers of this kind. An end that is not known shows no bar.
+    pub(super) fn begin_with(&self, title: &'static str, unit: Unit, has_end: bool) {
         self.end();
         self.with(|shown| {
-            shown.title = title;
+            (shown.title, shown.unit) = (title, unit);
             if Self::has_bar() {
                 let bar = ProgressBar::new(0).with_prefix(title);
-                if let Ok(style) = ProgressStyle::with_template(BAR) {
+                let template = match unit {
+                    _ if !has_end => OPEN_BAR,
+                    Unit::Count => BAR,
+                    Unit::Bytes => BYTES_BAR,
+                };
+                if let Ok(style) = ProgressStyle::with_template(template) {
                     bar.set_style(style.progress_chars("=> "));
                 }
                 shown.bar = Some(bar);
             }
+        });
+    }
+
+    /// So many are done of a total that is not known.
+    pub(super) fn progress_without_end(&self, done: u64, more: &str) {
+        self.with(|shown| {
+            if let Some(bar) = &shown.bar {
+                bar.set_position(done);
+                bar.set_message(more.to_owned());
+                return;
+            }
+            shown.tell(format!("{} {done} {more}", shown.title), more.is_empty());
         });
     }
 
@@ -67,13 +102,11 @@ impl Console {
                 bar.set_message(more.to_owned());
                 return;
             }
-            let line = format!("{} {done} of {total} {more}", shown.title);
-            let is_due =
-                done == total || shown.last_line.as_ref().is_none_or(|(written, _)| written.elapsed() >= LINE_INTERVAL);
-            if is_due && shown.last_line.as_ref().is_none_or(|(_, last)| *last != line) {
-                write_line(line.trim_end());
-                shown.last_line = Some((Instant::now(), line));
-            }
+            let line = match shown.unit {
+                Unit::Count => format!("{} {done} of {total} {more}", shown.title),
+                Unit::Bytes => format!("{} {} of {} {more}", shown.title, HumanBytes(done), HumanBytes(total)),
+            };
+            shown.tell(line, done == total);
         });
     }
 
@@ -96,7 +129,18 @@ impl Console {
     }
 
     fn with(&self, change: impl FnOnce(&mut Shown)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.0.lock());
+    }
+}
+
+impl Shown {
+    /// Writes a line, unless one was just written or nothing has changed.
+    fn tell(&mut self, line: String, is_last: bool) {
+        let is_due = is_last || self.last_line.as_ref().is_none_or(|(written, _)| written.elapsed() >= LINE_INTERVAL);
+        if is_due && self.last_line.as_ref().is_none_or(|(_, last)| *last != line) {
+            write_line(line.trim_end());
+            self.last_line = Some((Instant::now(), line));
+        }
     }
 }
 

@@ -4,10 +4,15 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{CommandError, mongo_url, unusable};
 use crate::{
-    config::{AdministratorArgs, DatabaseArgs, PreparationArgs},
-    repository::{Connection, DatabaseUser, DatabaseUserError, Made, example_workspace, initiate_replica_set_at},
+    cli::{
+        CommandError, mongo_url,
+        settings::{AdministratorArgs, DatabaseArgs, PreparationArgs},
+        unusable,
+    },
+    repository::{
+        Connection, DatabaseUser, DatabaseUserError, Made, Purpose, initiate_replica_set_at, setup::example_workspace,
+    },
 };
 
 /// How long a fresh server may take to become a primary.
@@ -21,6 +26,10 @@ pub(super) struct DatabaseUserArgs {
     administrator: AdministratorArgs,
     #[command(flatten)]
     preparation: PreparationArgs,
+
+    /// The imports that the user is for
+    #[arg(long = "for", env = "DATABASE_USER_FOR", value_enum, default_value = "users")]
+    purpose: Purpose,
 }
 
 /// Makes the user that `MONGO_URL` names, and its role in the database that it names. Does no harm a second time.
@@ -37,7 +46,7 @@ pub(super) async fn run(args: &DatabaseUserArgs) -> Result<(), CommandError> {
     prepare_server(args, &admin_url).await?;
     let administrator = Connection::open(&admin_url, None).await.map_err(|error| unusable("ADMIN_MONGO_URL", error))?;
     let administrator = administrator.in_database(service.database_name());
-    let made = user.make(&administrator).await.map_err(|error| match error {
+    let made = user.make(&administrator, args.purpose).await.map_err(|error| match error {
         DatabaseUserError::InUse { .. } => unusable("MONGO_URL", error),
         error => CommandError::failed(error),
     })?;

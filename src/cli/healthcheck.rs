@@ -4,8 +4,10 @@ use std::{net::IpAddr, time::Duration};
 
 use clap::Args;
 
-use super::CommandError;
-use crate::{config::ListenArgs, http::READINESS_PATH};
+use crate::{
+    cli::{CommandError, settings::ListenArgs},
+    http::READINESS_PATH,
+};
 
 /// Longer than the service itself waits for the database.
 const PATIENCE: Duration = Duration::from_secs(6);

@@ -2,8 +2,10 @@
 
 use clap::Args;
 
-use super::{CommandError, connect};
-use crate::{config::DatabaseArgs, repository::migrate};
+use crate::{
+    cli::{CommandError, connect, settings::DatabaseArgs},
+    repository::migrate,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct MigrateArgs {

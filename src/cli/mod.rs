@@ -7,16 +7,22 @@ mod database_user;
 mod demo;
 mod follow;
 mod healthcheck;
+mod import;
+mod importer;
+mod inspect;
 mod man;
 mod migrate;
 #[cfg(feature = "private-mongod")]
 mod mongo;
-mod preparation;
+mod receipt;
 mod serve;
-mod server;
+mod settings;
 mod status;
 mod stop_signal;
+mod target;
 mod users;
+mod verify;
+mod words;
 
 use std::{fmt::Display, process::ExitCode, sync::Arc};
 
@@ -25,17 +31,16 @@ use thiserror::Error;
 use tokio::runtime::Runtime;
 
 use crate::{
+    cli::settings::DatabaseArgs,
     client::ClientError,
-    config::{DatabaseArgs, ListenArgs, MetricsArgs},
     logging,
-    metrics::MetricsServer,
     repository::{Connection, Observer},
 };
 
 /// What the commands that talk to a server end with.
 const EXIT_CODES: &str = "Exit codes:
   0  done
-  1  some users failed, or the import was stopped
+  1  some records failed, the import was stopped, or the accounts differ from the receipt
   2  a setting, an option or the file is wrong; nothing was sent
   3  the server cannot be reached, refuses the user and token, or refuses what was sent";
 
@@ -63,9 +68,20 @@ enum Command {
     /// Tell how the newest import of a server goes
     #[command(after_help = EXIT_CODES)]
     Status(status::StatusArgs),
+    /// Print the content of an import file: records, problems and passed-over elements; needs no server
+    Inspect(inspect::InspectArgs),
     /// Import a file of users through a server's import API
     #[command(after_help = EXIT_CODES)]
     Users(users::UsersArgs),
+    /// Import a file of rooms, messages and people: a Slack export, CSV files, contacts
+    #[command(after_help = EXIT_CODES)]
+    Import(import::ImportArgs),
+    /// Print what became of each record of an import
+    #[command(after_help = EXIT_CODES)]
+    Receipt(receipt::ReceiptArgs),
+    /// Compare the receipt of an import with the accounts that are there
+    #[command(after_help = EXIT_CODES)]
+    Verify(verify::VerifyArgs),
     /// Print the completion script of a shell
     Completions(completions::CompletionsArgs),
     /// Print a manual page, or write all of them
@@ -78,7 +94,7 @@ enum Command {
     Mongo(mongo::MongoArgs),
 }
 
-/// A command could not do what it was asked to.
+/// A command could not do its work.
 #[derive(Debug, Error)]
 enum CommandError {
     /// A setting is wrong or missing. Exit code 2.
@@ -155,7 +171,11 @@ async fn execute(command_line: CommandLine) -> Result<(), CommandError> {
         Command::CreateDatabaseUser(args) => database_user::run(&args).await,
         Command::Healthcheck(args) => healthcheck::run(args).await,
         Command::Status(args) => status::run(&args).await,
+        Command::Inspect(args) => inspect::run(args).await,
         Command::Users(args) => users::run(&args).await,
+        Command::Import(args) => import::run(&args).await,
+        Command::Receipt(args) => receipt::run(&args).await,
+        Command::Verify(args) => verify::run(&args).await,
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(&args),
         #[cfg(feature = "private-mongod")]
@@ -184,12 +204,4 @@ fn mongo_url(database: &DatabaseArgs) -> Result<String, CommandError> {
 
 fn unusable(setting: &str, reason: impl Display) -> CommandError {
     CommandError::Setting(format!("{setting} cannot be used: {reason}"))
-}
-
-/// The metrics, if the settings want any.
-fn metrics(listen: ListenArgs, metrics: MetricsArgs) -> Result<Option<MetricsServer>, CommandError> {
-    let Some(port) = metrics.metrics_port else { return Ok(None) };
-    let server = MetricsServer::bind(listen.bind_ip, port)
-        .map_err(|error| CommandError::Failed(format!("cannot serve metrics on {}:{port}: {error}", listen.bind_ip)))?;
-    Ok(Some(server))
 }

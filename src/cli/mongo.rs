@@ -23,7 +23,7 @@ pub(super) struct MongoArgs {
 
 /// Prints the server's URL, then obeys the words on its standard input, each with a line in answer: `freeze`, `thaw`,
 /// `crash` (and come back).
-/// Ends, and the server with it, when the input ends or the process is told to stop.
+/// Ends, and the server with it, when the input ends or the process gets a signal to stop.
 pub(super) async fn run(args: MongoArgs) -> Result<(), CommandError> {
     let stop = stop_signal()?;
     let source = if args.own { Source::Own } else { Source::Any };

@@ -2,14 +2,14 @@
 
 use clap::Args;
 
-use super::{CommandError, connect, metrics, preparation, stop_signal::stop_signal};
-use crate::{
-    config::{DatabaseArgs, LimitArgs, ListenArgs, MetricsArgs, PreparationArgs, ProxyArgs, WebhookArgs},
-    http::{self, readiness::Readiness},
-    metrics::MetricsServer,
-    repository::Repositories,
-    webhook::Announcer,
+use super::{
+    CommandError, connect,
+    settings::{
+        DatabaseArgs, FileArgs, ImportArgs, LimitArgs, ListenArgs, MetricsArgs, PreparationArgs, ProxyArgs, WebhookArgs,
+    },
+    stop_signal::stop_signal,
 };
+use crate::service::{Service, Settings};
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
@@ -20,6 +20,10 @@ pub(super) struct ServeArgs {
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
+    imports: ImportArgs,
+    #[command(flatten)]
+    files: FileArgs,
+    #[command(flatten)]
     metrics: MetricsArgs,
     #[command(flatten)]
     proxies: ProxyArgs,
@@ -29,25 +33,21 @@ pub(super) struct ServeArgs {
     webhook: WebhookArgs,
 }
 
-/// Serves until told to stop. The database need not be up: requests are answered with 503 until it is.
+/// Serves until the process is stopped. The database need not be up: requests are answered with 503 until it is.
 pub(super) async fn run(args: &ServeArgs) -> Result<(), CommandError> {
     let stop = stop_signal()?;
-    let webhook = args.webhook.webhook().map_err(CommandError::Setting)?;
-    let listener = http::startup::bind(args.listen.bind_ip, args.listen.port).map_err(|error| {
-        CommandError::Failed(format!("cannot listen on {}:{}: {error}", args.listen.bind_ip, args.listen.port))
-    })?;
-    let metrics = metrics(args.listen, args.metrics)?;
-    let connection = connect(&args.database, metrics.as_ref().map(MetricsServer::observer)).await?;
-    let readiness = Readiness::default();
-    let preparation =
-        tokio::spawn(preparation::prepare(args.preparation.clone(), connection.clone(), readiness.clone()));
-    let repositories = Repositories::over(connection);
-    let announcer = webhook.map(|webhook| Announcer::start(webhook, repositories.clone(), http::status_body));
-    let proxies = args.proxies.proxies();
-    let served = http::startup::serve(listener, repositories, readiness, args.limits, proxies, metrics, stop).await;
-    preparation.abort();
-    if let Some(announcer) = announcer {
-        announcer.stop().await;
-    }
-    served.map_err(CommandError::failed)
+    let service = Service::bind(Settings {
+        bind_ip: args.listen.bind_ip,
+        port: args.listen.port,
+        metrics_port: args.metrics.metrics_port,
+        max_requests_in_work: args.limits.max_requests_in_work,
+        engine: args.imports.engine(),
+        uploads: args.files.uploads(),
+        proxies: args.proxies.proxies(),
+        preparation: Some(args.preparation.preparation()),
+        webhook: args.webhook.webhook().map_err(CommandError::Setting)?,
+    })
+    .map_err(CommandError::failed)?;
+    let connection = connect(&args.database, service.observer()).await?;
+    service.run_until(connection, stop).await.map_err(CommandError::failed)
 }

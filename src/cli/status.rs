@@ -8,7 +8,8 @@ use super::{
     CommandError,
     console::{Console, print},
     follow::Follow,
-    server::ServerArgs,
+    target::ServerArgs,
+    words::printable,
 };
 use crate::client::{ReportedState, Status};
 
@@ -76,27 +77,27 @@ pub(super) fn verdict(ended: &Status) -> Result<(), CommandError> {
     let counts = ended.counts;
     match ended.state {
         ReportedState::Done if counts.failed > 0 => {
-            Err(CommandError::UsersFailed(format!("{} of {} users failed", counts.failed, counts.total)))
+            Err(CommandError::UsersFailed(format!("{} of {} {} failed", counts.failed, counts.total, ended.records())))
         }
         ReportedState::Error | ReportedState::Canceled => {
-            Err(CommandError::UsersFailed(format!("the import is {}", ended.state.in_plain_words())))
+            Err(CommandError::UsersFailed(format!("the import is {}", ended.in_plain_words())))
         }
         _ => Ok(()),
     }
 }
 
-/// What is told beside a bar.
+/// The words beside a bar.
 pub(super) fn progress_note(status: &Status) -> String {
     match (status.state, status.counts.failed) {
         (ReportedState::Importing, 0) => String::new(),
         (ReportedState::Importing, failed) => format!("{failed} failed"),
-        (state, _) => state.in_plain_words().to_owned(),
+        _ => status.in_plain_words().to_owned(),
     }
 }
 
 fn progress_line(status: &Status) -> String {
     let counts = status.counts;
-    let mut line = status.state.in_plain_words().to_owned();
+    let mut line = status.in_plain_words().to_owned();
     if counts.total > 0 {
         let percent = counts.percent().unwrap_or_default();
         let created = counts.completed;
@@ -108,10 +109,10 @@ fn progress_line(status: &Status) -> String {
 
 fn summary(status: &Status) -> String {
     let counts = status.counts;
-    let mut rows = vec![("state", status.state.in_plain_words().to_owned())];
+    let mut rows = vec![("state", status.in_plain_words().to_owned())];
     if counts.total > 0 || counts.processed() > 0 {
         let percent = counts.percent().map(|percent| format!(" ({percent} %)")).unwrap_or_default();
-        rows.push(("users", format!("{} of {} processed{percent}", counts.processed(), counts.total)));
+        rows.push((status.records(), format!("{} of {} processed{percent}", counts.processed(), counts.total)));
         rows.push(("created", counts.completed.to_string()));
         rows.push(("failed", counts.failed.to_string()));
     }
@@ -121,11 +122,7 @@ fn summary(status: &Status) -> String {
     }
     rows.extend(status.started.clone().map(|moment| ("made", moment)));
     rows.extend(status.updated.clone().map(|moment| ("updated", moment)));
-    let lines: Vec<String> = rows.into_iter().map(|(name, value)| format!("{name:<10} {}", shown(&value))).collect();
+    let lines: Vec<String> =
+        rows.into_iter().map(|(name, value)| format!("{name:<10} {}", printable(&value))).collect();
     lines.join("\n")
-}
-
-/// A server's text made fit for a terminal.
-fn shown(text: &str) -> String {
-    text.chars().filter(|character| !character.is_control()).collect()
 }

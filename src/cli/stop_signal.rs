@@ -1,10 +1,10 @@
-//! Being told to stop.
+//! SIGTERM and Ctrl-C.
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::CommandError;
 
-/// Starts listening at once and resolves when the process is told to stop: `SIGTERM`, or Ctrl-C.
+/// Starts listening at once and resolves at the signal to stop: `SIGTERM`, or Ctrl-C.
 pub(super) fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, CommandError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CommandError::failed)?;

@@ -24,6 +24,9 @@ pub(crate) enum ClientError {
     /// Too many requests (429); the server says how long to wait.
     #[error("the server asks to wait for {} s", wait.as_secs())]
     TooManyRequests { wait: Duration },
+    /// The same request is still in work (409).
+    #[error("the server still works on the same request")]
+    InWork,
     /// The server understood the request and refuses it (the other statuses).
     #[error("the server refuses this ({}): {reason}", status.as_u16())]
     Refused { status: StatusCode, reason: String },
@@ -39,7 +42,7 @@ impl ClientError {
     /// Whether the same request may well succeed a little later.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::TooManyRequests { .. } => true,
+            Self::Unreachable { .. } | Self::TooManyRequests { .. } | Self::InWork => true,
             Self::Unavailable { status, .. } => matches!(
                 *status,
                 StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
@@ -48,11 +51,16 @@ impl ClientError {
         }
     }
 
-    /// Whether the server may have done what was asked although no success was heard of.
+    /// Whether it is a 409.
+    pub(super) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Refused { status: StatusCode::CONFLICT, .. })
+    }
+
+    /// Whether the server may have done the work although no success was heard of.
     pub(crate) fn leaves_open_what_was_done(&self) -> bool {
         match self {
             Self::Unreachable { was_sent, .. } => *was_sent,
-            Self::Unavailable { .. } | Self::Unreadable(_) => true,
+            Self::Unavailable { .. } | Self::Unreadable(_) | Self::InWork => true,
             Self::NotAllowed { .. } | Self::TooManyRequests { .. } | Self::Refused { .. } | Self::Interfered(_) => {
                 false
             }

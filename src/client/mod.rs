@@ -4,9 +4,15 @@
 
 mod error;
 mod failed_users;
+mod file_imports;
+mod foreseeing;
+mod lines;
+mod outcomes;
+mod reports;
 mod retry;
 mod staging;
 mod status;
+mod uploads;
 
 use std::{fmt, time::Duration};
 
@@ -15,13 +21,20 @@ use reqwest::{
     header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER},
     redirect,
 };
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 pub(crate) use error::ClientError;
 pub(crate) use failed_users::{FailedUser, FailedUsers};
+pub(crate) use file_imports::{FileAccount, FileData, ReasonCount};
+pub(crate) use foreseeing::{ForeseenLine, ForeseenProblem, ForeseenUser};
+pub(crate) use lines::Lines;
+pub(crate) use outcomes::{OutcomeCounts, UnsureMatch};
+pub(crate) use reports::{Difference, ReceiptForm, VerifyLine, VerifySummary};
 pub(crate) use retry::Patience;
 pub(crate) use staging::Staging;
 pub(crate) use status::{ReportedState, Status};
+pub(crate) use uploads::FileToSend;
 
 use retry::Retry;
 
@@ -36,27 +49,52 @@ const REASON_CHARACTERS: usize = 400;
 
 const USER_ID: HeaderName = HeaderName::from_static("x-user-id");
 const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Stands on every answer of this service's API and on none of Rocket.Chat's.
+const SERVICE: &str = "x-import-service";
 const RATE_LIMIT_RESET: &str = "x-ratelimit-reset";
 
 /// A login token or personal access token in clear text. Shown by nothing.
-#[derive(Clone)]
-pub(crate) struct Token(String);
+#[derive(Debug, Clone)]
+pub(crate) struct Token(SecretString);
 
 impl Token {
     /// `None` for a text that cannot be sent in a header.
     pub(crate) fn new(text: String) -> Option<Self> {
         let is_sendable = !text.is_empty() && HeaderValue::from_str(&text).is_ok();
-        is_sendable.then_some(Self(text))
+        is_sendable.then(|| Self(text.into()))
     }
 }
 
-impl fmt::Debug for Token {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Token(..)")
+/// The program at the other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Server {
+    /// It takes idempotency keys, and the operation's id with `import.run`.
+    ThisService,
+    /// It takes neither, and neither does an older release of this service.
+    RocketChat,
+}
+
+impl Server {
+    fn of(response: &Response) -> Self {
+        if response.headers().contains_key(SERVICE) { Self::ThisService } else { Self::RocketChat }
     }
 }
 
-/// Told of every failure that is going to be tried again, and how long the pause is.
+/// An answer with success.
+struct Answer {
+    body: String,
+    server: Server,
+}
+
+/// The answer of `import.new`.
+struct NewImport {
+    /// The `_id` of the operation.
+    operation: String,
+    server: Server,
+}
+
+/// Hears of every failure before the next attempt, with the length of the pause.
 pub(crate) type Notice = Box<dyn Fn(&ClientError, Duration) + Send + Sync>;
 
 /// A client of one server, as one user.
@@ -87,7 +125,8 @@ impl Client {
         let mut headers = HeaderMap::new();
         let user_id =
             HeaderValue::from_str(user_id).map_err(|_| "the user id cannot be sent in a header".to_owned())?;
-        let mut sent_token = HeaderValue::from_str(&token.0).map_err(|_| "the token cannot be sent".to_owned())?;
+        let mut sent_token =
+            HeaderValue::from_str(token.0.expose_secret()).map_err(|_| "the token cannot be sent".to_owned())?;
         sent_token.set_sensitive(true);
         headers.insert(USER_ID, user_id);
         headers.insert(AUTH_TOKEN, sent_token);
@@ -117,12 +156,14 @@ impl Client {
         Status::read(body).ok_or_else(|| ClientError::Unreadable("import.status".to_owned()))
     }
 
-    /// `import.new`; the `_id` of what it made. Doing it twice does no harm: the first one is empty.
-    async fn new_import(&self) -> Result<String, ClientError> {
-        let body = self.repeat(self.patience, async || self.post("import.new", "{}".to_owned()).await).await?;
+    /// `import.new`. Doing it twice does no harm: the first one is empty.
+    async fn new_import(&self) -> Result<NewImport, ClientError> {
+        let post = async || self.post("import.new", "{}".to_owned(), None).await;
+        let Answer { body, server } = self.repeat(self.patience, post).await?;
         let answer: Value = serde_json::from_str(&body).unwrap_or_default();
         let id = answer.pointer("/operation/_id").and_then(Value::as_str);
-        id.map(str::to_owned).ok_or_else(|| ClientError::Unreadable("import.new".to_owned()))
+        let operation = id.map(str::to_owned).ok_or_else(|| ClientError::Unreadable("import.new".to_owned()))?;
+        Ok(NewImport { operation, server })
     }
 
     async fn repeat<T>(
@@ -139,11 +180,15 @@ impl Client {
         }
     }
 
-    async fn post(&self, endpoint: &str, body: String) -> Result<String, ClientError> {
-        let body =
-            self.send(self.request(Method::POST, endpoint).header(CONTENT_TYPE, "application/json").body(body)).await?;
-        let answer: Value = serde_json::from_str(&body).unwrap_or_default();
-        if answer["success"] == true { Ok(body) } else { Err(ClientError::Unreadable(endpoint.to_owned())) }
+    /// Sends a JSON body, with an idempotency key where the server takes one.
+    async fn post(&self, endpoint: &str, body: String, key: Option<&str>) -> Result<Answer, ClientError> {
+        let mut request = self.request(Method::POST, endpoint).header(CONTENT_TYPE, "application/json");
+        if let Some(key) = key {
+            request = request.header(IDEMPOTENCY_KEY, key);
+        }
+        let answer = self.send_for_answer(request.body(body)).await?;
+        let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+        if body["success"] == true { Ok(answer) } else { Err(ClientError::Unreadable(endpoint.to_owned())) }
     }
 
     fn request(&self, method: Method, endpoint: &str) -> RequestBuilder {
@@ -151,10 +196,29 @@ impl Client {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<String, ClientError> {
+        self.send_for_answer(request).await.map(|answer| answer.body)
+    }
+
+    async fn send_for_answer(&self, request: RequestBuilder) -> Result<Answer, ClientError> {
+        let response = self.open(request).await?;
+        let server = Server::of(&response);
+        let body = response.text().await.map_err(|error| self.unreachable(error))?;
+        Ok(Answer { body, server })
+    }
+
+    /// Sends the request; an answer with success, whose body is still to be read. A 409 says that the same request is in
+    /// work.
+    async fn open(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let answer = self.open_strictly(request).await;
+        answer.map_err(|error| if error.is_conflict() { ClientError::InWork } else { error })
+    }
+
+    /// The same where a 409 is a refusal like others.
+    async fn open_strictly(&self, request: RequestBuilder) -> Result<Response, ClientError> {
         let response = request.send().await.map_err(|error| self.unreachable(error))?;
         let status = response.status();
         if status.is_success() {
-            return response.text().await.map_err(|error| self.unreachable(error));
+            return Ok(response);
         }
         let headers = response.headers().clone();
         let reason = self.reason_of(response).await;
@@ -193,15 +257,32 @@ impl Client {
         let body = response.text().await.unwrap_or_default();
         let answer: Value = serde_json::from_str(&body).unwrap_or_default();
         let words = ["error", "message"].iter().find_map(|name| answer.get(*name)?.as_str());
-        self.presentable(words.or(status.canonical_reason()).unwrap_or("no reason given"))
+        let words = words.or(status.canonical_reason()).unwrap_or("no reason given");
+        match blamed(&answer["details"]) {
+            Some(blamed) => self.presentable(&format!("{words} {blamed}")),
+            None => self.presentable(words),
+        }
     }
 
     /// Foreign words made fit to be shown: short, without control characters, and without the token even if the server
     /// repeats it.
     fn presentable(&self, words: &str) -> String {
-        let words = words.replace(&self.token.0, "[token]");
+        let words = words.replace(self.token.0.expose_secret(), "[token]");
         words.chars().filter(|character| !character.is_control()).take(REASON_CHARACTERS).collect()
     }
+}
+
+/// The first user to blame, or the setting, in the details of a refusal.
+fn blamed(details: &Value) -> Option<String> {
+    if let Some(setting) = details["setting"].as_str() {
+        return Some(format!("({setting})"));
+    }
+    let users = details["users"].as_array()?;
+    let first = users.first()?;
+    let more = users.len() as u64 - 1 + details["more"].as_u64().unwrap_or_default();
+    let more = if more == 0 { String::new() } else { format!("; {more} more") };
+    let id = first["importId"].as_str().map(|id| format!("import id {id}: ")).unwrap_or_default();
+    Some(format!("({id}{}{more})", first["reason"].as_str()?))
 }
 
 /// How long a 429 asks to wait: `Retry-After` in seconds, `X-RateLimit-Reset` in milliseconds since 1970, or the number of

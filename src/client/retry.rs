@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use tokio::time::{Instant, sleep};
 
 use super::error::ClientError;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How long a request may stay in work. The database ends the transaction of an instance that died after a minute.
+const LONGEST_WORK: Duration = Duration::from_secs(100);
 /// A server that says nothing but "wait" is given up on after so many times.
 const MOST_REFUSALS: u32 = 30;
 
@@ -18,14 +21,20 @@ pub(crate) type Patience = Option<Duration>;
 #[derive(Debug)]
 pub(super) struct Retry {
     patience: Patience,
-    pause: Duration,
+    pauses: ExponentialBackoff,
     failing_since: Option<Instant>,
     refusals: u32,
 }
 
 impl Retry {
     pub(super) fn new(patience: Patience) -> Self {
-        Self { patience, pause: FIRST_PAUSE, failing_since: None, refusals: 0 }
+        let pauses = ExponentialBuilder::new()
+            .with_min_delay(FIRST_PAUSE)
+            .with_max_delay(LONGEST_PAUSE)
+            .with_jitter()
+            .without_max_times()
+            .build();
+        Self { patience, pauses, failing_since: None, refusals: 0 }
     }
 
     /// Waits before the next try, after telling `notice` why and for how long.
@@ -49,11 +58,13 @@ impl Retry {
             *wait + FIRST_PAUSE.mul_f64(rand::random())
         } else {
             let since = *self.failing_since.get_or_insert_with(Instant::now);
-            if self.patience.is_some_and(|patience| since.elapsed() + self.pause / 2 > patience) {
+            // Half of it to twice as long: what failed together is not tried together.
+            let pause = self.pauses.next().unwrap_or(LONGEST_PAUSE) / 2;
+            // A server that works is no outage.
+            let least = if matches!(error, ClientError::InWork) { LONGEST_WORK } else { Duration::ZERO };
+            if self.patience.is_some_and(|patience| since.elapsed() + pause > patience.max(least)) {
                 return Err(error);
             }
-            let pause = self.pause.mul_f64(rand::random_range(0.5..=1.0));
-            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
             pause
         };
         notice(&error, pause);

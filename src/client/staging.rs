@@ -1,26 +1,31 @@
-//! Staging users exactly once, over a call that is not idempotent.
+//! Staging users exactly once, whatever is lost on the way.
 //!
-//! When the answer to `import.addUsers` is lost nobody knows whether the users were staged, and sending them again may
-//! stage them twice. The operation's own `count.users` tells: it grows by a batch when the batch is in. So after such a
-//! failure the count is watched for a while, and only if it stays where it was are the users sent again. Before the run
-//! the count is compared once more with what was sent, so that users who were staged twice after all are never run.
+//! This service takes an idempotency key with `import.addUsers` and the operation's id with `import.run`: the same request
+//! may simply be sent again.
+//!
+//! Rocket.Chat takes neither. When an answer of its `import.addUsers` is lost, the operation's own `count.users` tells
+//! whether the batch is in, because it grows by the batch. It is watched for a while, and only if it stays where it was are
+//! the users sent again. Before the run the count is compared once more with what was sent, for either server, so that
+//! users who were staged twice after all are never run.
 
 use std::time::Duration;
 
+use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep};
 
-use super::{Client, ClientError, ReportedState, Status, retry::Retry};
+use super::{Client, ClientError, NewImport, ReportedState, Server, Status, retry::Retry};
 
-/// How long the server may go on working on a request whose connection broke.
+/// How long Rocket.Chat may go on working on a request whose connection broke.
 const SETTLING: Duration = Duration::from_secs(5);
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
-/// What `import.run` says to the second call.
+/// What Rocket.Chat's `import.run` says to the second call.
 const ALREADY_RUN: &str = "error-invalid-operation-status";
 
 /// A new import that is being filled.
 #[derive(Debug)]
 pub(crate) struct Staging<'a> {
     client: &'a Client,
+    server: Server,
     operation: String,
     staged: u64,
 }
@@ -28,12 +33,18 @@ pub(crate) struct Staging<'a> {
 impl<'a> Staging<'a> {
     /// Begins a new import. What was staged before is gone, an import that runs is ended.
     pub(crate) async fn begin(client: &'a Client) -> Result<Self, ClientError> {
-        Ok(Self { client, operation: client.new_import().await?, staged: 0 })
+        let NewImport { operation, server } = client.new_import().await?;
+        Ok(Self { client, server, operation, staged: 0 })
     }
 
     /// The `_id` of the operation.
     pub(crate) fn operation(&self) -> &str {
         &self.operation
+    }
+
+    /// Whether the server finds people who are there. Rocket.Chat's does not.
+    pub(crate) fn matches_people(&self) -> bool {
+        self.server == Server::ThisService
     }
 
     /// Users staged so far.
@@ -43,21 +54,38 @@ impl<'a> Staging<'a> {
 
     /// Stages the `users` users of `body`, a whole body of `import.addUsers`.
     pub(crate) async fn add(&mut self, body: &str, users: u64) -> Result<(), ClientError> {
-        let mut retry = Retry::new(self.client.patience);
-        loop {
-            match self.client.post("import.addUsers", body.to_owned()).await {
-                Ok(_) => break,
-                Err(error) if error.leaves_open_what_was_done() => {
-                    (self.client.notice)(&error, SETTLING);
-                    if self.are_in(users).await? {
-                        break;
-                    }
-                    retry.pause_after(error, |_, _| {}).await?;
-                }
-                Err(error) => retry.pause_after(error, &self.client.notice).await?,
-            }
+        match self.server {
+            Server::ThisService => self.add_with_key(body).await?,
+            Server::RocketChat => self.add_and_count(body, users).await?,
         }
         self.staged += users;
+        Ok(())
+    }
+
+    async fn add_with_key(&self, body: &str) -> Result<(), ClientError> {
+        let key = format!("{:032x}", rand::random::<u128>());
+        let mut retry = Retry::new(self.client.patience);
+        while let Err(error) = self.client.post("import.addUsers", body.to_owned(), Some(&key)).await {
+            retry.pause_after(error, &self.client.notice).await?;
+            // The key counts for this operation. Another one that somebody began meanwhile would take the users once more.
+            self.own_status().await?;
+        }
+        Ok(())
+    }
+
+    async fn add_and_count(&self, body: &str, users: u64) -> Result<(), ClientError> {
+        let mut retry = Retry::new(self.client.patience);
+        while let Err(error) = self.client.post("import.addUsers", body.to_owned(), None).await {
+            if error.leaves_open_what_was_done() {
+                (self.client.notice)(&error, SETTLING);
+                if self.are_in(users).await? {
+                    break;
+                }
+                retry.pause_after(error, |_, _| {}).await?;
+            } else {
+                retry.pause_after(error, &self.client.notice).await?;
+            }
+        }
         Ok(())
     }
 
@@ -65,7 +93,7 @@ impl<'a> Staging<'a> {
     async fn are_in(&self, users: u64) -> Result<bool, ClientError> {
         let settled = Instant::now() + SETTLING;
         loop {
-            let asked = Instant::now();
+            let begun = Instant::now();
             let count = self.own_status().await?.counts.users;
             if count == self.staged + users {
                 return Ok(true);
@@ -73,7 +101,7 @@ impl<'a> Staging<'a> {
             if count != self.staged {
                 return Err(self.wrong_count(count));
             }
-            if asked >= settled {
+            if begun >= settled {
                 return Ok(false);
             }
             sleep(LOOK_INTERVAL).await;
@@ -87,11 +115,23 @@ impl<'a> Staging<'a> {
     }
 
     /// Starts the run, once.
-    pub(crate) async fn run(&self) -> Result<(), ClientError> {
+    pub(crate) async fn run(&self, rules: &Map<String, Value>) -> Result<(), ClientError> {
+        match self.server {
+            Server::ThisService => {
+                let mut run = rules.clone();
+                run.insert("operationId".to_owned(), self.operation.clone().into());
+                let run = Value::Object(run).to_string();
+                let post = async || self.client.post("import.run", run.clone(), None).await;
+                self.client.repeat(self.client.patience, post).await.map(drop)
+            }
+            Server::RocketChat => self.run_and_look().await,
+        }
+    }
+
+    async fn run_and_look(&self) -> Result<(), ClientError> {
         let mut retry = Retry::new(self.client.patience);
         let mut may_have_started = false;
-        loop {
-            let Err(error) = self.client.post("import.run", "{}".to_owned()).await else { return Ok(()) };
+        while let Err(error) = self.client.post("import.run", "{}".to_owned(), None).await {
             may_have_started |= error.leaves_open_what_was_done();
             let was_refused = matches!(&error, ClientError::Refused { reason, .. } if reason.contains(ALREADY_RUN));
             if may_have_started && (was_refused || error.leaves_open_what_was_done()) {
@@ -102,6 +142,7 @@ impl<'a> Staging<'a> {
             }
             retry.pause_after(error, &self.client.notice).await?;
         }
+        Ok(())
     }
 
     async fn own_status(&self) -> Result<Status, ClientError> {

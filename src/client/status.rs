@@ -16,7 +16,7 @@ pub(crate) enum ReportedState {
     Done,
     Error,
     Canceled,
-    /// Not told, or a word of a release to come.
+    /// Missing, or a word of a release to come.
     #[default]
     #[serde(other)]
     Unknown,
@@ -76,6 +76,16 @@ pub(crate) struct Status {
     /// The operation's `_id`; empty if there is none.
     pub(crate) operation: String,
     pub(crate) importer: String,
+    /// The name of the operation's file, behind a moment and a user; empty if there is none.
+    pub(crate) file: String,
+    /// The operation that this one goes on with.
+    pub(crate) resumes: Option<String>,
+    /// The first of the operations that go on with each other.
+    pub(crate) root: Option<String>,
+    /// Why the import failed.
+    pub(crate) problem: Option<String>,
+    /// Whether a call to the service ended it.
+    pub(crate) was_ended_by_call: bool,
     pub(crate) started: Option<String>,
     pub(crate) updated: Option<String>,
     pub(crate) counts: UserCounts,
@@ -91,10 +101,30 @@ struct Body {
 }
 
 impl Status {
+    /// The state in words, which fit users and files.
+    pub(crate) fn in_plain_words(&self) -> &'static str {
+        match self.state {
+            ReportedState::Ready if self.is_of_file() => "the file is loaded, the run was not started",
+            ReportedState::Importing if self.is_of_file() => "records are being imported",
+            state => state.in_plain_words(),
+        }
+    }
+
+    /// The word for its records.
+    pub(crate) fn records(&self) -> &'static str {
+        if self.is_of_file() { "records" } else { "users" }
+    }
+
+    fn is_of_file(&self) -> bool {
+        !self.file.is_empty()
+    }
+
     /// Reads a body; `None` if it is not one of `import.status`.
     pub(super) fn read(body: String) -> Option<Self> {
         let Body { success, state, operation } = serde_json::from_str(&body).ok()?;
         let text = |name: &str| operation.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let own = |name: &str| operation.get("import").and_then(|own| own.get(name));
+        let own_text = |name: &str| own(name).and_then(Value::as_str).map(str::to_owned);
         // Old operations hold a number of milliseconds.
         let moment = |name: &str| match operation.get(name)? {
             Value::String(moment) => Some(moment.clone()),
@@ -107,6 +137,11 @@ impl Status {
             state,
             operation: text("_id"),
             importer: text("importerKey"),
+            file: text("file"),
+            resumes: own_text("resumes"),
+            root: own_text("records"),
+            problem: own_text("problem"),
+            was_ended_by_call: own("endedByCall").and_then(Value::as_bool).unwrap_or_default(),
             started: moment("ts"),
             updated: moment("_updatedAt"),
             counts: UserCounts {

@@ -28,15 +28,15 @@ impl Counts {
         Self { completed: self.completed.max(floor.completed), error: self.error.max(floor.error) }
     }
 
-    /// What may be told of these counts to someone who was last told `told`: a whole number of steps, and neither
+    /// The part of these counts that may be shown to somebody who last saw `seen`: a whole number of steps, and neither
     /// counter ever goes down.
     #[must_use]
-    pub fn in_steps(self, told: Self) -> Self {
+    pub fn in_steps(self, seen: Self) -> Self {
         let goal = self.processed() - self.processed() % PROGRESS_STEP_RECORDS;
-        let untold = goal.saturating_sub(told.processed());
-        let completed = self.completed.saturating_sub(told.completed).min(untold);
-        let error = self.error.saturating_sub(told.error).min(untold - completed);
-        Self { completed: told.completed + completed, error: told.error + error }
+        let untold = goal.saturating_sub(seen.processed());
+        let completed = self.completed.saturating_sub(seen.completed).min(untold);
+        let error = self.error.saturating_sub(seen.error).min(untold - completed);
+        Self { completed: seen.completed + completed, error: seen.error + error }
     }
 }
 
@@ -58,15 +58,15 @@ mod tests {
         fn counts_are_told_in_steps_and_never_go_down(
             batches in prop::collection::vec((0_u64..120, 0_u64..120), 1..50)
         ) {
-            let (mut true_counts, mut told) = (Counts::default(), Counts::default());
+            let (mut true_counts, mut seen) = (Counts::default(), Counts::default());
             for (completed, error) in batches {
                 true_counts += Counts { completed, error };
-                let next = true_counts.in_steps(told);
-                prop_assert!(next.completed >= told.completed && next.error >= told.error);
+                let next = true_counts.in_steps(seen);
+                prop_assert!(next.completed >= seen.completed && next.error >= seen.error);
                 prop_assert!(next.completed <= true_counts.completed && next.error <= true_counts.error);
                 prop_assert_eq!(next.processed() % PROGRESS_STEP_RECORDS, 0);
                 prop_assert!(true_counts.processed() - next.processed() < PROGRESS_STEP_RECORDS);
-                told = next;
+                seen = next;
             }
         }
     }

@@ -127,6 +127,15 @@ impl Date {
         self.epoch_millis
     }
 
+    /// Year, month, day, hour, minute and second in UTC, the month from 0 on and nothing padded, as Rocket.Chat puts them
+    /// before the name of a file.
+    #[must_use]
+    pub fn utc_digits(self) -> String {
+        let moment = DateTime::from_timestamp_millis(self.epoch_millis).unwrap_or_default();
+        let (month, day) = (moment.month0(), moment.day());
+        format!("{}{month}{day}{}{}{}", moment.year(), moment.hour(), moment.minute(), moment.second())
+    }
+
     /// ISO 8601 in UTC with milliseconds and `Z`, as ECMAScript's `Date.prototype.toJSON` writes it: a year outside
     /// 0 to 9999 has a sign and six digits. `None` for a moment ECMAScript calls invalid.
     #[must_use]

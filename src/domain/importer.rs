@@ -2,18 +2,21 @@
 
 /// Something that can fill the staging area.
 ///
-/// All but [`Importer::Api`] read files and run inside Rocket.Chat; this service knows them by name only.
+/// All but [`Importer::Api`] read files.
 /// Source: the registrations under `apps/meteor/app/importer-*/server`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Importer {
     Api,
     Csv,
     Slack,
     SlackUsers,
+    Contacts,
+    /// Reads staged records as JSON lines. Ours; Rocket.Chat has no such importer.
+    Records,
 }
 
 impl Importer {
-    pub const ALL: [Self; 4] = [Self::Api, Self::Csv, Self::Slack, Self::SlackUsers];
+    pub const ALL: [Self; 6] = [Self::Api, Self::Csv, Self::Slack, Self::SlackUsers, Self::Contacts, Self::Records];
 
     /// What operations store as `importerKey`.
     #[must_use]
@@ -23,10 +26,12 @@ impl Importer {
             Self::Csv => "csv",
             Self::Slack => "slack",
             Self::SlackUsers => "slack-users",
+            Self::Contacts => "omnichannel_contact",
+            Self::Records => "records",
         }
     }
 
-    /// The name shown to people.
+    /// The name shown to people, which operations store as `type`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -34,12 +39,14 @@ impl Importer {
             Self::Csv => "CSV",
             Self::Slack => "Slack",
             Self::SlackUsers => "Slack_Users",
+            Self::Contacts => "omnichannel_contacts_importer",
+            Self::Records => "Records",
         }
     }
 
-    /// Whether an administrator can choose it from a list.
+    /// Whether it reads files, and so is in the list that an administrator chooses from.
     #[must_use]
-    pub const fn is_listed(self) -> bool {
+    pub const fn reads_files(self) -> bool {
         !matches!(self, Self::Api)
     }
 

@@ -3,17 +3,27 @@
 //! Pure types and rules. Nothing in here knows how an operation is stored or sent; the `repository` room reads these
 //! types out of MongoDB and the `http` room writes them as JSON.
 
-pub mod api_rules;
-pub mod call_window;
-pub mod client_address;
+pub mod api;
+pub mod caller;
 pub mod counts;
+pub mod document;
 pub mod field_value;
+pub mod file_source;
+pub mod forecast;
+pub mod import_file_name;
 pub mod importer;
+pub mod loading;
+pub mod matching;
 pub mod new_user;
 pub mod operation;
-pub mod pace;
 pub mod password;
-pub mod permission;
 pub mod progress_step;
-pub mod user;
+pub mod receipt;
+pub mod record_type;
+pub mod retention;
+pub mod selection;
+pub mod spreadsheet;
+pub mod stable_hash;
+pub mod staged;
+pub mod state;
 pub mod user_id;

@@ -34,7 +34,7 @@ pub fn emails_of(staged: &Fields) -> impl Iterator<Item = &str> {
 /// Whether the record can become an account at all.
 ///
 /// # Errors
-/// With Rocket.Chat's own word for what is missing.
+/// With Rocket.Chat's own word for the missing value.
 pub fn check(staged: &Fields) -> Result<(), &'static str> {
     if list_of(staged, "emails").is_empty() && username_of(staged).is_none() {
         return Err("importer-user-missing-email-and-username");
@@ -83,6 +83,29 @@ pub fn new_user(staged: &Fields, enrolment: Enrolment) -> Fields {
     user.into_iter().collect()
 }
 
+/// The account with this bcrypt text as its password.
+#[must_use]
+pub fn with_password(account: Fields, bcrypt: String) -> Fields {
+    let services = account.get("services").and_then(FieldValue::as_object).cloned().unwrap_or_default();
+    let password = FieldValue::Object(Fields::from_iter([("bcrypt", FieldValue::Text(bcrypt))]));
+    account.with("services", FieldValue::Object(services.with("password", password)))
+}
+
+/// The staged user with the default roles after its own, none twice.
+///
+/// Source: `apps/meteor/server/services/import/service.ts` (`addUsers`).
+#[must_use]
+pub fn with_roles(staged: Fields, defaults: &[String]) -> Fields {
+    let own = list_of(&staged, "roles").iter().filter_map(FieldValue::as_text);
+    let mut roles: Vec<String> = Vec::new();
+    for role in own.chain(defaults.iter().map(String::as_str)) {
+        if !roles.iter().any(|known| known == role) {
+            roles.push(role.to_owned());
+        }
+    }
+    staged.with("roles", FieldValue::List(roles.into_iter().map(FieldValue::Text).collect()))
+}
+
 fn list_of<'a>(staged: &'a Fields, field: &str) -> &'a [FieldValue] {
     match staged.get(field) {
         Some(FieldValue::List(list)) => list,
@@ -113,7 +136,8 @@ fn staged_services(staged: &Fields) -> Option<&Fields> {
     }
 }
 
-fn services(staged: &Fields, bcrypt: &str, email_2fa: bool, now: Date) -> FieldValue {
+/// The field `services`: the password, what was staged, and the choice of two-factor authentication.
+pub(super) fn services(staged: &Fields, bcrypt: &str, email_2fa: bool, now: Date) -> FieldValue {
     let object = |field: &str, value| FieldValue::Object(Fields::from_iter([(field, value)]));
     let given = staged_services(staged);
     let mut services: Vec<(&str, FieldValue)> = Vec::new();

@@ -3,9 +3,13 @@
 use super::{
     counts::Counts,
     field_value::{Date, FieldValue, Fields},
+    file_source::FileSource,
     importer::Importer,
+    matching::WantedRules,
     progress_step::ProgressStep,
 };
+
+pub use super::state::State;
 
 /// One import operation as it is stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,53 +18,7 @@ pub struct Operation {
     pub fields: Fields,
 }
 
-/// What `import.status` calls the condition of an import.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum State {
-    /// Made, no data yet.
-    New,
-    /// A file importer is filling the staging area.
-    Loading,
-    /// Has data and can be run.
-    Ready,
-    /// Records are being created.
-    Importing,
-    /// Every staged record was processed.
-    Done,
-    /// Stopped by an error, or invalidated by a newer operation, `import.clear` or a restart of Rocket.Chat.
-    Error,
-    /// Stopped by an administrator.
-    Canceled,
-}
-
 impl State {
-    /// Every state, in the order an import meets them.
-    pub const ALL: [Self; 7] =
-        [Self::New, Self::Loading, Self::Ready, Self::Importing, Self::Done, Self::Error, Self::Canceled];
-
-    /// The word `import.status` answers.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Loading => "loading",
-            Self::Ready => "ready",
-            Self::Importing => "importing",
-            Self::Done => "done",
-            Self::Error => "error",
-            Self::Canceled => "canceled",
-        }
-    }
-
-    /// Whether the import is over.
-    #[must_use]
-    pub const fn is_end(self) -> bool {
-        match self {
-            Self::Done | Self::Error | Self::Canceled => true,
-            Self::New | Self::Loading | Self::Ready | Self::Importing => false,
-        }
-    }
-
     /// The state of an operation with this `valid` and this step (`None`: a step no release from 3.0 on writes).
     ///
     /// An operation that is not valid is in error wherever it was, unless it had finished; a step that is not known
@@ -89,7 +47,7 @@ impl Operation {
         self.fields.get("valid").is_some_and(FieldValue::is_truthy)
     }
 
-    /// The step it is at; `None` if `status` is missing or not known, see [`Operation::has_unknown_status`].
+    /// The step it is at; `None` if `status` is missing or not known.
     #[must_use]
     pub fn step(&self) -> Option<ProgressStep> {
         ProgressStep::from_stored(self.fields.get("status")?.as_text()?)
@@ -113,7 +71,7 @@ impl Operation {
         self.text("status")
     }
 
-    /// One of the numbers in `count`; what is not stored reads 0.
+    /// One of the numbers in `count`; a missing one reads 0.
     #[must_use]
     pub fn count(&self, name: &str) -> u64 {
         let count = self.fields.get("count").and_then(FieldValue::as_object);
@@ -137,13 +95,90 @@ impl Operation {
         self.fields.get("_id")?.as_text()
     }
 
+    /// The operation whose staged records it imports: itself, unless it goes on with those of another one.
+    #[must_use]
+    pub fn root(&self) -> Option<&str> {
+        self.own("records").or_else(|| self.id())
+    }
+
+    /// The ended operation that it goes on with.
+    #[must_use]
+    pub fn resumes(&self) -> Option<&str> {
+        self.own("resumes")
+    }
+
+    /// The id of the selection that it was started with; `None` if everything was chosen.
+    #[must_use]
+    pub fn selection(&self) -> Option<&str> {
+        self.own("selection")
+    }
+
+    /// The `_id` of the user who made it.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.fields.get("user")?.as_text()
+    }
+
+    /// Why it failed, in a sentence for people.
+    #[must_use]
+    pub fn problem(&self) -> Option<&str> {
+        self.own("problem")
+    }
+
+    /// Where its file is; `None` for an operation without a file, or whose file Rocket.Chat holds.
+    #[must_use]
+    pub fn file_source(&self) -> Option<FileSource> {
+        FileSource::from_fields(self.own_value("source")?.as_object()?)
+    }
+
+    /// Whether its file was staged to the end.
+    #[must_use]
+    pub fn is_loaded(&self) -> bool {
+        self.own_value("loaded").is_some_and(FieldValue::is_truthy)
+    }
+
+    /// Whether a call to this service ended it, and not a start of Rocket.Chat. Known for operations with a file only.
+    #[must_use]
+    pub fn is_ended_by_call(&self) -> bool {
+        self.own_value("endedByCall").is_some_and(FieldValue::is_truthy)
+    }
+
+    /// Whether it goes on with a run that was under way, so that nobody need start it.
+    #[must_use]
+    pub fn goes_on_by_itself(&self) -> bool {
+        self.own_value("goesOn").is_some_and(FieldValue::is_truthy)
+    }
+
+    /// The rules that it, or the one that it resumes, was started under, where they are not the importer's own.
+    #[must_use]
+    pub fn rules(&self) -> WantedRules {
+        let stored = self.own_value("rules").and_then(FieldValue::as_object);
+        stored.map(WantedRules::from_stored).unwrap_or_default()
+    }
+
+    /// How often the service has gone on by itself, in this operation and those that it resumes.
+    #[must_use]
+    pub fn resumptions(&self) -> u64 {
+        let number = self.own_value("resumptions").and_then(FieldValue::as_integer);
+        number.and_then(|number| u64::try_from(number).ok()).unwrap_or_default()
+    }
+
+    /// One of the texts that this service stores in `import`, which Rocket.Chat does not know.
+    fn own(&self, name: &str) -> Option<&str> {
+        self.own_value(name)?.as_text()
+    }
+
+    fn own_value(&self, name: &str) -> Option<&FieldValue> {
+        self.fields.get("import")?.as_object()?.get(name)
+    }
+
     /// When it was made; `None` where no date is stored, as in old operations.
     #[must_use]
     pub fn made_at(&self) -> Option<Date> {
         self.date("ts")
     }
 
-    /// When it last changed, by the clock of whoever changed it.
+    /// When it last changed, by the clock of the process that changed it.
     #[must_use]
     pub fn updated_at(&self) -> Option<Date> {
         self.date("_updatedAt")
@@ -156,16 +191,16 @@ impl Operation {
         }
     }
 
-    /// Whether somebody who was told of `told`, the same operation, would go back in time with this: it changed earlier,
+    /// Whether somebody who saw `seen`, the same operation, would go back in time with this: it changed earlier,
     /// or fewer users were processed. Never when the state is another one, which everybody has to hear of.
     #[must_use]
-    pub fn goes_back_behind(&self, told: &Self) -> bool {
-        let (counts, told_counts) = (self.counts(), told.counts());
-        self.fields.get("_id") == told.fields.get("_id")
-            && self.state() == told.state()
-            && (self.updated_at().zip(told.updated_at()).is_some_and(|(updated, told)| updated < told)
-                || counts.completed < told_counts.completed
-                || counts.error < told_counts.error)
+    pub fn goes_back_behind(&self, seen: &Self) -> bool {
+        let (counts, seen_counts) = (self.counts(), seen.counts());
+        self.fields.get("_id") == seen.fields.get("_id")
+            && self.state() == seen.state()
+            && (self.updated_at().zip(seen.updated_at()).is_some_and(|(updated, seen)| updated < seen)
+                || counts.completed < seen_counts.completed
+                || counts.error < seen_counts.error)
     }
 }
 
@@ -195,7 +230,7 @@ mod tests {
                 ]),
             }
         };
-        let told = operation("importer_importing_users", 5, 50);
+        let seen = operation("importer_importing_users", 5, 50);
         for (status, updated, completed, goes_back) in [
             ("importer_importing_users", 5, 50, false),
             ("importer_finishing", 6, 50, false),
@@ -204,10 +239,10 @@ mod tests {
             ("importer_done", 4, 50, false),
         ] {
             let next = operation(status, updated, completed);
-            assert_eq!(next.goes_back_behind(&told), goes_back, "{status} {updated} {completed}");
+            assert_eq!(next.goes_back_behind(&seen), goes_back, "{status} {updated} {completed}");
         }
         let other = Operation { fields: operation("importer_new", 1, 0).fields.with("_id", FieldValue::Null) };
-        assert!(!other.goes_back_behind(&told));
+        assert!(!other.goes_back_behind(&seen));
     }
 
     #[test]

@@ -16,7 +16,7 @@ const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::BCRYPT, NO_
 
 /// The bcrypt text of a password. Takes tens of milliseconds of one core.
 ///
-/// Rocket.Chat's clients never send a password, but the hexadecimal SHA-256 digest of it, so that is what is hashed.
+/// Rocket.Chat's clients never send a password, but the hexadecimal SHA-256 digest of it, so the digest is hashed.
 /// Source: `UserConverter.hashPassword`, Meteor's `accounts-password`.
 ///
 /// # Errors

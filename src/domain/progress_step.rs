@@ -1,6 +1,6 @@
 //! The steps an import goes through, by the names Rocket.Chat stores in an operation's `status`.
 
-use super::operation::State;
+use super::state::State;
 
 /// Declares the steps with their stored names once, so that reading, writing and listing them cannot drift apart.
 macro_rules! progress_steps {

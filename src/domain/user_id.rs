@@ -12,7 +12,7 @@ const UNBIASED_BYTES: u8 = 220;
 
 /// The id of the user that the record `staged_id` of the staging area becomes.
 ///
-/// It looks random, and it is always the same for one record. That is what makes an import happen exactly once: whoever
+/// It looks random, and it is always the same for one record. That is what makes an import happen exactly once: an instance that
 /// tries to create the user a second time, after a crash or beside another instance, meets its own id and knows that the
 /// work was done.
 #[must_use]

@@ -1,4 +1,4 @@
-//! What the engine of this instance is doing, in numbers, for whoever wants to look.
+//! Numbers of what the engine of this instance does, for everybody who wants to look.
 
 use std::sync::{
     Arc,
@@ -20,11 +20,13 @@ struct Numbers {
     batches_in_flight: AtomicI64,
     users_waiting: AtomicI64,
     runs: AtomicI64,
+    loads: AtomicI64,
+    records_staged: AtomicU64,
+    elements_failed: AtomicU64,
 }
 
 impl Activity {
     /// Users that this instance has processed since it was started.
-    #[must_use]
     pub fn processed(&self) -> Counts {
         Counts {
             completed: self.numbers.imported.load(Ordering::Relaxed),
@@ -33,21 +35,39 @@ impl Activity {
     }
 
     /// Batches that are on their way to the database.
-    #[must_use]
     pub fn batches_in_flight(&self) -> i64 {
         self.numbers.batches_in_flight.load(Ordering::Relaxed)
     }
 
     /// Staged users that the runs of this instance have yet to process.
-    #[must_use]
     pub fn users_waiting(&self) -> i64 {
         self.numbers.users_waiting.load(Ordering::Relaxed)
     }
 
     /// Operations that this instance is running.
-    #[must_use]
     pub fn runs(&self) -> i64 {
         self.numbers.runs.load(Ordering::Relaxed)
+    }
+
+    /// Files that this instance is loading.
+    pub fn loads(&self) -> i64 {
+        self.numbers.loads.load(Ordering::Relaxed)
+    }
+
+    /// Records of files that this instance has staged since it was started.
+    pub fn records_staged(&self) -> u64 {
+        self.numbers.records_staged.load(Ordering::Relaxed)
+    }
+
+    /// Elements of files that could not be staged.
+    pub fn elements_failed(&self) -> u64 {
+        self.numbers.elements_failed.load(Ordering::Relaxed)
+    }
+
+    /// A batch of a file was stored.
+    pub(super) fn add_loaded(&self, staged: u64, failed: usize) {
+        self.numbers.records_staged.fetch_add(staged, Ordering::Relaxed);
+        self.numbers.elements_failed.fetch_add(u64::try_from(failed).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     pub(super) fn add(&self, processed: Counts) {
@@ -61,24 +81,29 @@ impl Activity {
     }
 
     /// One batch is on its way for as long as the guard lives.
-    pub(super) fn batch(&self) -> Going {
-        Going::start(self, |numbers| &numbers.batches_in_flight)
+    pub(super) fn batch(&self) -> GaugeGuard {
+        GaugeGuard::start(self, |numbers| &numbers.batches_in_flight)
+    }
+
+    /// One file is being loaded for as long as the guard lives.
+    pub(super) fn load(&self) -> GaugeGuard {
+        GaugeGuard::start(self, |numbers| &numbers.loads)
     }
 
     /// One operation is being run for as long as the guard lives.
-    pub(super) fn run(&self) -> Going {
-        Going::start(self, |numbers| &numbers.runs)
+    pub(super) fn run(&self) -> GaugeGuard {
+        GaugeGuard::start(self, |numbers| &numbers.runs)
     }
 }
 
 /// Something that goes on while this lives.
 #[derive(Debug)]
-pub(super) struct Going {
+pub(super) struct GaugeGuard {
     numbers: Arc<Numbers>,
     number: fn(&Numbers) -> &AtomicI64,
 }
 
-impl Going {
+impl GaugeGuard {
     fn start(activity: &Activity, number: fn(&Numbers) -> &AtomicI64) -> Self {
         let numbers = Arc::clone(&activity.numbers);
         number(&numbers).fetch_add(1, Ordering::Relaxed);
@@ -86,7 +111,7 @@ impl Going {
     }
 }
 
-impl Drop for Going {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         (self.number)(&self.numbers).fetch_sub(1, Ordering::Relaxed);
     }

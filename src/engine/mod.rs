@@ -1,43 +1,83 @@
-//! The import run: turns staged users into accounts, once each, whatever happens meanwhile.
+//! The import engine: the rules of an import, the loading that stages the records of a file, and the run that turns staged
+//! records into documents, once each.
 //!
-//! How it stays exact. The staging area is the truth: a record that is there without an error has not been processed.
-//! A batch goes through three steps, and a crash may come between any two:
+//! How a run stays exact:
 //!
-//! 1. The accounts are stored by a majority, under ids that follow from the records (`domain::user_id`). Done twice, the
-//!    second time meets its own ids and counts as done.
-//! 2. Imported records are removed from the staging area, failed ones get their reason.
-//! 3. The counters move.
+//! 1. The documents of a batch are stored by a majority, under ids that follow from the records (`domain::user_id`). Done
+//!    twice, the second time meets its own ids and counts as done.
+//! 2. Failed records get their reason in the staging area.
+//! 3. The receipt of the batch is written, once, by a majority. It says what became of each record.
+//! 4. The counters move.
 //!
-//! Whoever starts or resumes a run reads the counters off the staging area, so nothing that was only in memory is missed.
+//! Counters, take-over and reports read receipts. The absence of a staged record means nothing: at the end the receipts must
+//! hold as many records as were counted at the beginning, or the import fails. Staged records are removed afterwards.
 
 mod activity;
-mod batch;
-mod pass;
-mod progress;
+mod choice;
+mod convert;
+mod files;
+mod load;
+mod operations;
+mod removal;
+pub(crate) mod report;
+mod resume;
+mod roles;
+pub(crate) mod room_history;
 mod run;
-mod watch;
+mod uploads;
+pub(crate) mod verify;
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures::FutureExt as _;
+use parking_lot::Mutex;
 use tokio::{
     runtime::Handle,
-    sync::watch as signal,
-    task::JoinHandle,
-    time::{Instant, sleep, timeout_at},
+    sync::Notify,
+    time::{Instant, sleep, timeout},
 };
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use activity::Activity;
+pub(crate) use convert::{Fate, Foreseen, ListedUser, Rehearsal};
+pub(crate) use operations::{Operations, Refusal, Users, WantedStart};
+pub(crate) use roles::about_default_roles;
+pub(crate) use uploads::{Announced, Arrived, FileWriter, UploadRefusal, known_importer};
+pub use uploads::{UploadSettings, Uploads};
 
-use crate::repository::{Claim, Repositories, RepositoryError, answered};
+use crate::{
+    domain::{
+        operation::{Operation, State},
+        progress_step::ProgressStep,
+    },
+    repository::{LEASE_LIFETIME, Lease, RECEIPT_LIFETIME, Repositories, setup::Readiness, with_default_timeout},
+};
 
 /// How often to look for runs whose instance died.
 const TAKE_OVER_INTERVAL: Duration = Duration::from_secs(1);
-/// How long runs may take to finish what they have in hand once the service is told to stop.
+/// How long runs may take to finish what they have in hand once the service is to stop.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The settings of the engine.
+#[derive(Debug, Clone, Copy)]
+pub struct EngineSettings {
+    /// How long errors of the database that may pass are borne before an import fails.
+    pub retry_for: Duration,
+    /// How long receipts are kept.
+    pub receipt_lifetime: Duration,
+    /// Whether an import with a file goes on by itself after Rocket.Chat's start ended it.
+    pub resume_after_invalidation: bool,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            retry_for: Duration::from_secs(10 * 60),
+            receipt_lifetime: RECEIPT_LIFETIME,
+            resume_after_invalidation: true,
+        }
+    }
+}
 
 /// Runs imports. Cheap to clone; all clones share the same runs.
 #[derive(Debug, Clone)]
@@ -48,12 +88,18 @@ pub struct Engine {
 #[derive(Debug)]
 struct Shared {
     repositories: Repositories,
+    readiness: Readiness,
+    settings: EngineSettings,
     activity: Activity,
     /// Where runs live: the threads that answer requests have runtimes of their own.
     runtime: Handle,
     running: Mutex<HashSet<String>>,
-    tasks: Mutex<Vec<JoinHandle<()>>>,
-    shutdown: signal::Sender<bool>,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+    /// There are staged records to remove.
+    removals: Notify,
+    /// There may be a file to load.
+    files: Notify,
 }
 
 impl Engine {
@@ -62,47 +108,46 @@ impl Engine {
     ///
     /// # Panics
     /// When called outside a runtime.
-    #[must_use]
-    pub fn over(repositories: Repositories) -> Self {
-        let (shutdown, _) = signal::channel(false);
+    pub(crate) fn new(repositories: Repositories, readiness: Readiness, settings: EngineSettings) -> Self {
         let shared = Shared {
             repositories,
+            readiness,
+            settings,
             activity: Activity::default(),
             runtime: Handle::current(),
             running: Mutex::default(),
-            tasks: Mutex::default(),
-            shutdown,
+            tasks: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            removals: Notify::new(),
+            files: Notify::new(),
         };
         Self { shared: Arc::new(shared) }
     }
 
-    /// What this engine is doing, in numbers that move with it.
-    #[must_use]
+    /// Counters and gauges of this engine, which move with it.
     pub fn activity(&self) -> Activity {
         self.shared.activity.clone()
     }
 
-    /// Starts the run of the operation `id`, unless it is not ready or somebody else was faster. Returns as soon as that
-    /// is decided; the run goes on by itself.
-    ///
-    /// # Errors
-    /// When the database does not answer. The run may have been claimed all the same; it is then taken up later.
-    pub async fn start(&self, id: &str) -> Result<Claim, RepositoryError> {
-        let claim = self.shared.repositories.runs.claim(id).await?;
-        if claim == Claim::Ours {
-            self.begin(id.to_owned());
-        }
-        Ok(claim)
+    /// The rules of an import, for everybody who changes one.
+    pub(crate) fn operations(&self) -> Operations {
+        Operations::new(self.clone())
     }
 
-    /// Takes over the runs of instances that died, for as long as it is polled.
+    /// Takes over the work of instances that died, loads files and removes staged records that are no longer needed, for as
+    /// long as it is polled.
     pub async fn supervise(self) {
+        let sweep = removal::sweep(&self.shared.repositories, &self.shared.removals);
+        tokio::join!(self.take_over(), self.look_after_files(), sweep);
+    }
+
+    async fn take_over(&self) {
         loop {
-            match answered(self.shared.repositories.runs.take_over_expired()).await {
-                Ok(operations) => {
-                    for id in operations {
-                        log::info!("taking over the run of operation {id}");
-                        self.begin(id);
+            match with_default_timeout(self.shared.repositories.leases.take_over_expired()).await {
+                Ok(leases) => {
+                    for lease in leases {
+                        log::info!("taking over the run or the loading of operation {}", lease.operation);
+                        self.begin(lease);
                     }
                 }
                 Err(error) => log::debug!("cannot look for abandoned runs: {error}"),
@@ -113,39 +158,76 @@ impl Engine {
 
     /// Stops all runs after the batches they have in hand, so that another instance can go on with them at once.
     pub async fn shut_down(&self) {
-        self.shared.shutdown.send_replace(true);
-        let tasks = std::mem::take(&mut *lock(&self.shared.tasks));
-        let deadline = Instant::now() + SHUTDOWN_PATIENCE;
-        for task in tasks {
-            if timeout_at(deadline, task).await.is_err() {
-                log::warn!("a run did not stop in time; another instance will take it over");
-            }
+        self.shared.shutdown.cancel();
+        self.shared.tasks.close();
+        if timeout(SHUTDOWN_PATIENCE, self.shared.tasks.wait()).await.is_err() {
+            log::warn!("a run did not stop in time; another instance will take it over");
         }
     }
 
-    fn begin(&self, id: String) {
-        if !lock(&self.shared.running).insert(id.clone()) {
-            return;
-        }
+    fn begin(&self, lease: Lease) {
         let shared = Arc::clone(&self.shared);
-        let task = self.shared.runtime.spawn(async move {
-            run::run(&shared.repositories, &id, &shared.activity, shared.shutdown.subscribe()).await;
-            lock(&shared.running).remove(&id);
-        });
-        let mut tasks = lock(&self.shared.tasks);
-        tasks.retain(|task| !task.is_finished());
-        tasks.push(task);
+        let Some(running) = Running::new(&shared, &lease.operation) else { return };
+        self.shared.tasks.spawn_on(
+            async move {
+                let _running = running;
+                let Shared { repositories, .. } = &*shared;
+                let job = work_under(&shared, lease.clone());
+                if AssertUnwindSafe(job).catch_unwind().await.is_err() {
+                    log::error!("the work on operation {} ended by a fault of the program", lease.operation);
+                    // Else it runs out by itself.
+                    with_default_timeout(repositories.leases.expire_now(&lease)).await.ok();
+                }
+                shared.removals.notify_one();
+            },
+            &self.shared.runtime,
+        );
     }
 }
 
-/// Resolves when the signal is raised.
-async fn raised(signal: &mut signal::Receiver<bool>) {
-    // Nobody left to raise it means that it never will be.
-    if signal.wait_for(|raised| *raised).await.is_err() {
-        std::future::pending::<()>().await;
+/// Loads or runs the operation of the lease, as the operation's step says.
+async fn work_under(shared: &Shared, lease: Lease) {
+    let Shared { repositories, activity, settings, shutdown, .. } = shared;
+    let deadline = Instant::now() + LEASE_LIFETIME;
+    let is_loading = loop {
+        match with_default_timeout(repositories.imports.find(&lease.operation)).await {
+            Ok(operation) => break operation.as_ref().is_some_and(is_to_be_loaded),
+            Err(error) if Instant::now() < deadline => {
+                log::debug!("operation {} cannot be read: {error}", lease.operation);
+                sleep(TAKE_OVER_INTERVAL).await;
+            }
+            // The lease has run out, and is taken over once more.
+            Err(_) => return,
+        }
+    };
+    if is_loading {
+        load::load(repositories, lease, activity, *settings, shutdown.clone()).await;
+    } else {
+        run::run(repositories, lease, activity, *settings, shutdown.clone()).await;
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// Whether the operation's file is not staged to its end. Also if it is no longer valid: loading then tidies up.
+fn is_to_be_loaded(operation: &Operation) -> bool {
+    operation.step().map(ProgressStep::state) == Some(State::Loading) && operation.file_source().is_some()
+}
+
+/// Marks an operation as run by this instance until it is dropped, also by a panic.
+struct Running {
+    shared: Arc<Shared>,
+    id: String,
+}
+
+impl Running {
+    /// `None` if the operation is run by this instance already.
+    fn new(shared: &Arc<Shared>, id: &str) -> Option<Self> {
+        let is_new = shared.running.lock().insert(id.to_owned());
+        is_new.then(|| Self { shared: Arc::clone(shared), id: id.to_owned() })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.shared.running.lock().remove(&self.id);
+    }
 }

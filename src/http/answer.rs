@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 /// Rocket.Chat's clients compare this to the letter: no charset.
 const JSON: &str = "application/json";
 
-/// What there is to say when nothing but success is to be told.
+/// An answer that says nothing but success.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Success {
     success: bool,

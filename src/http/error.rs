@@ -4,14 +4,20 @@ use std::time::Duration;
 
 use actix_web::{
     HttpResponse, ResponseError,
-    http::{StatusCode, header::RETRY_AFTER},
+    http::{
+        StatusCode,
+        header::{HeaderName, HeaderValue, RETRY_AFTER},
+    },
 };
 use serde::Serialize;
-use serde_json::{Value, json};
 use thiserror::Error;
+use utoipa::ToSchema;
 
-use super::answer;
-use crate::repository::RepositoryError;
+use super::{answer, refused_users::RefusedUsers};
+use crate::{
+    engine::{Refusal, UploadRefusal},
+    repository::{RepositoryError, setup::MissingPrivilege},
+};
 
 /// Why a request was not answered with success. The one place where errors become HTTP.
 #[derive(Debug, Error)]
@@ -30,6 +36,12 @@ pub(super) enum ApiError {
          again. [error-too-many-requests]"
     )]
     TooManyRequests { wait_seconds: u64 },
+    /// A check of a file by the same caller has not ended yet.
+    #[error(
+        "A check of yours is still in work, and a caller has one at a time. You must wait {wait_seconds} seconds before \
+         trying this endpoint again. [error-too-many-requests]"
+    )]
+    CheckInWork { wait_seconds: u64 },
     /// The body is not what the endpoint takes.
     #[error("{problem}")]
     InvalidBody {
@@ -37,9 +49,24 @@ pub(super) enum ApiError {
         /// Where in the body, as a JSON pointer; `None` for the body as a whole.
         path: Option<String>,
     },
+    /// Users of a call cannot be staged. The sentence is Rocket.Chat's, the users to blame are ours.
+    #[error("{reason}")]
+    RefusedUsers { reason: &'static str, details: RefusedUsers },
     /// The query is not what the endpoint takes.
     #[error("{0}")]
     InvalidQuery(&'static str),
+    /// A parameter of the query cannot be used.
+    #[error("{parameter}: {reason}")]
+    InvalidParameter { parameter: String, reason: String },
+    /// A header is not one that the endpoint takes.
+    #[error("{0}")]
+    InvalidHeader(&'static str),
+    /// The idempotency key of the call was used for another body.
+    #[error("This Idempotency-Key was used with another body before; give each body a key of its own [{KEY_REUSED}]")]
+    KeyReused,
+    /// A call with the same idempotency key has not ended yet.
+    #[error("A call with this Idempotency-Key is still in work, please send it again in a moment [{KEY_IN_WORK}]")]
+    KeyInWork,
     /// The body is larger than this service takes.
     #[error("The body is larger than {limit_bytes} bytes")]
     BodyTooLarge { limit_bytes: usize },
@@ -49,6 +76,18 @@ pub(super) enum ApiError {
     /// The request cannot be done now. Rocket.Chat tells these with a code and the name of the endpoint.
     #[error("{reason} [{code}]")]
     Coded { reason: String, code: &'static str, endpoint: &'static str },
+    /// The file of the operation cannot be loaded. Rocket.Chat answers the importer's own words without a code.
+    #[error("{problem}")]
+    FileNotLoaded { problem: String },
+    /// A file is not taken.
+    #[error("{0}")]
+    Upload(UploadRefusal),
+    /// The body is of a kind that the endpoint does not take.
+    #[error("{0}")]
+    UnsupportedBody(&'static str),
+    /// The client speaks another version of tus.
+    #[error("The header Tus-Resumable must be 1.0.0")]
+    OtherProtocol,
     /// The body came more slowly than this service waits for one.
     #[error("The body did not come in time")]
     BodyTooSlow,
@@ -58,6 +97,17 @@ pub(super) enum ApiError {
         /// When to try again.
         retry_after: Duration,
     },
+    /// The workspace would remove messages soon after they are imported.
+    #[error("{0}. Change the retention policy, or start with `acceptRetention: true` [{RETENTION}]")]
+    Retention(Refusal),
+    /// The database user of this service may not do what the request takes.
+    #[error(
+        "The database user of this service may not {}: run `rocketchat-import create-database-user{}` \
+         [{DATABASE_PRIVILEGES}]",
+        listed(.missing),
+        if .missing.iter().any(MissingPrivilege::is_for_files) { " --for files" } else { "" }
+    )]
+    MissingPrivileges { missing: Vec<MissingPrivilege> },
     /// The database did not answer in time, or there is no primary.
     #[error("The database cannot be reached, please try again [{DATABASE_UNAVAILABLE}]")]
     DatabaseUnavailable,
@@ -66,28 +116,116 @@ pub(super) enum ApiError {
     Database(RepositoryError),
 }
 
+/// Source: `apps/meteor/server/services/import/service.ts` (`addUsers`).
+pub(super) const MISSING_DATA: &str = "Users are missing required data.";
+pub(super) const UNKNOWN_ROLE: &str = "One or more of the users have been assigned invalid roles.";
+
 const DATABASE_UNAVAILABLE: &str = "error-database-unavailable";
+const DATABASE_PRIVILEGES: &str = "error-database-privileges";
+const RETENTION: &str = "error-retention-policy";
+const KEY_REUSED: &str = "error-idempotency-key-reused";
+const KEY_IN_WORK: &str = "error-idempotency-key-in-work";
 const OVERLOADED: &str = "error-service-overloaded";
 
-/// A body without success in the order Rocket.Chat writes it.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Failure<'a> {
-    success: bool,
-    error: &'a str,
-    #[serde(flatten)]
-    more: Option<Value>,
+const TUS_VERSION: HeaderName = HeaderName::from_static("tus-version");
+/// When to try again while other files are on their way.
+const UPLOAD_RETRY: Duration = Duration::from_secs(10);
+
+fn status_of(refusal: &UploadRefusal) -> StatusCode {
+    match refusal {
+        UploadRefusal::TooLarge { .. } | UploadRefusal::OverQuota { .. } | UploadRefusal::BeyondTheEnd { .. } => {
+            StatusCode::PAYLOAD_TOO_LARGE
+        }
+        UploadRefusal::NoRoom { .. } => StatusCode::INSUFFICIENT_STORAGE,
+        UploadRefusal::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        UploadRefusal::NoSuchUpload => StatusCode::NOT_FOUND,
+        UploadRefusal::OtherOffset { .. }
+        | UploadRefusal::Outpaced
+        | UploadRefusal::ImportInTheWay(_)
+        | UploadRefusal::InUse => StatusCode::CONFLICT,
+        UploadRefusal::OtherContent => StatusCode::UNPROCESSABLE_ENTITY,
+        UploadRefusal::UnknownImporter(_)
+        | UploadRefusal::Path(_)
+        | UploadRefusal::NoSuchPath(_)
+        | UploadRefusal::Fetch(_)
+        | UploadRefusal::Operation(_) => StatusCode::BAD_REQUEST,
+    }
 }
 
-/// The same where Rocket.Chat 8 checks a body or query against its schema: the code comes first.
+fn listed(missing: &[MissingPrivilege]) -> String {
+    missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// The body of an answer without success, with its fields in Rocket.Chat's order.
 #[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum ErrorBody {
+    Failure(Failure),
+    NotLoggedIn(NotLoggedIn),
+    Coded(CodedFailure),
+    RefusedUsers(UsersFailure),
+    Service(ServiceFailure),
+    Invalid(InvalidParameters),
+}
+
+/// The reason alone.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Failure {
+    success: bool,
+    error: String,
+}
+
+/// The body of 7.x and 8.x, which holds those of the releases before and after it.
+#[derive(Serialize)]
+pub(super) struct NotLoggedIn {
+    success: bool,
+    error: String,
+    status: &'static str,
+    message: String,
+}
+
+/// The reason with a code and the name of the endpoint.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct SchemaFailure<'a> {
+pub(super) struct CodedFailure {
+    success: bool,
+    error: String,
+    error_type: &'static str,
+    details: &'static str,
+}
+
+/// The reason with the users to blame.
+#[derive(Serialize, ToSchema)]
+pub(super) struct UsersFailure {
+    success: bool,
+    error: String,
+    details: RefusedUsers,
+}
+
+/// The reason with a code of this service.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ServiceFailure {
+    success: bool,
+    error: String,
+    error_type: &'static str,
+}
+
+/// The problem of a query or body that Rocket.Chat 8 checks against its schema: the code comes first.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct InvalidParameters {
     success: bool,
     error_type: &'static str,
-    error: &'a str,
+    error: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    details: Option<Value>,
+    details: Option<PlaceInBody>,
+}
+
+/// A place in the body, as a JSON pointer.
+#[derive(Serialize, ToSchema)]
+pub(super) struct PlaceInBody {
+    path: String,
 }
 
 impl From<RepositoryError> for ApiError {
@@ -100,48 +238,72 @@ impl From<RepositoryError> for ApiError {
     }
 }
 
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Rejected(match refusal {
+            Refusal::NotInitialized => "Import operation not initialized.",
+            Refusal::Finished => "The current import operation is already finished.",
+            Refusal::TakesNoData => "The current import operation can not receive new data.",
+            Refusal::MissingData => MISSING_DATA,
+            Refusal::UnknownRole { .. } => UNKNOWN_ROLE,
+            Refusal::NotFound => "error-operation-not-found",
+            Refusal::OtherOperation => "The newest import operation is not the one in operationId.",
+            Refusal::NotReady => "error-invalid-operation-status",
+            Refusal::NoImporter => "error-importer-not-defined",
+            Refusal::NotFinished => "The current import operation is not finished.",
+            Refusal::NothingStaged => "There are no staged users to go on with.",
+            Refusal::StillTidyingUp => "The import before is still being tidied up. Please try again in a few seconds.",
+            Refusal::KeyReused => return Self::KeyReused,
+            Refusal::KeyInWork => return Self::KeyInWork,
+            Refusal::Retention { .. } => return Self::Retention(refusal),
+            Refusal::MissingPrivileges(missing) => return Self::MissingPrivileges { missing },
+            Refusal::Database(error) => return error.into(),
+        })
+    }
+}
+
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::NotLoggedIn => StatusCode::UNAUTHORIZED,
             Self::Unauthorized => StatusCode::FORBIDDEN,
-            Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyRequests { .. } | Self::CheckInWork { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Upload(refusal) => status_of(refusal),
+            Self::UnsupportedBody(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::OtherProtocol => StatusCode::PRECONDITION_FAILED,
+            Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::KeyInWork => StatusCode::CONFLICT,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Overloaded { .. } | Self::DatabaseUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             // A failing database, too: so Rocket.Chat answers when its driver throws inside an action.
             Self::InvalidBody { .. }
             | Self::InvalidQuery(_)
+            | Self::InvalidParameter { .. }
+            | Self::InvalidHeader(_)
             | Self::Rejected(_)
+            | Self::RefusedUsers { .. }
             | Self::Coded { .. }
+            | Self::FileNotLoaded { .. }
+            | Self::Retention(_)
+            | Self::MissingPrivileges { .. }
             | Self::Database(_) => StatusCode::BAD_REQUEST,
         }
     }
 
     fn error_response(&self) -> HttpResponse {
-        let error = &self.to_string();
-        let more = match self {
-            Self::InvalidBody { path, .. } => {
-                let details = path.as_ref().map(|path| json!({ "path": path }));
-                return self.schema_failure("invalid-params", details);
-            }
-            Self::InvalidQuery(_) => return self.schema_failure("error-invalid-params", None),
-            // The body of 7.x and 8.x holds those of the releases before and after it.
-            Self::NotLoggedIn => Some(json!({ "status": "error", "message": error })),
-            Self::Coded { code, endpoint, .. } => Some(json!({ "errorType": code, "details": endpoint })),
-            Self::DatabaseUnavailable => Some(json!({ "errorType": DATABASE_UNAVAILABLE })),
-            Self::Overloaded { .. } => Some(json!({ "errorType": OVERLOADED })),
-            Self::TooManyRequests { .. }
-            | Self::Unauthorized
-            | Self::BodyTooLarge { .. }
-            | Self::BodyTooSlow
-            | Self::Rejected(_)
-            | Self::Database(_) => None,
-        };
-        let mut response = answer::json(self.status_code(), &Failure { success: false, error, more });
+        let mut response = answer::json(self.status_code(), &self.body());
         match self {
             // Rocket.Chat finds out inside its actions, and what they answer is not to be kept.
-            Self::TooManyRequests { .. } => answer::not_to_be_kept(response),
+            Self::TooManyRequests { .. } | Self::CheckInWork { .. } => answer::not_to_be_kept(response),
+            Self::Upload(UploadRefusal::Busy) => {
+                response.headers_mut().insert(RETRY_AFTER, UPLOAD_RETRY.as_secs().into());
+                response
+            }
+            Self::OtherProtocol => {
+                response.headers_mut().insert(TUS_VERSION, HeaderValue::from_static("1.0.0"));
+                response
+            }
             Self::Overloaded { retry_after } => {
                 response.headers_mut().insert(RETRY_AFTER, retry_after.as_secs().into());
                 response
@@ -152,8 +314,45 @@ impl ResponseError for ApiError {
 }
 
 impl ApiError {
-    fn schema_failure(&self, error_type: &'static str, details: Option<Value>) -> HttpResponse {
-        let error = &self.to_string();
-        answer::json(self.status_code(), &SchemaFailure { success: false, error_type, error, details })
+    /// Returns the body of the answer.
+    pub(super) fn body(&self) -> ErrorBody {
+        let (success, error) = (false, self.to_string());
+        let service = |error, error_type| ErrorBody::Service(ServiceFailure { success, error, error_type });
+        let invalid = |error, error_type, path: Option<&String>| {
+            let details = path.map(|path| PlaceInBody { path: path.clone() });
+            ErrorBody::Invalid(InvalidParameters { success, error_type, error, details })
+        };
+        match self {
+            Self::InvalidBody { path, .. } => invalid(error, "invalid-params", path.as_ref()),
+            Self::InvalidQuery(_) | Self::InvalidParameter { .. } | Self::InvalidHeader(_) => {
+                invalid(error, "error-invalid-params", None)
+            }
+            Self::NotLoggedIn => {
+                ErrorBody::NotLoggedIn(NotLoggedIn { success, message: error.clone(), error, status: "error" })
+            }
+            Self::Coded { code, endpoint, .. } => {
+                ErrorBody::Coded(CodedFailure { success, error, error_type: code, details: endpoint })
+            }
+            Self::RefusedUsers { details, .. } => {
+                ErrorBody::RefusedUsers(UsersFailure { success, error, details: details.clone() })
+            }
+            Self::DatabaseUnavailable => service(error, DATABASE_UNAVAILABLE),
+            Self::MissingPrivileges { .. } => service(error, DATABASE_PRIVILEGES),
+            Self::Retention(_) => service(error, RETENTION),
+            Self::KeyReused => service(error, KEY_REUSED),
+            Self::KeyInWork => service(error, KEY_IN_WORK),
+            Self::Overloaded { .. } => service(error, OVERLOADED),
+            Self::TooManyRequests { .. }
+            | Self::CheckInWork { .. }
+            | Self::Unauthorized
+            | Self::BodyTooLarge { .. }
+            | Self::BodyTooSlow
+            | Self::FileNotLoaded { .. }
+            | Self::Rejected(_)
+            | Self::Upload(_)
+            | Self::UnsupportedBody(_)
+            | Self::OtherProtocol
+            | Self::Database(_) => ErrorBody::Failure(Failure { success, error }),
+        }
     }
 }

@@ -7,10 +7,13 @@ use actix_web::{
 };
 use serde_json::Value;
 
-use super::{authentication::Credentials, error::ApiError, import, json::JsonObject};
-use crate::domain::{field_value::Fields, user::HashedLoginToken};
+use crate::{
+    domain::{caller::HashedLoginToken, field_value::Fields},
+    http::{access::authentication::Credentials, error::ApiError, import},
+    wire::json::JsonObject,
+};
 
-/// What a request is told that is not taken.
+/// The answer to a request that is not taken.
 #[derive(Debug)]
 pub struct Refusal {
     pub status: StatusCode,

@@ -30,6 +30,16 @@ struct Ready {
 struct Checks {
     mongodb: Health,
     preparation: Health,
+    privileges: Privileges,
+}
+
+/// Whether the database user has all privileges. Endpoints that lack one are refused; the others work.
+#[derive(Serialize, ToSchema)]
+struct Privileges {
+    status: Word,
+    /// Actions and the collection they are missing on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -37,6 +47,7 @@ struct Checks {
 enum Word {
     Ok,
     Unavailable,
+    Incomplete,
 }
 
 impl Word {
@@ -74,13 +85,16 @@ pub(super) async fn live() -> HttpResponse {
 pub(super) async fn ready(state: web::Data<AppState>) -> HttpResponse {
     let database = state.repositories.connection.ping().await.is_ok();
     let prepared = state.readiness.is_prepared();
+    let missing: Vec<String> = state.readiness.missing().iter().map(ToString::to_string).collect();
+    let status = if missing.is_empty() { Word::Ok } else { Word::Incomplete };
+    let privileges = Privileges { status, missing };
     let health = |good| Health { status: Word::of(good) };
     let code = if database && prepared { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     answer::json(
         code,
         &Ready {
             status: Word::of(database && prepared),
-            checks: Checks { mongodb: health(database), preparation: health(prepared) },
+            checks: Checks { mongodb: health(database), preparation: health(prepared), privileges },
         },
     )
 }

@@ -1,40 +1,57 @@
 //! The REST API: Rocket.Chat's paths, headers and bodies over the repositories.
 
-mod access_log;
+mod access;
 mod answer;
-mod authentication;
-mod deadline;
 mod error;
+mod error_schemas;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
-mod guards;
-mod header_text;
 mod health;
 mod import;
-mod json;
+mod middleware;
 mod openapi;
 mod overload;
 mod page;
-pub(crate) mod readiness;
-mod request_metrics;
+mod refused_users;
 mod routes;
-mod standing_access;
 pub(crate) mod startup;
-mod unread_body;
+mod streamed;
 
 pub(crate) use health::READINESS_PATH;
-pub(crate) use import::status_body;
 
-use crate::{domain::client_address::Proxies, engine::Engine, live::Hub, repository::Repositories};
+use actix_web::{HttpRequest, web};
+
+use crate::{
+    domain::api::client_address::Proxies,
+    engine::{Engine, Uploads},
+    live::StatusFeed,
+    metrics::RequestMetrics,
+    repository::{Repositories, setup::Readiness},
+};
 
 /// What every request handler shares.
 #[derive(Debug)]
 struct AppState {
     repositories: Repositories,
     engine: Engine,
-    live: Hub,
-    readiness: readiness::Readiness,
+    uploads: Uploads,
+    live: StatusFeed,
+    readiness: Readiness,
     proxies: Proxies,
-    rate_limiter: guards::RateLimiter,
+    rate_limiter: middleware::rate_limit::RateLimiter,
     unknown_statuses: import::UnknownStatusLog,
+    streams: streamed::Streams,
+    checks: import::Checks,
+    overload: web::Data<overload::Overload>,
+    /// `None` where no metrics are served.
+    requests: Option<RequestMetrics>,
+}
+
+/// The state that [`startup`] gives to every request.
+///
+/// # Panics
+/// When it was not given: a mistake of this program, and no outage that a caller could wait for.
+#[allow(clippy::expect_used, reason = "no input leads there")]
+fn app(request: &HttpRequest) -> &AppState {
+    request.app_data::<web::Data<AppState>>().expect("startup puts the state into the application")
 }

@@ -1,111 +1,132 @@
-//! Binding the socket and running the HTTP server until it is told to stop.
+//! The HTTP server: its socket, its parts and its limits.
 
 use std::{
-    future::Future,
     io,
-    net::{IpAddr, SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener},
+    num::NonZeroU16,
+    rc::Rc,
     time::Duration,
 };
 
-use actix_web::{App, HttpServer, web};
-use futures::future::OptionFuture;
-use tokio::sync::oneshot;
+use actix_http::{Extensions, HttpService, Protocol};
+use actix_service::{ServiceFactoryExt as _, fn_service, map_config};
+use actix_web::{
+    App,
+    dev::{AppConfig, Server},
+    middleware::from_fn,
+    web,
+};
+use tokio::net::TcpStream;
 
 use super::{
-    AppState, access_log,
-    guards::RateLimiter,
-    import::{self, UnknownStatusLog},
-    overload::{self, Overload},
-    readiness::Readiness,
-    request_metrics, routes,
+    AppState,
+    import::{Checks, UnknownStatusLog},
+    middleware::{access_log, drain_body, rate_limit::RateLimiter, request_metrics},
+    overload::{self, ClientStream, OpenConnections, Overload},
+    routes,
+    streamed::Streams,
 };
 use crate::{
-    config::LimitArgs, domain::client_address::Proxies, engine::Engine, live::Hub, metrics::MetricsServer,
-    repository::Repositories,
+    domain::api::client_address::Proxies,
+    engine::{Engine, Uploads},
+    live::StatusFeed,
+    metrics::{OverloadMetrics, RequestMetrics},
+    repository::{Repositories, setup::Readiness},
 };
 
-/// How long requests in flight may take to finish once the service is told to stop.
+/// How long requests in flight may take to finish once the service is to stop.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Takes the address, so that a conflict shows before anything else is started. Port 0 takes a free one.
+/// How long a client whose connection is being closed may take to notice.
+const DISCONNECT_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The parts of the process that handlers use.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) repositories: Repositories,
+    pub(crate) engine: Engine,
+    pub(crate) uploads: Uploads,
+    pub(crate) live: StatusFeed,
+    pub(crate) readiness: Readiness,
+    pub(crate) proxies: Proxies,
+    pub(crate) requests: Option<RequestMetrics>,
+    pub(crate) overload: OverloadMetrics,
+    pub(crate) max_requests_in_work: NonZeroU16,
+}
+
+/// Takes the address. Port 0 takes a free one.
 ///
 /// # Errors
 /// When the address cannot be had.
-pub(crate) fn bind(ip: IpAddr, port: u16) -> io::Result<TcpListener> {
-    overload::connections::listen(SocketAddr::new(ip, port))
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    overload::connections::listen(address)
 }
 
-/// Serves the API on `listener`, and runs imports, until `stop` resolves; then accepts nothing new and lets what is in
-/// flight finish, for ten seconds at most; streams end at once. The metrics go last.
+/// Starts the server on `listener`. It serves while it is polled, until `stop` resolves.
 ///
 /// # Errors
 /// When the listener cannot be used.
-pub(crate) async fn serve(
+pub(crate) fn server(
     listener: TcpListener,
-    repositories: Repositories,
-    readiness: Readiness,
-    limits: LimitArgs,
-    proxies: Proxies,
-    metrics: Option<MetricsServer>,
+    parts: Parts,
     stop: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
+) -> io::Result<Server> {
     let address = listener.local_addr()?;
-    let engine = Engine::over(repositories.clone());
-    let supervisor = tokio::spawn(engine.clone().supervise());
-    let requests = web::Data::new(metrics.as_ref().map(MetricsServer::requests));
-    let overload = metrics.as_ref().map(MetricsServer::overload).unwrap_or_default();
-    let overload = web::Data::new(Overload::new(limits.max_requests_in_work, overload));
-    let metrics = metrics.map(|metrics| metrics.start(repositories.clone(), engine.activity())).transpose()?;
-    let (metrics_server, metrics_handle) = metrics.unzip();
-    let (stopping, stopped) = oneshot::channel();
-    let live = Hub::over(repositories.clone(), import::live_status);
+    let overload = web::Data::new(Overload::new(parts.max_requests_in_work, parts.overload));
     let state = web::Data::new(AppState {
-        repositories,
-        engine: engine.clone(),
-        live: live.clone(),
-        readiness,
-        proxies,
+        repositories: parts.repositories,
+        engine: parts.engine,
+        uploads: parts.uploads,
+        live: parts.live,
+        readiness: parts.readiness,
+        proxies: parts.proxies,
         rate_limiter: RateLimiter::default(),
         unknown_statuses: UnknownStatusLog::default(),
+        overload: overload.clone(),
+        requests: parts.requests,
+        streams: Streams::default(),
+        checks: Checks::default(),
     });
     let workers = overload::connections::workers();
-    let server = HttpServer::new(move || {
-        App::new()
+    let server = actix_server::Server::build();
+    let shutdown = server.graceful_shutdown_signal();
+    // Once for each worker.
+    let service = move || {
+        let app = App::new()
             .app_data(state.clone())
-            .app_data(requests.clone())
             .app_data(overload.clone())
             .configure(routes::configure)
             .wrap(routes::headers_on_everything())
-            .wrap(actix_web::middleware::from_fn(access_log::log_request))
-            .wrap(actix_web::middleware::from_fn(request_metrics::measure))
-    })
-    .workers(workers.count)
-    .max_connections(workers.connections_each)
-    .client_request_timeout(overload::HEAD_PATIENCE)
-    .shutdown_timeout(SHUTDOWN_PATIENCE.as_secs())
-    .shutdown_signal(async move {
-        stop.await;
-        // They would never finish by themselves.
-        live.stop();
-        // Nobody listens any more only if the server has failed already.
-        let _ = stopping.send(());
-    })
-    .listen(listener)?
-    .run();
+            .wrap(from_fn(access_log::log_request))
+            .wrap(from_fn(request_metrics::measure))
+            .wrap(from_fn(drain_body::drain_unread_body))
+            .wrap(from_fn(overload::bound_exchange));
+        let shutdown = shutdown.clone();
+        let http = HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let shutdown = shutdown.clone();
+                async move { shutdown.notified().await }
+            })
+            .client_request_timeout(overload::HEAD_PATIENCE)
+            .client_disconnect_timeout(DISCONNECT_PATIENCE)
+            .local_addr(address)
+            .on_connect_ext(|stream: &ClientStream, to_requests: &mut Extensions| stream.introduce(to_requests))
+            .finish(map_config(app, |()| AppConfig::default()));
+        let connections = Rc::new(OpenConnections::new(workers.open_each));
+        fn_service(move |stream: TcpStream| {
+            let stream = connections.accept(stream);
+            let peer = stream.peer();
+            async move { Ok((stream, Protocol::Http1, peer)) }
+        })
+        .and_then(http)
+    };
+    let server = server
+        .workers(workers.count)
+        .max_concurrent_connections(workers.connections_each)
+        .shutdown_timeout(SHUTDOWN_PATIENCE.as_secs())
+        .shutdown_signal(stop)
+        .listen("api", listener, service)?
+        .run();
     log::info!("listening on http://{address}");
-    let end_of_runs = async {
-        // An error means that the server is gone without being told to stop; runs end all the same.
-        let _ = stopped.await;
-        supervisor.abort();
-        engine.shut_down().await;
-    };
-    let api_and_runs = async {
-        let (outcome, ()) = tokio::join!(server, end_of_runs);
-        if let Some(metrics) = metrics_handle {
-            metrics.stop(false).await;
-        }
-        outcome
-    };
-    let (outcome, _) = tokio::join!(api_and_runs, OptionFuture::from(metrics_server));
-    outcome
+    Ok(server)
 }

@@ -2,14 +2,15 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-use actix_web::web::Bytes;
+use bytes::Bytes;
 
 use crate::{
     domain::{
         field_value::Date,
         operation::{Operation, State},
     },
-    repository::Moment,
+    repository::ClusterTime,
+    wire::sse,
 };
 
 /// While there is no operation.
@@ -17,7 +18,7 @@ const NONE: &str = "none";
 /// A step that no release of Rocket.Chat writes.
 const UNKNOWN: &str = "unknown";
 
-/// Something that followers are told.
+/// Something that followers hear of.
 #[derive(Debug)]
 pub(super) struct Event {
     /// Counts the events of this process.
@@ -27,7 +28,7 @@ pub(super) struct Event {
     pub(super) bytes: Bytes,
     pub(super) operation: Option<Arc<Operation>>,
     /// When the operation came to be so, where that is known.
-    pub(super) moment: Option<Moment>,
+    pub(super) moment: Option<ClusterTime>,
     /// Whether it tells of another state, or another operation, than the event before.
     pub(super) is_state_change: bool,
 }
@@ -38,11 +39,11 @@ impl Event {
         number: u64,
         before: Option<&Self>,
         operation: Option<Arc<Operation>>,
-        moment: Option<Moment>,
+        moment: Option<ClusterTime>,
         data: &str,
     ) -> Self {
         let id = EventId::of(operation.as_deref());
-        let bytes = Bytes::from(format!("event: status\nid: {id}\ndata: {data}\n\n"));
+        let bytes = sse::event("status", &id, data);
         let is_state_change =
             before.is_none_or(|before| before.id.operation != id.operation || before.id.state != id.state);
         Self { number, id, bytes, operation, moment, is_state_change }

@@ -4,36 +4,36 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::timeout;
 
-use super::{Shared, stopped, timeline::Timeline};
+use super::{Shared, timeline::Timeline};
 use crate::{
     domain::{
         field_value::Date,
+        forecast::{Forecast, Pace},
         operation::Operation,
-        pace::{Outlook, Pace},
     },
-    repository::Sighting,
+    repository::Snapshot,
+    wire::status::live_status,
 };
 
-/// How long to go on without a follower. Whoever comes back meanwhile misses nothing.
+/// How long to go on without a follower. A follower who comes back meanwhile misses nothing.
 const PATIENCE: Duration = Duration::from_secs(40);
 /// How long the database may take to say when a run began.
 const READ_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Feeds the timeline until there has been no follower for some time.
 pub(super) async fn feed(shared: Arc<Shared>) {
-    let mut stop = shared.stop.subscribe();
     tokio::select! {
         () = tell_changes(&shared) => {}
         () = deserted(&shared) => log::debug!("nobody follows the import any more"),
-        () = stopped(&mut stop) => {}
+        () = shared.stopping.cancelled() => {}
     }
 }
 
 async fn tell_changes(shared: &Shared) {
-    let mut import = shared.repositories.import_changes.follow(Arc::clone(&shared.asked));
+    let mut import = shared.repositories.operation_feed.follow(Arc::clone(&shared.asked));
     let mut pace = Pace::default();
     loop {
-        let Sighting { operation, moment, is_next } = import.next().await;
+        let Snapshot { operation, moment, is_next } = import.next().await;
         if !is_next {
             shared.timeline.send_modify(Timeline::forget_the_past);
         }
@@ -48,14 +48,14 @@ async fn tell_changes(shared: &Shared) {
             log::debug!("a state of the import that is older than the last one is not told");
             continue;
         }
-        let outlook = match &operation {
-            None => Outlook::default(),
+        let forecast = match &operation {
+            None => Forecast::default(),
             Some(operation) => {
                 let began = if pace.lacks_beginning_of(operation) { began(shared, operation).await } else { None };
                 pace.observe(operation, began)
             }
         };
-        let data = (shared.wording)(operation.as_deref(), &outlook);
+        let data = live_status(operation.as_deref(), &forecast);
         shared.timeline.send_modify(|timeline| timeline.push(operation, moment, &data));
         let newest = shared.timeline.borrow().newest().cloned();
         if let Some(event) = newest.filter(|event| event.is_state_change) {
@@ -66,7 +66,7 @@ async fn tell_changes(shared: &Shared) {
 
 /// When the run of this operation began, if this service runs it.
 async fn began(shared: &Shared, operation: &Operation) -> Option<Date> {
-    let began = shared.repositories.runs.began(operation.id()?);
+    let began = shared.repositories.leases.began(operation.id()?);
     timeout(READ_PATIENCE, began).await.ok()?.ok()?
 }
 

@@ -2,28 +2,28 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix_web::web::Bytes;
+use bytes::Bytes;
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until, timeout},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Shared,
     feed::feed,
-    stopped,
     timeline::{Detail, Timeline},
 };
 use crate::repository::{Reading, RepositoryError};
 
 /// How long the feed may take to catch up with what the database says. A majority of the replica set may be behind.
 const CATCH_UP_PATIENCE: Duration = Duration::from_secs(1);
-/// How long to wait for one thing the database has said, before it is asked once more.
+/// How long to wait for one thing the database has said, before the next question.
 const CATCH_UP_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How much time one event takes up in all: with so many followers each is told so much less often.
+/// How much time one event takes up in all: with so many followers each hears so much less often.
 const TIME_FOR_AN_EVENT: Duration = Duration::from_millis(1);
-/// As many followers as this are told of every change. It moves ten times a second at most when this service imports.
+/// As many followers as this hear of every change. It moves ten times a second at most when this service imports.
 const UNTHINNED_FOLLOWERS: u32 = 50;
 
 /// Takes event after event from the timeline, at its own speed.
@@ -31,24 +31,24 @@ const UNTHINNED_FOLLOWERS: u32 = 50;
 pub(crate) struct Follower {
     timeline: watch::Receiver<Timeline>,
     state_change: watch::Receiver<u64>,
-    stop: watch::Receiver<bool>,
-    /// The number of the event that was last told.
+    stopping: CancellationToken,
+    /// The number of the event that was sent last.
     told: u64,
-    /// Before this only a change of state is told.
+    /// Before this only a change of state is sent.
     due: Instant,
-    presence: Presence,
+    presence: FollowerGuard,
 }
 
 impl Follower {
     pub(super) async fn join(shared: &Arc<Shared>, last_seen: Option<&str>) -> Result<Self, RepositoryError> {
-        let presence = Presence::begin(shared);
+        let presence = FollowerGuard::begin(shared);
         let mut timeline = shared.timeline.subscribe();
         catch_up(shared, &mut timeline).await?;
         let told = timeline.borrow().number_of(last_seen);
         Ok(Self {
             timeline,
             state_change: shared.state_change.subscribe(),
-            stop: shared.stop.subscribe(),
+            stopping: shared.stopping.clone(),
             told,
             due: Instant::now(),
             presence,
@@ -59,7 +59,7 @@ impl Follower {
     /// dropped.
     pub(crate) async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if *self.stop.borrow() {
+            if self.stopping.is_cancelled() {
                 return None;
             }
             self.state_change.mark_unchanged();
@@ -76,11 +76,11 @@ impl Follower {
                 Some(_) => tokio::select! {
                     () = sleep_until(self.due) => {}
                     changed = self.state_change.changed() => changed.ok()?,
-                    () = stopped(&mut self.stop) => return None,
+                    () = self.stopping.cancelled() => return None,
                 },
                 None => tokio::select! {
                     changed = self.timeline.changed() => changed.ok()?,
-                    () = stopped(&mut self.stop) => return None,
+                    () = self.stopping.cancelled() => return None,
                 },
             }
         }
@@ -88,18 +88,18 @@ impl Follower {
 
     /// Resolves when there will be no more events.
     pub(crate) async fn ended(&self) {
-        stopped(&mut self.stop.clone()).await;
+        self.stopping.cancelled().await;
     }
 }
 
 /// Waits until the timeline is as far as the database was when this was called.
 ///
-/// Followers are never told what the database says now beside the timeline: they would see the same changes in different
+/// Followers never hear what the database says now beside the timeline: they would see the same changes in different
 /// orders.
 async fn catch_up(shared: &Shared, timeline: &mut watch::Receiver<Timeline>) -> Result<(), RepositoryError> {
     let started = Instant::now();
     loop {
-        let now = shared.repositories.import_changes.read().await?;
+        let now = shared.repositories.operation_feed.read().await?;
         shared.asked.notify_one();
         let has_come = timeline.wait_for(|timeline| is_as_far_as(timeline, &now));
         if timeout(CATCH_UP_INTERVAL, has_come).await.is_ok() {
@@ -120,11 +120,11 @@ fn is_as_far_as(timeline: &Timeline, reading: &Reading) -> bool {
 
 /// Counts as a follower for as long as it lives.
 #[derive(Debug)]
-struct Presence {
+struct FollowerGuard {
     shared: Arc<Shared>,
 }
 
-impl Presence {
+impl FollowerGuard {
     fn begin(shared: &Arc<Shared>) -> Self {
         let mut is_fed = shared.is_fed();
         shared.followers.send_modify(|followers| *followers += 1);
@@ -143,7 +143,7 @@ impl Presence {
     }
 }
 
-impl Drop for Presence {
+impl Drop for FollowerGuard {
     fn drop(&mut self) {
         self.shared.followers.send_modify(|followers| *followers -= 1);
     }

@@ -3,14 +3,14 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use super::event::{Event, EventId};
-use crate::{domain::operation::Operation, repository::Moment};
+use crate::{domain::operation::Operation, repository::ClusterTime};
 
-/// Events that are kept whatever they tell. A follower who is further behind is told less.
+/// Events that are kept whatever they tell. A follower who is further behind hears less.
 const RECENT_EVENTS: usize = 64;
 /// Changes of state that are kept.
 const STATE_CHANGES: usize = 256;
 
-/// How much a follower is told.
+/// How much a follower hears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Detail {
     /// Every event that is still kept.
@@ -24,7 +24,7 @@ pub(super) enum Detail {
 pub(super) struct Timeline {
     /// The newest last, without a gap.
     recent: VecDeque<Arc<Event>>,
-    /// Those of all events that told of another state, or another operation, than the one before.
+    /// Those of all events whose state or operation differs from the one before.
     state_changes: VecDeque<Arc<Event>>,
     /// Events there ever were.
     count: u64,
@@ -35,7 +35,7 @@ impl Timeline {
         self.recent.back()
     }
 
-    pub(super) fn push(&mut self, operation: Option<Arc<Operation>>, moment: Option<Moment>, data: &str) {
+    pub(super) fn push(&mut self, operation: Option<Arc<Operation>>, moment: Option<ClusterTime>, data: &str) {
         self.count += 1;
         let before = self.newest().map(AsRef::as_ref);
         let event = Arc::new(Event::new(self.count, before, operation, moment, data));
@@ -61,7 +61,7 @@ impl Timeline {
         self.state_changes.clear();
     }
 
-    /// What to tell next to whoever was told everything up to the event of this number.
+    /// The next event for a follower who has everything up to the event of this number.
     pub(super) fn next_after(&self, number: u64, detail: Detail) -> Option<&Arc<Event>> {
         let missed = self.newest()?.number.checked_sub(number).filter(|missed| *missed > 0)?;
         let missed = usize::try_from(missed).unwrap_or(usize::MAX);

@@ -2,10 +2,11 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -15,11 +16,11 @@ use prometheus_client::{
 use super::SECONDS;
 use crate::repository::{CommandOutcome, ConnectionName, Observer, PoolEvent};
 
-/// Whoever has waited for a connection longer than this has given up: nobody in this service waits as long, and the driver
-/// does not tell.
+/// A wait for a connection that is longer than this has been given up: no request waits as long, and the driver does not
+/// report it.
 const WAITING_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Counts commands and keeps the books of the pool. Cheap to clone; all clones count together.
+/// Counters of commands and the state of the pool. Cheap to clone; all clones count together.
 #[derive(Debug, Clone)]
 pub(super) struct DatabaseMetrics {
     durations: Family<Command, Histogram, fn() -> Histogram>,
@@ -36,13 +37,13 @@ struct Command {
     command: String,
 }
 
-/// Names and not numbers, because the driver gives back connections that nobody took: those that came when whoever wanted
-/// them had given up.
+/// Names and not numbers, because the driver also returns connections that were never taken: those that arrived after
+/// their request had given up.
 #[derive(Debug, Default)]
 struct Pool {
     open: HashSet<ConnectionName>,
     in_use: HashSet<ConnectionName>,
-    /// Since when each waits, the longest first.
+    /// The start of each wait, the longest first.
     waiting: VecDeque<Instant>,
 }
 
@@ -76,9 +77,9 @@ impl DatabaseMetrics {
         metrics
     }
 
-    /// Brings the gauges up to this moment.
+    /// Updates the gauges.
     pub(super) fn refresh(&self) {
-        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pool = self.pool.lock();
         pool.forget_the_impatient();
         self.open.set(count(pool.open.len()));
         self.in_use.set(count(pool.in_use.len()));
@@ -98,7 +99,7 @@ impl Observer for DatabaseMetrics {
         if matches!(event, PoolEvent::Missed(_)) {
             self.checkout_failures.inc();
         }
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner).note(event, Instant::now());
+        self.pool.lock().note(event, Instant::now());
     }
 }
 
@@ -126,7 +127,7 @@ impl Pool {
         }
     }
 
-    /// The one that has been waiting for about this long.
+    /// Returns the wait that began about this long ago.
     fn no_longer_waits(&mut self, now: Instant, waited: Duration) {
         let off = |since: &Instant| now.duration_since(*since).abs_diff(waited);
         let closest = self.waiting.iter().enumerate().min_by_key(|(_, since)| off(since)).map(|(position, _)| position);

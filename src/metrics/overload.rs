@@ -1,4 +1,4 @@
-//! What is in work, what is refused, and the memory that is set aside for bodies.
+//! Requests in work, refused requests, and the memory reserved for bodies.
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -6,9 +6,9 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::Count;
+use super::GaugeGuard;
 
-/// Counts whether anybody asks or not. Cheap to clone; all clones count together.
+/// Counters of overload. They count even if no metrics port is configured. Cheap to clone; all clones count together.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OverloadMetrics {
     shed: Family<Reason, Counter>,
@@ -17,11 +17,12 @@ pub(crate) struct OverloadMetrics {
     body_bytes: Gauge,
 }
 
-/// What there was no room for.
+/// The resource that was exhausted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shed {
     Request,
     Body,
+    Answer,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -34,6 +35,7 @@ impl Shed {
         let what = match self {
             Self::Request => "request",
             Self::Body => "body",
+            Self::Answer => "answer",
         };
         Reason { what }
     }
@@ -42,7 +44,7 @@ impl Shed {
 impl OverloadMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
-        for what in [Shed::Request, Shed::Body] {
+        for what in [Shed::Request, Shed::Body, Shed::Answer] {
             // Also when nothing was: a number that is not there cannot be seen to rise.
             drop(metrics.shed.get_or_create(&what.reason()));
         }
@@ -62,23 +64,23 @@ impl OverloadMetrics {
         metrics
     }
 
-    /// A request was refused.
+    /// Counts a refused request.
     pub(crate) fn shed(&self, what: Shed) {
         self.shed.get_or_create(&what.reason()).inc();
     }
 
-    /// A request is in work until what this returns is dropped.
-    pub(crate) fn in_work(&self) -> Count {
-        Count::of(&self.in_work, 1)
+    /// Counts a request in work until the guard is dropped.
+    pub(crate) fn in_work(&self) -> GaugeGuard {
+        GaugeGuard::of(&self.in_work, 1)
     }
 
-    /// A request waits until what this returns is dropped.
-    pub(crate) fn waiting(&self) -> Count {
-        Count::of(&self.waiting, 1)
+    /// Counts a waiting request until the guard is dropped.
+    pub(crate) fn waiting(&self) -> GaugeGuard {
+        GaugeGuard::of(&self.waiting, 1)
     }
 
-    /// So many bytes are set aside until what this returns is dropped.
-    pub(crate) fn body_room(&self, bytes: usize) -> Count {
-        Count::of(&self.body_bytes, i64::try_from(bytes).unwrap_or(i64::MAX))
+    /// Counts reserved bytes until the guard is dropped.
+    pub(crate) fn body_room(&self, bytes: usize) -> GaugeGuard {
+        GaugeGuard::of(&self.body_bytes, i64::try_from(bytes).unwrap_or(i64::MAX))
     }
 }

@@ -1,4 +1,4 @@
-//! The process itself, by the names that Prometheus' own clients give these numbers. Empty where there is no `/proc`.
+//! The process itself, by the names of Prometheus' own clients. Empty without `/proc`.
 
 use std::{fs, time::SystemTime};
 
@@ -9,7 +9,7 @@ use prometheus_client::{
 
 const BYTES_PER_KIB: u64 = 1024;
 
-/// Registers memory, open files, and when the process `started`.
+/// Registers memory, open files, and the start of the process.
 pub(super) fn register(registry: &mut Registry, started: SystemTime) {
     if let Ok(since) = started.duration_since(SystemTime::UNIX_EPOCH) {
         let start = ConstGauge::new(since.as_secs_f64());

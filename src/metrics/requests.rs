@@ -1,4 +1,4 @@
-//! Requests, by what became of them.
+//! Requests, by outcome.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::{Count, SECONDS};
+use super::{GaugeGuard, SECONDS};
 
-/// What a path or a method that this service does not know is called. Their own names could be anything, and any number.
+/// The label of unknown paths and methods. Their own names would be unbounded.
 const OTHER: &str = "other";
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
 
@@ -47,13 +47,13 @@ impl RequestMetrics {
         metrics
     }
 
-    /// A request has come; it counts as waiting until what this returns is dropped.
-    pub(crate) fn begin(&self) -> Count {
-        Count::of(&self.in_flight, 1)
+    /// Counts a request as in flight until the guard is dropped.
+    pub(crate) fn begin(&self) -> GaugeGuard {
+        GaugeGuard::of(&self.in_flight, 1)
     }
 
-    /// A request to the route with this pattern (`None`: there is none) was answered.
-    pub(crate) fn answered(&self, method: &str, pattern: Option<&str>, status: u16, took: Duration) {
+    /// Counts an answered request to the route with this pattern (`None`: no route).
+    pub(crate) fn with_default_timeout(&self, method: &str, pattern: Option<&str>, status: u16, took: Duration) {
         let method = METHODS.into_iter().find(|known| *known == method).unwrap_or(OTHER);
         let labels = Labels { method, route: pattern.map_or_else(|| OTHER.to_owned(), route_of), status };
         self.requests.get_or_create(&labels).inc();
@@ -61,7 +61,7 @@ impl RequestMetrics {
     }
 }
 
-/// The pattern with `*` in place of what it leaves open.
+/// Returns the pattern with `*` in place of its parameters.
 fn route_of(pattern: &str) -> String {
     match pattern.split_once('{') {
         Some((fixed, _)) => format!("{fixed}*"),

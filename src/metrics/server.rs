@@ -1,8 +1,8 @@
-//! The port that Prometheus asks.
+//! The port for Prometheus.
 
 use std::{
     fmt, io,
-    net::{IpAddr, SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener},
     sync::Arc,
     time::SystemTime,
 };
@@ -32,12 +32,12 @@ use crate::{
 };
 
 const PATH: &str = "/metrics";
-/// What `prometheus-client` writes.
+/// The content type of `prometheus-client`.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-/// One scrape at a time is what there is to answer.
+/// Scrapes come one at a time.
 const WORKERS: usize = 1;
 
-/// The metrics and the address they are to be served at.
+/// The metrics and their address.
 #[derive(Debug)]
 pub(crate) struct MetricsServer {
     listener: TcpListener,
@@ -48,7 +48,7 @@ pub(crate) struct MetricsServer {
     started: SystemTime,
 }
 
-/// What an answer is made of.
+/// The sources of an answer.
 struct Sources {
     registry: Registry,
     database: DatabaseMetrics,
@@ -58,12 +58,12 @@ struct Sources {
 }
 
 impl MetricsServer {
-    /// Takes the address, so that a conflict shows before anything else is started. Port 0 takes a free one.
+    /// Takes the address. Port 0 takes a free one.
     ///
     /// # Errors
     /// When the address cannot be had.
-    pub(crate) fn bind(ip: IpAddr, port: u16) -> io::Result<Self> {
-        let listener = TcpListener::bind(SocketAddr::new(ip, port))?;
+    pub(crate) fn bind(address: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
         let mut registry = Registry::with_prefix(PREFIX);
         let requests = RequestMetrics::register(&mut registry);
         let overload = OverloadMetrics::register(&mut registry);
@@ -71,22 +71,22 @@ impl MetricsServer {
         Ok(Self { listener, registry, requests, overload, database, started: SystemTime::now() })
     }
 
-    /// Who is to be told of what goes on between this service and its database.
+    /// The observer of the connection to the database.
     pub(crate) fn observer(&self) -> Arc<dyn Observer> {
         Arc::new(self.database.clone())
     }
 
-    /// Who is to be told of requests.
+    /// The counters of requests.
     pub(crate) fn requests(&self) -> RequestMetrics {
         self.requests.clone()
     }
 
-    /// Who is to be told of what is in work and what is refused.
+    /// The counters of overload.
     pub(crate) fn overload(&self) -> OverloadMetrics {
         self.overload.clone()
     }
 
-    /// The server, which serves while it is polled, and the handle that ends it.
+    /// Starts the server, which serves while it is polled, and returns it with the handle that stops it.
     ///
     /// # Errors
     /// When the listener cannot be used.

@@ -1,4 +1,4 @@
-//! What only the database knows: how the newest operation goes, and who runs it. Read anew for every answer.
+//! The newest operation and its lease, read from the database for every answer.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,12 +15,12 @@ use crate::{
     repository::{Repositories, RepositoryError},
 };
 
-/// How long the database may take. Prometheus itself waits for ten seconds.
+/// The longest wait for the database. Prometheus itself waits for ten seconds.
 const READ_PATIENCE: Duration = Duration::from_secs(3);
 
-/// While no operation was ever made.
+/// The state label without any operation.
 const NONE: &str = "none";
-/// An operation at a step that no release of Rocket.Chat writes.
+/// The state label of a step that no release of Rocket.Chat writes.
 const UNKNOWN: &str = "unknown";
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -28,18 +28,18 @@ struct StateLabel {
     state: &'static str,
 }
 
-/// What the database said.
+/// Values read from the database.
 pub(super) struct Reading {
     newest: Option<Arc<Operation>>,
     holds_lease: bool,
 }
 
 impl Reading {
-    /// Asks the database; `None` if it does not answer in time.
+    /// Reads the database; `None` if it does not answer in time.
     pub(super) async fn take(repositories: &Repositories) -> Option<Self> {
-        let both = async { tokio::try_join!(repositories.imports.newest(), repositories.runs.holds_any_lease()) };
-        let answered = timeout(READ_PATIENCE, both).await.unwrap_or(Err(RepositoryError::TimedOut));
-        match answered {
+        let both = async { tokio::try_join!(repositories.imports.newest(), repositories.leases.holds_any_lease()) };
+        let with_default_timeout = timeout(READ_PATIENCE, both).await.unwrap_or(Err(RepositoryError::TimedOut));
+        match with_default_timeout {
             Ok((newest, holds_lease)) => Some(Self { newest, holds_lease }),
             Err(error) => {
                 log::debug!("metrics without the database: {error}");
@@ -49,7 +49,7 @@ impl Reading {
     }
 }
 
-/// Registers what was read.
+/// Registers the values.
 pub(super) fn register(registry: &mut Registry, reading: Option<&Reading>) {
     let up = ConstGauge::new(i64::from(reading.is_some()));
     registry.register("database_up", "1 if the database has just answered, else 0", up);
@@ -77,7 +77,7 @@ pub(super) fn register(registry: &mut Registry, reading: Option<&Reading>) {
     }
 }
 
-/// Registers what the engine of this instance is doing, and which program this is.
+/// Registers the engine's numbers and the program's version.
 pub(super) fn register_instance(registry: &mut Registry, activity: &Activity) {
     let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
     registry.register("build", "The program", build);
@@ -86,6 +86,13 @@ pub(super) fn register_instance(registry: &mut Registry, activity: &Activity) {
     engine.register("users_imported", "Users that this instance imported", ConstCounter::new(processed.completed));
     engine.register("users_failed", "Users that this instance could not import", ConstCounter::new(processed.error));
     engine.register("runs", "Operations that this instance is running", ConstGauge::new(activity.runs()));
+    engine.register("loads", "Files that this instance is loading", ConstGauge::new(activity.loads()));
+    for (name, help, count) in [
+        ("records_staged", "Records of files that this instance staged", activity.records_staged()),
+        ("elements_failed", "Elements of files that could not be staged", activity.elements_failed()),
+    ] {
+        engine.register(name, help, ConstCounter::new(count));
+    }
     engine.register(
         "users_waiting",
         "Staged users that the runs of this instance have yet to process",

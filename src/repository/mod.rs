@@ -1,99 +1,126 @@
-//! The rooms of Rocket.Chat's database this service enters.
+//! Access to Rocket.Chat's MongoDB collections.
 //!
 //! The only module that knows collection names and BSON. Every read goes to the primary, whatever the connection string
-//! says, so that an answer is never older than the database was when it was asked.
+//! says, so that an answer is never older than the question to the database.
 
-mod accounts;
-mod api_rules;
-mod bson_fields;
-mod bson_write;
+mod access;
+mod bson;
 mod connection;
-mod database_user;
-mod error;
-pub mod example_workspace;
+mod files;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
-mod import_changes;
-mod imports;
-mod migrations;
-mod newest_operation;
-mod observer;
-mod patience;
-mod permissions;
-mod replica_set;
-mod roles;
-mod runs;
-mod settings;
-mod shared_reads;
-mod staging;
-mod token_holders;
-mod users;
+mod import;
+mod records;
+pub(crate) mod setup;
 mod webhooks;
 
 use std::sync::LazyLock;
 
 use mongodb::options::{Acknowledgment, WriteConcern};
 
-pub use accounts::{Accounts, Holder, Rejection};
-pub use api_rules::ApiRuleBook;
-pub use connection::{Connection, ConnectionError};
-pub use database_user::{DatabaseUser, DatabaseUserError, Made};
-pub use error::RepositoryError;
-pub use import_changes::{FollowedImport, ImportChanges, Moment, Reading, Sighting};
-pub use imports::{Accepted, Imports};
-pub use migrations::{AppliedMigration, MigrationError, migrate};
-pub use observer::{CommandOutcome, ConnectionName, Observer, PoolEvent};
-pub(crate) use patience::answered;
-pub use permissions::Permissions;
-pub use replica_set::{ReplicaSetError, initiate_replica_set, initiate_replica_set_at};
-pub use roles::Roles;
-pub use runs::{Change, Claim, HeldRun, LEASE_RENEWAL_INTERVAL, Reached, Runs, Target, Written};
-pub use settings::Settings;
-pub use staging::{FailedRecord, StagedId, StagedUser, Staging};
-pub use users::Users;
-pub use webhooks::{Delivery, Ended, Webhooks};
+pub use access::{ApiPolicyCache, Permissions, Roles, Settings, Users};
+pub(crate) use connection::timeouts::{with_default_timeout, with_timeout};
+pub use connection::{
+    Connection,
+    error::RepositoryError,
+    observer::{CommandOutcome, ConnectionName, Observer, PoolEvent},
+};
+pub(crate) use files::CHUNK_BYTES;
+pub use files::{AppendError, FileId, Files, NewFile, StoredFile, Upload};
+pub use import::{
+    BatchReceipt, ChangedField, Checkpoint, ChoosableRecord, Claim, ClusterTime, Discarded, FileOfOperation, FileUse,
+    Gap, IdempotentCall, IfInvalid, Imports, KeyUse, Keys, LastMessage, Lease, LeasedOperation, Leases, LoadReports,
+    Mark, MessageLinks, MessageNote, MessageNotes, MessagesStatus, NewRecord, OperationFeed, OperationUpdate, Part,
+    QuickInsert, Reading, ReceiptOutcome, ReceiptRecords, ReceiptSummary, Receipts, RecordReceipt, Removal,
+    RemovalTask, Removals, Resumption, ResumptionCause, RoomNote, RoomNotes, RoomReceipt, RunStart, Selections,
+    Snapshot, SourceRecord, StageOutcome, StagedChoice, StagedId, StagedRecord, StagedView, Staging, Which,
+    WriteOutcome,
+};
+pub(crate) use import::{FENCE_WIDTH, LEASE_LIFETIME, LEASE_RENEWAL_INTERVAL, RECEIPT_LIFETIME};
+pub use records::{
+    AccountChange, Accounts, ChangeOutcome, Contacts, Holder, Identities, Identity, MatchedAccounts, Messages, People,
+    RefusedBecause, Rejection, RoomGrowth, RoomInserted, Rooms, RoomsWanted, SoughtAccounts, Subscriptions, mentioned,
+};
+pub use setup::{
+    DatabaseUser, DatabaseUserError, Made, MigrationError, Purpose, initiate_replica_set, initiate_replica_set_at,
+    migrate,
+};
+pub use webhooks::{Delivery, EndedImport, Ends, News, UnreadableOperation, Webhooks};
 
 /// For the removal of imported records. The primary alone confirms it; the majority write of the counters, which comes
 /// after it and is never stored without it, confirms it too. A primary that loses it loses the latest: the records are in
 /// the staging area again, and their accounts are recognised.
-static PIPELINED: LazyLock<WriteConcern> =
+static PRIMARY_ONLY: LazyLock<WriteConcern> =
     LazyLock::new(|| WriteConcern::builder().w(Acknowledgment::Nodes(1)).build());
 
 /// One repository for each kind of document, over one connection.
 #[derive(Debug, Clone)]
 pub struct Repositories {
     pub accounts: Accounts,
-    pub api_rules: ApiRuleBook,
+    pub api_policy: ApiPolicyCache,
     pub connection: Connection,
-    pub import_changes: ImportChanges,
+    pub files: Files,
+    pub contacts: Contacts,
+    pub identities: Identities,
+    pub operation_feed: OperationFeed,
     pub imports: Imports,
+    pub keys: Keys,
+    pub leases: Leases,
+    pub load_reports: LoadReports,
+    pub matched_accounts: MatchedAccounts,
+    pub message_notes: MessageNotes,
+    pub messages: Messages,
+    pub people: People,
     pub permissions: Permissions,
+    pub receipts: Receipts,
+    pub removals: Removals,
     pub roles: Roles,
-    pub runs: Runs,
+    pub room_notes: RoomNotes,
+    pub rooms: Rooms,
+    pub selections: Selections,
     pub settings: Settings,
+    pub staged_choice: StagedChoice,
+    pub staged_view: StagedView,
     pub staging: Staging,
+    pub subscriptions: Subscriptions,
     pub users: Users,
     pub webhooks: Webhooks,
 }
 
 impl Repositories {
-    #[must_use]
-    pub fn over(connection: Connection) -> Self {
-        let imports = Imports::over(&connection);
-        let permissions = Permissions::over(&connection);
-        let settings = Settings::over(&connection);
+    pub fn new(connection: Connection) -> Self {
+        let imports = Imports::new(&connection);
+        let permissions = Permissions::new(&connection);
+        let settings = Settings::new(&connection);
         Self {
-            accounts: Accounts::over(&connection),
-            api_rules: ApiRuleBook::over(settings.clone(), permissions.clone()),
-            import_changes: ImportChanges::over(&connection, &imports),
+            accounts: Accounts::new(&connection),
+            api_policy: ApiPolicyCache::new(settings.clone(), permissions.clone()),
+            files: Files::new(&connection),
+            contacts: Contacts::new(&connection),
+            identities: Identities::new(&connection),
+            operation_feed: OperationFeed::new(&connection, &imports),
             imports,
+            keys: Keys::new(&connection),
+            leases: Leases::new(&connection),
+            load_reports: LoadReports::new(&connection),
+            matched_accounts: MatchedAccounts::new(&connection),
+            message_notes: MessageNotes::new(&connection),
+            messages: Messages::new(&connection),
+            people: People::new(&connection),
             permissions,
-            roles: Roles::over(&connection),
-            runs: Runs::over(&connection),
+            receipts: Receipts::new(&connection),
+            removals: Removals::new(&connection),
+            roles: Roles::new(&connection),
+            room_notes: RoomNotes::new(&connection),
+            rooms: Rooms::new(&connection),
+            selections: Selections::new(&connection),
             settings,
-            staging: Staging::over(&connection),
-            users: Users::over(&connection),
-            webhooks: Webhooks::over(&connection),
+            staged_choice: StagedChoice::new(&connection),
+            staged_view: StagedView::new(&connection),
+            staging: Staging::new(&connection),
+            subscriptions: Subscriptions::new(&connection),
+            users: Users::new(&connection),
+            webhooks: Webhooks::new(&connection),
             connection,
         }
     }

@@ -1,6 +1,6 @@
-//! Ends of operations that are to be told by a webhook, and which of them were.
+//! Ends of operations that a webhook is to report, and which of them it did.
 //!
-//! Every end has one record, in a collection of our own, whose `_id` says which it is: whoever finds it first records it,
+//! Every end has one record, in a collection of our own, whose `_id` says which it is: the instance that finds it first records it,
 //! and nobody does a second time. To deliver one, an instance claims it for a while; one that dies meanwhile leaves a
 //! claim that runs out.
 
@@ -10,15 +10,20 @@ use bson::{Bson, Document, RawDocumentBuf, doc};
 use futures::TryStreamExt as _;
 use mongodb::{
     Collection,
-    options::{ReturnDocument, UpdateModifications},
+    options::{ReadConcern, ReturnDocument, UpdateModifications},
 };
 
-use super::{Connection, RepositoryError, error::is_duplicate_key, imports};
-use crate::domain::operation::{Operation, State};
+use crate::{
+    domain::{
+        operation::{Operation, State},
+        progress_step::ProgressStep,
+    },
+    repository::{Connection, RepositoryError, connection::error::is_duplicate_key, import::operations},
+};
 
 /// Ours; Rocket.Chat does not know it.
 const COLLECTION: &str = "rocketchat_import_service_webhooks";
-/// The record of the ends that were there before anybody wanted to be told.
+/// The record of the ends that were there before anybody wanted reports.
 const BASELINE_ID: &str = "baseline";
 /// Operations that are looked at, the newest first. Older ones were over before.
 const LOOKED_AT: i64 = 200;
@@ -38,25 +43,74 @@ pub struct Webhooks {
     holder: String,
 }
 
-/// The end of an operation.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Ended {
-    /// The operation's `_id`.
-    pub operation: String,
-    pub state: State,
+/// What there is to report of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum News {
+    /// Its file is loaded, and somebody may choose and start.
+    Ready,
+    /// Its file cannot be loaded.
+    FailedToLoad,
+    /// It is over.
+    Ended(State),
 }
 
-impl Ended {
-    /// Names this end among all: what the record is called.
-    #[must_use]
-    pub fn id(&self) -> String {
-        format!("{}:{}", self.operation, self.state.as_str())
+impl News {
+    fn of(operation: &Operation) -> Option<Self> {
+        let of_file = operation.file_source().is_some();
+        match operation.state()? {
+            State::Ready if of_file => Some(Self::Ready),
+            State::Error if of_file && operation.step() == Some(ProgressStep::Failed) && !operation.is_loaded() => {
+                Some(Self::FailedToLoad)
+            }
+            state => Some(Self::Ended(state)).filter(|_| state.is_end()),
+        }
     }
 
-    fn of(operation: &Operation) -> Option<Self> {
-        let state = operation.state().filter(|state| state.is_end())?;
-        Some(Self { operation: operation.id()?.to_owned(), state })
+    /// The word for the receiver.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::FailedToLoad => "failed-to-load",
+            Self::Ended(state) => state.as_str(),
+        }
     }
+}
+
+/// The end of an operation, or of the loading of its file.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct EndedImport {
+    /// The operation's `_id`.
+    pub operation: String,
+    pub news: News,
+}
+
+impl EndedImport {
+    /// Names this end among all: what the record is called.
+    pub fn id(&self) -> String {
+        format!("{}:{}", self.operation, self.news.as_str())
+    }
+
+    /// What there is to report of the operation as it is now.
+    #[must_use]
+    pub fn of(operation: &Operation) -> Option<Self> {
+        Some(Self { operation: operation.id()?.to_owned(), news: News::of(operation)? })
+    }
+}
+
+/// An operation that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadableOperation {
+    /// Its `_id`, as far as that can be read.
+    pub operation: String,
+    pub reason: String,
+}
+
+/// The newest operations, as far as they are over.
+#[derive(Debug, Clone, Default)]
+pub struct Ends {
+    pub ended: Vec<EndedImport>,
+    pub unreadable: Vec<UnreadableOperation>,
 }
 
 /// Something to be delivered, claimed by this instance.
@@ -64,7 +118,7 @@ impl Ended {
 pub struct Delivery {
     /// Always the same for one end.
     pub id: String,
-    /// The state that the operation ended in.
+    /// The state that the operation ended in, or the end of its loading.
     pub event: String,
     pub body: String,
     /// 1 for the first.
@@ -74,22 +128,19 @@ pub struct Delivery {
 }
 
 impl Webhooks {
-    pub(super) fn over(connection: &Connection) -> Self {
+    pub(super) fn new(connection: &Connection) -> Self {
         Self {
             records: connection.collection(COLLECTION),
-            operations: connection.collection(imports::COLLECTION),
+            operations: connection.collection(operations::COLLECTION),
             holder: format!("{:016x}", rand::random::<u64>()),
         }
     }
 
-    /// The ends that are not to be told: those that were there when somebody first wanted to be told, which is now unless
+    /// The ends that are not to be reported: those that were there when reports were first wanted, which is now unless
     /// it was before.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn baseline(&self) -> Result<HashSet<String>, RepositoryError> {
         if self.records.find_one(doc! { "_id": BASELINE_ID }).await?.is_none() {
-            let ended: Vec<String> = self.ended().await?.iter().map(Ended::id).collect();
+            let ended: Vec<String> = self.ended().await?.ended.iter().map(EndedImport::id).collect();
             match self.records.insert_one(doc! { "_id": BASELINE_ID, "ended": ended }).await {
                 Err(error) if !is_duplicate_key(&error) => return Err(error.into()),
                 // Another instance may have been faster.
@@ -101,34 +152,43 @@ impl Webhooks {
         Ok(ended.iter().filter_map(Bson::as_str).map(str::to_owned).collect())
     }
 
-    /// The ends of the newest operations.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn ended(&self) -> Result<Vec<Ended>, RepositoryError> {
-        let shown = doc! { "status": 1, "valid": 1 };
-        let newest = self.operations.find(doc! {}).sort(doc! { "ts": -1 }).limit(LOOKED_AT).projection(shown).await?;
-        let newest: Vec<RawDocumentBuf> = newest.try_collect().await?;
-        let ended = newest.iter().map(|stored| Ok(Ended::of(&imports::read(stored)?)));
-        ended.filter_map(Result::transpose).collect()
+    /// The ends of the newest operations. A majority has stored them: one that is reported is not taken back.
+    pub async fn ended(&self) -> Result<Ends, RepositoryError> {
+        let shown = doc! { "status": 1, "valid": 1, "import": 1 };
+        let newest = self.operations.find(doc! {}).sort(doc! { "ts": -1 }).limit(LOOKED_AT).projection(shown);
+        let newest: Vec<RawDocumentBuf> = newest.read_concern(ReadConcern::majority()).await?.try_collect().await?;
+        let mut ends = Ends::default();
+        for stored in &newest {
+            match operations::read(stored) {
+                Ok(operation) => ends.ended.extend(EndedImport::of(&operation)),
+                Err(error) => {
+                    let operation = stored.get_str("_id").unwrap_or_default().to_owned();
+                    ends.unreadable.push(UnreadableOperation { operation, reason: error.to_string() });
+                }
+            }
+        }
+        Ok(ends)
     }
 
-    /// Whether this end was found to be told, by whatever instance.
+    /// The operation as a majority has stored it.
     ///
     /// # Errors
-    /// When the database does not answer.
-    pub async fn is_recorded(&self, ended: &Ended) -> Result<bool, RepositoryError> {
+    /// When the database does not answer, or the document cannot be read.
+    pub async fn operation(&self, id: &str) -> Result<Option<Operation>, RepositoryError> {
+        let stored = self.operations.find_one(doc! { "_id": id }).read_concern(ReadConcern::majority()).await?;
+        stored.as_ref().map(operations::read).transpose()
+    }
+
+    /// Whether an instance has found that this end is to be reported.
+    pub async fn is_recorded(&self, ended: &EndedImport) -> Result<bool, RepositoryError> {
         Ok(self.records.find_one(doc! { "_id": ended.id() }).await?.is_some())
     }
 
-    /// Records that this end is to be told with this body, unless that was recorded before.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn record(&self, ended: &Ended, body: &str) -> Result<(), RepositoryError> {
+    /// Records that this end is to be reported with this body, unless that was recorded before.
+    pub async fn record(&self, ended: &EndedImport, body: &str) -> Result<(), RepositoryError> {
         let fresh = doc! {
             "operation": &ended.operation,
-            "event": ended.state.as_str(),
+            "event": ended.news.as_str(),
             "body": body,
             "state": PENDING,
             "attempts": 0,
@@ -145,9 +205,6 @@ impl Webhooks {
     }
 
     /// Claims the oldest delivery that is due, if there is one.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn claim(&self) -> Result<Option<Delivery>, RepositoryError> {
         let due = doc! { "state": PENDING, "$expr": { "$lte": ["$dueAt", "$$NOW"] } };
         let claim = doc! { "$set": {
@@ -187,9 +244,6 @@ impl Webhooks {
     }
 
     /// The delivery, which this instance holds, is not tried any more.
-    ///
-    /// # Errors
-    /// When the database does not answer.
     pub async fn give_up(&self, delivery: &Delivery) -> Result<(), RepositoryError> {
         self.change(delivery, doc! { "$set": { "state": GIVEN_UP }, "$unset": { "dueAt": "", "holder": "" } }).await
     }

@@ -8,7 +8,7 @@ const LONGEST: Duration = Duration::from_secs(5 * 60);
 /// How long it is tried.
 const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long to wait after this many attempts for something that was to be told this long ago; `None`: for ever.
+/// How long to wait after this many attempts for an end that was to be reported this long ago; `None`: for ever.
 ///
 /// `chance`, from 0 to 1, takes up to a half away, so that what failed together is not tried together.
 pub(super) fn after(attempts: u32, age: Duration, chance: f64) -> Option<Duration> {

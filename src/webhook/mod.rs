@@ -1,55 +1,32 @@
 //! Telling somebody else that an import is over, by a `POST` to a URL of theirs.
 //!
-//! Nothing is kept here: what is to be told and what was told stands in the database (`repository::Webhooks`), so an
+//! Nothing is kept here: the ends to report and those reported stand in the database (`repository::Webhooks`), so an
 //! instance may die at any moment, and several may be at it.
 
-mod announcer;
 mod backoff;
+mod dispatcher;
 mod signature;
 
-use std::fmt;
-
-pub(crate) use announcer::Announcer;
+pub(crate) use dispatcher::WebhookDispatcher;
 use reqwest::Url;
+use secrecy::SecretString;
 
 /// Where to, and what to sign with.
 #[derive(Debug, Clone)]
 pub(crate) struct Webhook {
     url: Url,
-    secret: Option<Secret>,
+    secret: Option<SecretString>,
 }
 
 impl Webhook {
     /// # Errors
-    /// With what is wrong with the URL, without showing it.
-    pub(crate) fn new(url: &str, secret: Option<Secret>) -> Result<Self, String> {
+    /// With the reason why the URL is wrong, without showing it.
+    pub(crate) fn new(url: &str, secret: Option<SecretString>) -> Result<Self, String> {
         let url: Url = url.parse().map_err(|error| format!("{error}"))?;
         if !["http", "https"].contains(&url.scheme()) {
             return Err("it must begin with http:// or https://".to_owned());
         }
         Ok(Self { url, secret })
-    }
-}
-
-/// What both sides know and nobody else. Shown by nothing.
-#[derive(Clone)]
-pub(crate) struct Secret(String);
-
-impl Secret {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Secret(..)")
     }
 }
 
@@ -65,6 +42,7 @@ mod tests {
         for url in ["", "a.b/c", "ftp://a", "file:///a", "http://", "http://a:b", "mailto:a@b.c"] {
             assert!(Webhook::new(url, None).is_err(), "{url}");
         }
-        assert!(!format!("{:?}", Secret::from("s3cret".to_owned())).contains("s3cret"));
+        let webhook = Webhook::new("http://a", Some(SecretString::from("s3cret"))).unwrap();
+        assert!(!format!("{webhook:?}").contains("s3cret"));
     }
 }

@@ -1,6 +1,7 @@
-//! Who is let in, and what the others are told.
+//! Who is let in, and the answers to the others.
 
-use bson::doc;
+use bson::{Bson, doc};
+use futures::future::join_all;
 use reqwest::Method;
 
 use crate::harness::{Service, hashed, user, workspace};
@@ -70,4 +71,57 @@ async fn a_revoked_token_is_refused_from_the_next_request_on() {
     assert_eq!(service.status().await.status, 200);
     workspace.update("users", "admin", doc! { "$set": { "services.resume.loginTokens": [] } }).await;
     assert_not_logged_in(&service, "admin", "admin-token").await;
+}
+
+#[tokio::test]
+async fn of_many_who_call_at_the_same_time_each_is_let_in_by_its_own_token_alone() {
+    let workspace = workspace().await;
+    let (ids, tokens): (Vec<_>, Vec<_>) = (0..32).map(|n| (format!("caller-{n}"), format!("token-{n}"))).unzip();
+    for (id, token) in ids.iter().zip(&tokens) {
+        workspace.add_user(user(id).admin().with_token("of everybody").with_token(token)).await;
+    }
+    let service = workspace.serve().await;
+    for round in 0..20 {
+        let calls = (0..ids.len()).flat_map(|n| {
+            let other = (n + 1 + round) % tokens.len();
+            [(n, tokens[n].as_str(), 200), (n, &tokens[other], 401), (n, "of nobody", 401), (n, "of everybody", 200)]
+        });
+        let answers = calls.map(|(n, token, expected)| {
+            let (service, id) = (&service, &ids[n]);
+            async move { (service.status_as(id, token).await.status, expected, id, token) }
+        });
+        for (status, expected, id, token) in join_all(answers).await {
+            assert_eq!(status, expected, "{id} with {token}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_account_whose_tokens_are_stored_oddly_shuts_nobody_else_out() {
+    let workspace = workspace().await;
+    let login = |tokens: Bson| doc! { "$set": { "services": { "resume": { "loginTokens": tokens } } } };
+    let token = hashed("token");
+    let odd = [
+        (Bson::from(doc! { "hashedToken": &token }), 200),
+        (Bson::from(vec![Bson::Null, Bson::Int32(1), doc! { "hashedToken": &token }.into()]), 200),
+        (Bson::from(vec![doc! { "hashedToken": 1 }]), 401),
+        (Bson::from(vec![&token]), 401),
+        (Bson::from(token.as_str()), 401),
+        (Bson::Null, 401),
+    ];
+    for (number, (tokens, _)) in odd.iter().enumerate() {
+        let id = format!("odd-{number}");
+        workspace.add_user(user(&id).admin()).await;
+        workspace.update("users", &id, login(tokens.clone())).await;
+    }
+    let service = workspace.serve().await;
+    for _ in 0..20 {
+        let ids: Vec<_> = (0..odd.len()).map(|number| format!("odd-{number}")).collect();
+        let answers = join_all(ids.iter().map(|id| service.status_as(id, "token")));
+        let (answers, admin) = futures::join!(answers, service.status());
+        assert_eq!(admin.status, 200);
+        for (answer, (tokens, expected)) in answers.iter().zip(&odd) {
+            assert_eq!(answer.status, *expected, "{tokens}");
+        }
+    }
 }

@@ -1,8 +1,8 @@
-//! Where a request counts as coming from: behind proxies that are told of, and with headers that nobody vouches for.
+//! Where a request counts as coming from: behind proxies that the settings name, and with headers that nobody vouches for.
 
 use crate::harness::{LIMITED, Service, Workspace, workspace};
 
-/// Where our connections come from, unless told otherwise.
+/// Where our connections come from, unless a test says otherwise.
 const PEER: &str = "127.0.0.1";
 const OTHER_PEER: &str = "127.0.0.2";
 

@@ -1,4 +1,4 @@
-//! What browsers are told about pages of other origins, by Rocket.Chat's settings as they change.
+//! The headers for browsers with pages of other origins, by Rocket.Chat's settings as they change.
 
 use std::time::Duration;
 

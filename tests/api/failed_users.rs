@@ -1,4 +1,4 @@
-//! Users that cannot be imported: what becomes of them, and what an administrator is told.
+//! Users that cannot be imported: what becomes of them, and what an administrator sees.
 
 use std::collections::HashMap;
 
@@ -53,6 +53,7 @@ async fn exactly_the_duplicates_fail_each_with_its_reason_and_the_rest_is_import
         let reason = failed["errors"][0].as_str().unwrap();
         assert!(reason.contains(what) && reason.contains(of_whom.as_str()), "{import_id}: {reason}");
     }
+    workspace.left_staged(100).await;
     for record in staged(&workspace).await {
         let import_ids = record.get_document("data").unwrap().get_array("importIds").unwrap();
         assert!(expected.contains_key(import_ids[0].as_str().unwrap()));
@@ -109,7 +110,7 @@ async fn an_import_where_nobody_gets_in_is_done_all_the_same() {
 async fn records_that_hold_no_user_fail_with_a_reason_and_do_not_stop_the_others() {
     let workspace = workspace().await.ready_for_imports().await;
     let service = workspace.serve().await;
-    service.stage(&[staged_user(0)]).await;
+    let operation = service.stage(&[staged_user(0)]).await;
     let odd = [
         doc! { "_id": "no data", "dataType": "user" },
         doc! { "_id": "data is a number", "data": 7, "dataType": "user" },
@@ -118,6 +119,8 @@ async fn records_that_hold_no_user_fail_with_a_reason_and_do_not_stop_the_others
         doc! { "_id": "too large", "data": { "username": "big", "bio": "x".repeat(15_999_000) }, "dataType": "user" },
     ];
     workspace.collection("rocketchat_import_data").insert_many(odd).await.unwrap();
+    // Rocket.Chat counts what it stages.
+    workspace.change_operation(&operation, doc! { "count": { "total": 6, "users": 6 } }).await;
     service.run_import().await;
     let done = service.wait_for_state("done").await;
     let count = &done["operation"]["count"];
@@ -125,7 +128,11 @@ async fn records_that_hold_no_user_fail_with_a_reason_and_do_not_stop_the_others
     assert_eq!(count["total"], 6);
     let reasons: Vec<Value> =
         all_errors(&service).await.into_iter().map(|failed| failed["errors"][0].clone()).collect();
-    assert_eq!(reasons.iter().filter(|reason| **reason == "The record holds no user.").count(), 2, "{reasons:?}");
+    assert_eq!(
+        reasons.iter().filter(|reason| **reason == "The record holds nothing to import.").count(),
+        2,
+        "{reasons:?}"
+    );
     assert_eq!(
         reasons.iter().filter(|reason| **reason == "importer-user-missing-email-and-username").count(),
         2,

@@ -14,7 +14,7 @@ use crate::harness::{Answer, Mongo, Service, Workspace, eventually, hashed, user
 
 const UNAVAILABLE: &str = r#"{"success":false,"error":"The database cannot be reached, please try again [error-database-unavailable]","errorType":"error-database-unavailable"}"#;
 const POLLERS: usize = 50;
-/// In which an outage has to be told.
+/// The time in which an outage has to be reported.
 const TOLD_WITHIN: Duration = Duration::from_secs(5);
 const RECOVERY_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -91,7 +91,7 @@ async fn a_service_that_starts_before_its_database_gets_ready_once_it_is_there()
     assert_gets_well(&service).await;
 }
 
-/// Lets whoever connects to `listener` talk to `goal`.
+/// Lets every client of `listener` talk to `goal`.
 async fn forward(listener: TcpListener, goal: String) {
     while let Ok((mut client, _)) = listener.accept().await {
         let goal = goal.clone();

@@ -9,7 +9,7 @@ use bson::{
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::harness::{Mongo, Service, Workspace, eventually, operation, workspace};
+use crate::harness::{Mongo, Service, Workspace, eventually, operation, with_element, workspace};
 
 const DOCUMENTED_USER: &str = "rbAXPnMktTFbNpwtJ";
 const DOCUMENTED_TOKEN: &str = "QizJozLOnWMi_2vWaLHhjfd-XYKT6XM40lTZ3zg1UMd";
@@ -170,13 +170,7 @@ async fn the_fields_the_service_reads_itself_may_hold_anything() {
 
 /// A document of one field, `_id: 1`, and these bytes: a type, a name and a value, in BSON's own words.
 fn document_with(element: &[u8]) -> RawDocumentBuf {
-    let mut bytes = vec![0; 4];
-    bytes.extend_from_slice(b"\x10_id\0\x01\0\0\0");
-    bytes.extend_from_slice(element);
-    bytes.push(0);
-    let length = i32::try_from(bytes.len()).unwrap().to_le_bytes();
-    bytes[..4].copy_from_slice(&length);
-    RawDocumentBuf::from_bytes(bytes).unwrap()
+    with_element(&doc! { "_id": 1 }, element)
 }
 
 #[tokio::test]

@@ -48,9 +48,9 @@ async fn fifty_followers_cost_the_database_one_change_stream() {
     assert_eq!(change_streams(&workspace).await, 1);
 }
 
-/// So many that each is told less often.
+/// So many that each hears less often.
 const MANY: u32 = 120;
-/// In which each of so many is told of one change that is not one of state.
+/// The time in which each of so many hears of one change that is not one of state.
 const REST: Duration = Duration::from_millis(120);
 
 #[tokio::test]

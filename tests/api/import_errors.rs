@@ -71,6 +71,7 @@ async fn a_failed_user_is_told_with_what_identifies_it_and_the_reason() {
         "emails": ["user10@example.com"],
         "username": "existing",
         "errors": ["The username existing is taken by the user existing (existing)."],
+        "type": "user",
     });
     assert_eq!(failed, expected);
 }

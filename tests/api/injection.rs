@@ -333,7 +333,7 @@ async fn no_body_changes_anything_but_what_it_stages() {
         records.iter().map(|record| record.get("_id").unwrap().to_string()).collect();
     assert_eq!(ids.len(), records.len(), "no record takes another's place");
     for record in &records {
-        assert_eq!(record.keys().collect::<Vec<_>>(), ["_id", "data", "dataType"], "{record}");
+        assert_eq!(record.keys().collect::<Vec<_>>(), ["_id", "data", "dataType", "operation"], "{record}");
         assert_eq!(record.get_str("dataType").unwrap(), "user", "{record}");
     }
     let operations = after.remove("rocketchat_import").unwrap();

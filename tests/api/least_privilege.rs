@@ -96,7 +96,7 @@ async fn the_service_does_all_its_work_as_a_user_that_may_do_nothing_else() {
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
     }
     assert_eq!(service.post("/api/v1/import.clear", &json!({})).await.status, 200);
-    assert_eq!(workspace.count_staged().await, 0);
+    workspace.left_staged(0).await;
     assert_eq!(service.log_lines("refused"), [""; 0]);
     assert_eq!(service.log_lines("ERROR"), [""; 0]);
     for line in service.log_lines("") {
@@ -155,8 +155,7 @@ async fn that_user_reaches_nothing_else_in_the_database() {
         doc! { "insert": "rocketchat_permissions", "documents": [{ "_id": "run-import", "roles": ["user"] }] },
         doc! { "update": "rocketchat_permissions", "updates": [reset.clone()] },
         doc! { "update": "rocketchat_settings", "updates": [reset.clone()] },
-        doc! { "update": "rocketchat_roles", "updates": [reset.clone()] },
-        doc! { "update": "users", "updates": [reset] },
+        doc! { "update": "rocketchat_roles", "updates": [reset] },
         doc! { "delete": "users", "deletes": [{ "q": {}, "limit": 0 }] },
         doc! { "delete": "rocketchat_import", "deletes": [{ "q": {}, "limit": 0 }] },
         doc! { "insert": "elsewhere", "documents": [{ "_id": 1 }] },
@@ -182,6 +181,42 @@ async fn that_user_reaches_nothing_else_in_the_database() {
     }
     let elsewhere = database_named(&workspace, "admin").await.run_command(doc! { "find": "system.users" }).await;
     assert!(elsewhere.is_err(), "{elsewhere:?}");
+}
+
+#[tokio::test]
+async fn imports_of_files_take_a_user_that_is_made_for_files() {
+    let workspace = Workspace::on(Mongo::with_users()).await.ready_for_imports().await;
+    assert_eq!(make_user(&workspace, &[]).await.code, Some(0));
+    let service = Service::start(&[("MONGO_URL", &service_url(&workspace))]).await;
+    service.ready().await;
+    assert_eq!(service.get("/readyz").await.json()["checks"]["privileges"], json!({ "status": "ok" }));
+    let selection = json!({ "input": { "users": { "all": true } } });
+    let refused = service.post("/api/v1/startImport", &selection).await;
+    let sentence = refused.json()["error"].as_str().unwrap().to_owned();
+    assert_eq!(
+        (refused.status.as_u16(), refused.json()["errorType"].as_str()),
+        (400, Some("error-database-privileges"))
+    );
+    assert!(sentence.contains("rocketchat_message") && sentence.contains("--for files"), "{sentence}");
+    let prepared = operation("slack").with("status", "importer_user_selection").with("importerKey", "slack");
+    workspace.add_operation(prepared).await;
+    assert_eq!(service.post("/api/v1/import.run", &json!({})).await.json()["error"], sentence);
+    assert_eq!(workspace.operation_named("slack").await.get_str("status").unwrap(), "importer_user_selection");
+
+    assert_eq!(make_user(&workspace, &[("DATABASE_USER_FOR", "files")]).await.code, Some(0));
+    let database = database_named(&workspace, workspace.database.name()).await;
+    database.run_command(doc! { "find": "rocketchat_message" }).await.expect("files bring messages");
+    let removal = doc! { "delete": "rocketchat_message", "deletes": [{ "q": {}, "limit": 0 }] };
+    database.run_command(removal).await.expect_err("no import removes messages");
+    eventually("imports of files are no longer refused for the user's sake", PATIENCE, async || {
+        service.post("/api/v1/startImport", &selection).await.json()["errorType"] != "error-database-privileges"
+    })
+    .await;
+
+    // The smaller user again.
+    assert_eq!(make_user(&workspace, &[]).await.code, Some(0));
+    let database = database_named(&workspace, workspace.database.name()).await;
+    database.run_command(doc! { "find": "rocketchat_message" }).await.expect_err("users alone bring no messages");
 }
 
 async fn database_named(workspace: &Workspace, name: &str) -> mongodb::Database {
@@ -283,4 +318,47 @@ async fn connection_strings_may_stand_in_files() {
     assert_eq!(migrated.code, Some(0), "{migrated:?}");
     let missing = run(&["migrate"], &[("MONGO_URL_FILE", "/nowhere/url")]).await;
     assert_eq!((missing.code, missing.errors.lines().count()), (Some(2), 1), "{missing:?}");
+}
+
+#[tokio::test]
+async fn a_user_that_lacks_privileges_is_told_so_before_an_import_begins_and_needs_no_restart_once_it_has_them() {
+    const LACKED: &str = "rocketchat_import_service_run_leases";
+    let workspace = Workspace::on(Mongo::with_users()).await.ready_for_imports().await;
+    workspace.grant("view-import-operations", &["admin"]).await;
+    assert_eq!(make_user(&workspace, &[]).await.code, Some(0));
+    let file: Value = serde_json::from_str(ROLE_FILE).unwrap();
+    let privileges = file["privileges"].as_array().unwrap().iter().filter_map(|privilege| {
+        let collection = privilege["resource"]["collection"].as_str().unwrap();
+        let actions: Vec<&str> = privilege["actions"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        let resource = doc! { "db": workspace.database.name(), "collection": collection };
+        (collection != LACKED).then(|| doc! { "resource": resource, "actions": actions })
+    });
+    let lesser = doc! { "updateRole": "rocketchatImportService", "privileges": privileges.collect::<Vec<_>>() };
+    workspace.database.run_command(lesser).await.unwrap();
+
+    let service = Service::start(&[("MONGO_URL", &service_url(&workspace))]).await;
+    service.ready().await;
+    let line = service.logged("create-database-user").await;
+    let missing = format!("find, insert, update, remove on {LACKED}");
+    assert!(line.contains(&missing) && line.contains("level=ERROR"), "{line}");
+    let ready = service.get("/readyz").await.json();
+    assert_eq!(ready["checks"]["privileges"], json!({ "status": "incomplete", "missing": [missing] }));
+    for path in ["import.new", "import.addUsers", "import.run", "import.clear", "import.resume"] {
+        let refused = service.post(&format!("/api/v1/{path}"), &json!({ "users": [] })).await;
+        assert_eq!(refused.status, 400, "{path}: {}", refused.body);
+        let body = refused.json();
+        assert_eq!(body["errorType"], "error-database-privileges", "{path}");
+        let sentence = body["error"].as_str().unwrap();
+        assert!(sentence.contains(LACKED) && sentence.contains("create-database-user"), "{path}: {sentence}");
+    }
+    assert_eq!(workspace.collection("rocketchat_import").count_documents(doc! {}).await.unwrap(), 0);
+    assert_eq!(service.status().await.told(), (200, r#"{"state":"none","success":true}"#));
+
+    assert_eq!(make_user(&workspace, &[]).await.code, Some(0));
+    eventually("imports are begun", PATIENCE, async || {
+        service.post("/api/v1/import.new", &json!({})).await.status == 200
+    })
+    .await;
+    assert_eq!(service.get("/readyz").await.json()["checks"]["privileges"], json!({ "status": "ok" }));
+    assert_eq!(service.log_lines("create-database-user").len(), 1, "it is said once");
 }

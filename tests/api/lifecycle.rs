@@ -25,7 +25,7 @@ async fn three_thousand_users_in_three_calls_are_all_there_when_the_import_is_do
     assert_eq!(done["operation"]["_id"], operation.as_str());
     assert_eq!(done["operation"]["valid"], true);
     assert_eq!(done["operation"]["count"], json!({"total": 3000, "users": 3000, "completed": 3000, "error": 0}));
-    assert_eq!(workspace.count_staged().await, 0);
+    workspace.left_staged(0).await;
 
     let mut users = workspace.imported().await;
     users.sort_by_key(number_of);

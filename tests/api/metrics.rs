@@ -10,7 +10,7 @@ use crate::harness::{Mongo, Service, Workspace, eventually, run, staged_users, u
 
 const DASHBOARD: &str = include_str!("../../deploy/grafana/rocketchat-import.json");
 const ALERTS: &str = include_str!("../../deploy/prometheus/alerts.yml");
-const DOCUMENTATION: &str = include_str!("../../docs/metrics.md");
+const DOCUMENTATION: &str = include_str!("../../docs/reference/metrics.md");
 const TOLD_WITHIN: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(30);
 

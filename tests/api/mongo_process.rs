@@ -27,7 +27,7 @@ async fn mongo_of(demo: &Service) -> String {
     rest.split('/').next().unwrap().to_owned()
 }
 
-/// Waits until no process is left that was told about `folder`: neither a `mongod` nor the guard beside it.
+/// Waits until no process is left that names `folder`: neither a `mongod` nor the guard beside it.
 async fn nothing_runs_in(folder: &TempDir) {
     let name = folder.path().to_str().unwrap();
     eventually("no process is left", PATIENCE, || async {
@@ -57,6 +57,27 @@ async fn the_demo_answers_the_documented_call_and_leaves_nothing_behind() {
     nothing_runs_in(&folder).await;
     TcpStream::connect(&mongo).await.expect_err("its MongoDB is gone");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_slack_export_of_the_demo_is_imported_by_the_commands_that_it_prints() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = demo_in(&folder).await;
+    demo.logged("rocketchat-import verify").await;
+    let lines = demo.log_lines("rocketchat-import ").into_iter().map(|line| line.trim().to_owned());
+    let commands: Vec<String> = lines.filter(|line| line.starts_with("rocketchat-import ")).collect();
+    assert_eq!(commands.len(), 4, "{commands:?}");
+    let settings =
+        [("ROCKETCHAT_URL", demo.address.as_str()), ("ROCKETCHAT_USER_ID", USER), ("ROCKETCHAT_AUTH_TOKEN", TOKEN)];
+    let mut errors = String::new();
+    for command in commands {
+        let arguments: Vec<&str> = command.split(' ').skip(1).collect();
+        let mut command = program(&arguments, &settings);
+        let output = command.current_dir(folder.path()).output().unwrap();
+        errors += &String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {errors}");
+    }
+    assert!(errors.contains("0 failed") && errors.contains("passed over: 1 "), "{errors}");
 }
 
 #[tokio::test]

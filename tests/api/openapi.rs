@@ -110,12 +110,27 @@ async fn everything_that_is_served_is_described_and_the_other_way_round() {
     }
 }
 
+/// Everything that the description refers to.
+fn references(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Object(fields) => {
+            let own = fields.get("$ref").and_then(Value::as_str);
+            own.into_iter().chain(fields.values().flat_map(references)).collect()
+        }
+        Value::Array(list) => list.iter().flat_map(references).collect(),
+        _ => Vec::new(),
+    }
+}
+
 #[tokio::test]
 async fn the_description_is_whole() {
     let (_workspace, service) = served().await;
     let document = Document::of(&service).await;
     assert_eq!(document.0["openapi"], "3.1.0");
     assert_eq!(document.0["info"]["version"], env!("CARGO_PKG_VERSION"));
+    for place in references(&document.0) {
+        assert!(document.0.pointer(place.trim_start_matches('#')).is_some(), "{place} is not there");
+    }
     let mut ids = BTreeSet::new();
     for (method, path, operation) in document.operations() {
         let id = operation["operationId"].as_str().unwrap();
@@ -125,7 +140,8 @@ async fn the_description_is_whole() {
             assert_eq!(operation["security"], json!([{ "authToken": [], "userId": [] }]), "{id}");
         }
         for (status, response) in operation["responses"].as_object().unwrap() {
-            let contents = document.resolved(response)["content"].as_object().unwrap();
+            // What says all in its head has no body.
+            let Some(contents) = document.resolved(response)["content"].as_object() else { continue };
             for (content_type, content) in contents {
                 // Compiles only if everything it refers to is there.
                 let validator = document.validator(&content["schema"]);
@@ -195,6 +211,13 @@ async fn every_answer_of_an_imports_life_is_as_described() {
     post("/api/v1/import.run", 400).await;
     post("/api/v1/import.resume", 400).await;
     add(&json!({ "users": [staged_user(0)] }), 400).await;
+
+    let path = "/api/v1/import.check";
+    for (query, status) in [("", 200), ("?colour=red", 400)] {
+        let file = "username,emails,importIds\nann,,1\n";
+        let answer = service.post_body(&format!("{path}{query}"), None, file).await;
+        document.check(&Method::POST, path, status, &answer);
+    }
 
     let event = service.events().await.next().await;
     document.check_schema("LiveStatus", &event.data);
@@ -269,8 +292,8 @@ async fn a_call_too_many_is_refused_by_every_endpoint_as_described() {
     workspace.add_limited_caller().await;
     workspace.limit_calls(1, 60_000).await;
     for (method, path, _) in document.operations() {
-        // The answer of a stream does not end.
-        if !path.starts_with("/api/") || path.ends_with(".stream") {
+        // The answer of a stream does not end, and the pieces of an upload are not counted.
+        if !path.starts_with("/api/") || path.ends_with(".stream") || path.ends_with("import.upload/{id}") {
             continue;
         }
         let call = || {
@@ -328,4 +351,43 @@ async fn the_page_shows_the_description_and_loads_nothing_from_elsewhere() {
     let start = service.get("/api-docs/swagger-initializer.js").await.body;
     assert!(start.contains(&format!("\"url\": \"{DOCUMENT}\"")), "{start}");
     assert_eq!(service.get("/api-docs/nothing").await.told(), (404, "404 Not Found"));
+}
+
+/// The patterns of the paths that nginx sends to this service, by the documentation.
+fn proxied() -> Vec<regex::Regex> {
+    let patterns = include_str!("../../README.md").lines().filter_map(|line| {
+        let location = line.trim().strip_prefix("location ")?.strip_suffix(" {")?;
+        let prefix = || format!("^{}", regex::escape(location));
+        let exact = |path: &str| format!("^{}$", regex::escape(path));
+        let pattern = location.strip_prefix("~ ").map(str::to_owned);
+        Some(pattern.or_else(|| location.strip_prefix("= ").map(exact)).unwrap_or_else(prefix))
+    });
+    // All that is left goes to Rocket.Chat.
+    let patterns: Vec<String> = patterns.filter(|pattern| pattern != "^/").collect();
+    vec![regex::Regex::new(&patterns.join("|")).unwrap()]
+}
+
+#[tokio::test]
+async fn the_documented_rules_of_nginx_send_every_described_path_here_and_rocket_chats_own_elsewhere() {
+    let (_workspace, service) = served().await;
+    let document = Document::of(&service).await;
+    for rule in proxied() {
+        for (_, path, _) in document.operations() {
+            // A proxy has health checks of its own.
+            assert_eq!(rule.is_match(&path), path.starts_with("/api/"), "{path} by {rule}");
+        }
+        for path in ["/import", "/import/page.js"] {
+            assert!(rule.is_match(path), "{path} by {rule}");
+        }
+        for path in [
+            "/",
+            "/api/v1/users.list",
+            "/api/v1/importXstatus",
+            "/api/v1/getImportProgress/x",
+            "/imports",
+            "/api/v1/login",
+        ] {
+            assert!(!rule.is_match(path), "{path} by {rule}");
+        }
+    }
 }

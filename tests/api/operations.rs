@@ -114,9 +114,9 @@ async fn only_a_valid_operation_of_the_api_that_is_ready_can_be_run() {
         (operation("b"), "error-invalid-operation-status"),
         (operation("c").with("status", "importer_done"), "error-invalid-operation-status"),
         (operation("d").with("status", "importer_importing_users"), "error-invalid-operation-status"),
-        // Its records are for Rocket.Chat itself to import.
+        // Its records are for an importer of somebody else.
         (
-            operation("e").with("status", "importer_user_selection").with("importerKey", "slack"),
+            operation("e").with("status", "importer_user_selection").with("importerKey", "hipchat"),
             "error-importer-not-defined",
         ),
     ] {
@@ -157,9 +157,14 @@ async fn the_history_is_a_bare_list_of_the_twenty_that_changed_last_for_those_wh
 async fn the_importers_are_a_bare_list_of_those_a_person_can_choose() {
     let (_workspace, service) = served().await;
     let importers = service.get_as_admin(&api("importers.list")).await;
-    let expected =
-        r#"[{"key":"csv","name":"CSV"},{"key":"slack","name":"Slack"},{"key":"slack-users","name":"Slack_Users"}]"#;
-    assert_eq!(importers.body, expected);
+    let expected = json!([
+        { "key": "csv", "name": "CSV" },
+        { "key": "slack", "name": "Slack" },
+        { "key": "slack-users", "name": "Slack_Users" },
+        { "key": "omnichannel_contact", "name": "omnichannel_contacts_importer" },
+        { "key": "records", "name": "Records" },
+    ]);
+    assert_eq!(importers.body, expected.to_string());
 }
 
 #[tokio::test]

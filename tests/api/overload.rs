@@ -1,6 +1,9 @@
 //! More than can be done at once, and clients that take their time.
 
-use std::time::{Duration, Instant};
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use futures::future::join_all;
 use serde_json::json;
@@ -10,7 +13,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::harness::{Answer, Framing, Mongo, Service, Workspace, eventually, staged_users, workspace};
+use crate::harness::{Answer, Framing, Mongo, Service, Workspace, eventually, program, staged_users, workspace};
 
 const OVERLOADED: &str = r#"{"success":false,"error":"The service has too much to do, please try again [error-service-overloaded]","errorType":"error-service-overloaded"}"#;
 const STATUS: &str = "/api/v1/import.status";
@@ -143,7 +146,7 @@ impl Connection {
         self.0.write_all(text.as_bytes()).await.unwrap();
     }
 
-    /// The status line and the fields, and the body, of an answer of a told length.
+    /// The status line and the fields, and the body, of an answer of a stated length.
     async fn receive(&mut self) -> (String, String) {
         let mut received = Vec::new();
         while !received.ends_with(b"\r\n\r\n") {
@@ -210,6 +213,19 @@ impl Service {
     /// Waits until all places are taken.
     async fn is_full(&self) {
         eventually("somebody is refused", PATIENCE, || async { self.status().await.body == OVERLOADED }).await;
+    }
+
+    /// How many connections it has accepted and not closed.
+    fn connections(&self) -> usize {
+        let port: u16 = self.address.rsplit_once(':').unwrap().1.parse().unwrap();
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let of_ours = |line: &&str| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let established = fields.get(3) == Some(&"01");
+            // One that was closed has no inode any more.
+            established && fields[1].ends_with(&format!(":{port:04X}")) && fields.get(9) != Some(&"0")
+        };
+        table.lines().filter(of_ours).count()
     }
 
     fn memory(&self) -> usize {
@@ -351,4 +367,106 @@ async fn a_number_of_requests_that_is_none_ends_the_start() {
         assert_eq!((ended.code, ended.errors.lines().count()), (Some(2), 1), "{wrong}: {ended:?}");
         assert!(ended.errors.contains(wrong), "{ended:?}");
     }
+}
+
+/// The service over this workspace on a system that allows so few open files that it takes 200 connections.
+async fn with_few_descriptors(workspace: &Workspace) -> Service {
+    let served = program(&["serve"], &[("PORT", "0"), ("RUST_LOG", "info"), ("MONGO_URL", &workspace.url)]);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 400 && exec \"$0\" \"$@\""]).arg(served.get_program()).args(served.get_args());
+    limited.envs(served.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let service = Service::launch(limited).await;
+    service.ready().await;
+    service
+}
+
+/// A request with a body of unknown length, of which nothing comes.
+fn silent(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: chat\r\nTransfer-Encoding: chunked\r\n\r\n")
+}
+
+#[tokio::test]
+async fn silent_clients_that_take_all_connections_keep_nobody_out() {
+    let workspace = workspace().await;
+    let service = with_few_descriptors(&workspace).await;
+    let mut clients = Vec::new();
+    for number in 0..300 {
+        let Ok(Ok(mut client)) = timeout(Duration::from_secs(1), service.connect()).await else { break };
+        client.write_all(silent(["/livez", "/import"][number % 2]).as_bytes()).await.ok();
+        clients.push(client);
+    }
+    // Over connections of their own: one that was idle may have been closed by now.
+    let ask = async |path: &str| {
+        let request = head("GET", path, "Connection: close\r\n");
+        timeout(Duration::from_secs(10), service.send_raw(request.as_bytes())).await.unwrap_or_default()
+    };
+    for path in ["/livez", STATUS] {
+        let answer = ask(path).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{path} beside {} silent clients: {answer}", clients.len());
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_nobody_reads_is_answered_and_its_connection_closed_wherever_it_is_sent() {
+    let workspace = workspace().await;
+    let service = workspace.serve().await;
+    let answers = join_all(["/livez", "/import", "/api-docs/json", "/nowhere", STATUS].map(async |path| {
+        let mut connection = service.connect().await.unwrap();
+        connection.write_all(silent(path).as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let closed = timeout(Duration::from_secs(20), connection.read_to_end(&mut answer)).await;
+        (path, closed.is_ok(), String::from_utf8(answer).unwrap())
+    }));
+    for (path, closed, answer) in answers.await {
+        assert!(closed, "{path} stays open: {answer}");
+        assert!(answer.starts_with("HTTP/1.1 "), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_drips_a_later_head_is_cut_too() {
+    let workspace = workspace().await;
+    let service = workspace.serve().await;
+    let mut connection = Connection::to(&service).await;
+    connection.send(&head("GET", "/livez", "")).await;
+    connection.receive().await;
+    connection.send("GET /livez HTTP/1.1\r\nX-Long: ").await;
+    let (mut reader, mut writer) = connection.0.into_split();
+    let drip = tokio::spawn(async move {
+        while writer.write_all(b"x").await.is_ok() {
+            sleep(Duration::from_millis(500)).await;
+        }
+    });
+    let mut answer = String::new();
+    let (cut, took) = timed(timeout(Duration::from_secs(60), reader.read_to_string(&mut answer))).await;
+    assert!(cut.is_ok() && took < Duration::from_secs(45), "{took:?}: {answer}");
+    drip.abort();
+}
+
+#[tokio::test]
+async fn answers_that_nobody_reads_are_given_up_and_their_memory_with_them() {
+    const ANSWERS: usize = 30;
+    let workspace = workspace().await.ready_for_imports().await;
+    let service = workspace.serve().await;
+    service.ready().await;
+    service.new_import().await;
+    for thousand in 0..20 {
+        service.add_users(&staged_users(thousand * 1000..(thousand + 1) * 1000)).await;
+    }
+    let path = "/api/v1/getImportFileData";
+    let length = service.get_as_admin(path).await.body.len();
+    assert!(length > 2 * MIB, "{length}");
+    let before = service.memory();
+    let mut clients = Vec::new();
+    for _ in 0..ANSWERS {
+        let mut connection = Connection::to(&service).await;
+        connection.send(&head("GET", path, "")).await;
+        // So that they are made one after the other.
+        connection.0.readable().await.unwrap();
+        clients.push(connection);
+    }
+    let held = service.memory().saturating_sub(before);
+    assert!(held < 100 * MIB, "{} MiB for {ANSWERS} answers of {} KiB", held / MIB, length / 1024);
+    eventually("the clients are cut", Duration::from_secs(120), async || service.connections() <= 2).await;
+    assert_eq!(service.status().await.status, 200);
 }

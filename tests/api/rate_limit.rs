@@ -1,4 +1,4 @@
-//! Rocket.Chat's rate limit: who is counted, what they are told, and that the settings are followed as they change.
+//! Rocket.Chat's rate limit: who is counted, what they are answered, and that the settings are followed as they change.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Paths, methods, headers, and what is logged about a request.
+//! Paths, methods, headers, and the log line of a request.
 
 use bson::Bson;
 use reqwest::Method;

@@ -41,7 +41,7 @@ async fn a_wrong_setting_stops_the_start_with_one_line_that_names_it() {
     }
 }
 
-/// Flags and variables are one setting; what is shown is the flag where there is one.
+/// Flags and variables are one setting; the flag is shown where there is one.
 fn name_in_message(variable: &str) -> &str {
     match variable {
         "PORT" => "--port",

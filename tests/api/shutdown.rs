@@ -1,4 +1,4 @@
-//! Being told to stop.
+//! The end of the service by a signal.
 
 use std::time::Duration;
 

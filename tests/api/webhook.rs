@@ -1,8 +1,8 @@
-//! Being told that an import is over.
+//! The report that an import is over, by a webhook.
 
 use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
 
-use bson::{DateTime, doc};
+use bson::{DateTime, RawDocumentBuf, doc};
 use hmac::{Hmac, Mac as _};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use sha2::Sha256;
 use tokio::{net::TcpSocket, time::timeout};
 
 use crate::harness::{
-    Received, Receiver, Reply, Service, Workspace, eventually, operation, run, staged_users, workspace,
+    Received, Receiver, Reply, Service, Workspace, eventually, operation, run, staged_users, with_element, workspace,
 };
 
 const SECRET: &str = "s3cret-of-the-hook";
@@ -35,7 +35,7 @@ async fn telling(workspace: &Workspace, url: &str) -> Service {
     service
 }
 
-/// Waits until nothing is left to be told of this many ends.
+/// Waits until nothing is left to be reported of this many ends.
 async fn all_delivered(workspace: &Workspace, count: u64) {
     let delivered = doc! { "state": "delivered" };
     eventually("everything was delivered", PATIENCE, async || {
@@ -192,6 +192,28 @@ async fn an_instance_that_dies_while_it_tells_leaves_the_telling_to_the_next() {
 }
 
 #[tokio::test]
+async fn an_operation_that_cannot_be_read_is_logged_once_and_the_ends_of_others_are_told() {
+    let hook = Receiver::start(&[ACCEPTED]);
+    let workspace = workspace().await;
+    let service = telling(&workspace, &hook.url).await;
+    let over = |id: &str| operation(id).with("status", "importer_done").document();
+    // A name that is not UTF-8: once deep inside, where only the whole operation shows it, once in what every look reads.
+    let operations = workspace.database.collection::<RawDocumentBuf>("rocketchat_import");
+    operations.insert_one(with_element(&over("torn"), b"\x10\xff\xfe\0\x01\0\0\0")).await.unwrap();
+    let mut torn = over("torn-status");
+    torn.remove("status");
+    operations.insert_one(with_element(&torn, b"\x03status\0\x0c\0\0\0\x10\xff\0\x01\0\0\0\0")).await.unwrap();
+    add_done(&workspace, "whole").await;
+    all_delivered(&workspace, 1).await;
+    assert_eq!(events(&hook.received()), [("done", "whole:done")]);
+    add_done(&workspace, "later").await;
+    hook.wait_for(2).await;
+    for operation in [r#"\"torn\""#, r#"\"torn-status\""#] {
+        assert_eq!(service.log_lines(operation).len(), 1, "{:?}", service.log_lines("torn"));
+    }
+}
+
+#[tokio::test]
 async fn two_instances_tell_everything_once() {
     const OPERATIONS: usize = 40;
     let hook = Receiver::start(&[ACCEPTED]);
@@ -236,4 +258,61 @@ async fn a_url_that_cannot_be_called_stops_the_start_without_being_shown() {
         assert!(ended.errors.contains("IMPORT_WEBHOOK_URL"), "{ended:?}");
         assert!(!ended.errors.contains("hidden"), "{ended:?}");
     }
+}
+
+#[tokio::test]
+async fn the_search_for_deliveries_that_are_due_reads_no_record_of_one_that_was_made() {
+    let hook = Receiver::start(&[ACCEPTED]);
+    let workspace = workspace().await;
+    let service = telling(&workspace, &hook.url).await;
+    service.ready().await;
+    for number in 0..20 {
+        add_done(&workspace, &format!("number-{number}")).await;
+    }
+    all_delivered(&workspace, 20).await;
+    let due = doc! { "state": "pending", "$expr": { "$lte": ["$dueAt", "$$NOW"] } };
+    let search = doc! { "find": RECORDS, "filter": due, "sort": { "recordedAt": 1 } };
+    let explained = doc! { "explain": search, "verbosity": "executionStats" };
+    let explained = workspace.database.run_command(explained).await.unwrap();
+    let statistics = explained.get_document("executionStats").unwrap();
+    assert_eq!(statistics.get_i32("totalDocsExamined").unwrap(), 0, "{explained}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_loading_is_told_for_files() {
+    let hook = Receiver::start(&[ACCEPTED]);
+    let workspace = workspace().await.ready_for_imports().await;
+    let service = telling(&workspace, &hook.url).await;
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/reference");
+    let upload = async |case: &str| {
+        use base64::{Engine as _, prelude::BASE64_STANDARD};
+        let content = std::fs::read(fixtures.join(case).join("input.zip")).unwrap();
+        let body = json!({
+            "binaryContent": BASE64_STANDARD.encode(content),
+            "contentType": "application/zip",
+            "fileName": "export.zip",
+            "importerKey": "csv",
+        });
+        let answer = service.post("/api/v1/uploadImportFile", &body).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    };
+    upload("broken-not-a-zip").await;
+    let failed = hook.wait_for(1).await.remove(0);
+    assert_eq!(failed.header("x-rocketchat-import-event"), "failed-to-load");
+    let body: Value = serde_json::from_str(&failed.body).unwrap();
+    assert_eq!(body["state"], "error");
+    assert!(body["operation"]["import"]["problem"].as_str().is_some_and(|problem| !problem.is_empty()), "{body}");
+
+    upload("csv-basic").await;
+    let ready = hook.wait_for(2).await.remove(1);
+    assert_eq!(ready.header("x-rocketchat-import-event"), "ready");
+    let body: Value = serde_json::from_str(&ready.body).unwrap();
+    let id = body["operation"]["_id"].as_str().unwrap().to_owned();
+    assert_eq!(ready.header("x-rocketchat-import-delivery"), format!("{id}:ready"));
+    service.run_import().await;
+    let done = hook.wait_for(3).await.remove(2);
+    assert_eq!(done.header("x-rocketchat-import-delivery"), format!("{id}:done"));
+    assert_signed(&done);
+    all_delivered(&workspace, 3).await;
+    assert_eq!(hook.received().len(), 3);
 }

@@ -1,4 +1,4 @@
-//! Who may look, and what the others are told.
+//! Who may look, and what the others see.
 
 use bson::{Bson, doc};
 

@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use crate::{
     browser::Browser,
+    exports::slack_export,
     harness::{staged_users, user},
-    page::{doomed_user, set_up},
+    page::{doomed_user, set_up, set_up_signed_in},
 };
 
 /// Names the file with axe-core's script.
@@ -33,12 +34,34 @@ impl Browser {
     }
 }
 
+fn axe() -> String {
+    let path = std::env::var_os(AXE_VARIABLE).map(PathBuf::from);
+    std::fs::read_to_string(path.expect("AXE_JS names axe-core's script")).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "wants axe-core; .ci/browser fetches it and runs this"]
+async fn no_rule_of_accessibility_is_broken_from_an_export_to_its_account() {
+    let Some((_workspace, _service, browser)) = set_up_signed_in().await else { return };
+    let axe = axe();
+    browser.choose_export(slack_export().to_str().unwrap()).await;
+    browser.assert_accessible(&axe, "a chosen export").await;
+    browser.click("#export-send").await;
+    browser.shown("#selection-body").await;
+    browser.shown("#report-totals table").await;
+    browser.assert_accessible(&axe, "the choice").await;
+    browser.resize(360, 800, true).await;
+    browser.assert_accessible(&axe, "the choice on a phone").await;
+    browser.click("#selection-start").await;
+    browser.says("#state", "Done").await;
+    browser.assert_accessible(&axe, "done").await;
+}
+
 #[tokio::test]
 #[ignore = "wants axe-core; .ci/browser fetches it and runs this"]
 async fn no_rule_of_accessibility_is_broken_in_any_view() {
     let Some((workspace, service, browser)) = set_up().await else { return };
-    let path = std::env::var_os(AXE_VARIABLE).map(PathBuf::from);
-    let axe = std::fs::read_to_string(path.expect("AXE_JS names axe-core's script")).unwrap();
+    let axe = axe();
     workspace.add_user(user("existing")).await;
     browser.open_page(&service).await;
     browser.shown("#sign-in").await;

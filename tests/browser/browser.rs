@@ -144,7 +144,7 @@ impl Browser {
         lines.map(|line| ConsoleLine { source: text(line, "source"), message: text(line, "message") }).collect()
     }
 
-    /// Fails the test if anything went wrong in the page. Requests that were refused are told by the browser as well;
+    /// Fails the test if anything went wrong in the page. The browser reports refused requests as well;
     /// those whose line contains one of `expected` are fine.
     pub async fn assert_no_errors(&self, expected: &[&str]) {
         let lines = self.console().await;
@@ -154,7 +154,7 @@ impl Browser {
         assert!(unexpected.is_empty(), "the console says {unexpected:?}");
     }
 
-    /// The addresses of everything the page has asked for since the last call.
+    /// The addresses of everything the page has fetched since the last call.
     pub async fn requested(&self) -> Vec<String> {
         let entries = self.ask("se/log", json!({ "type": "performance" })).await;
         let entries = entries.as_array().unwrap().iter();

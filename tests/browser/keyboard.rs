@@ -9,8 +9,9 @@ use fantoccini::{
 
 use crate::{
     browser::Browser,
+    exports::slack_export,
     harness::{eventually, staged_users, user},
-    page::{doomed_user, set_up},
+    page::{doomed_user, set_up, set_up_signed_in},
 };
 
 /// More than there is to step through.
@@ -78,8 +79,7 @@ async fn everything_is_done_by_keyboard_alone() {
     browser.has_focus("question-no").await;
     browser.tab_to("question-yes").await;
     browser.press(Key::Enter).await;
-    browser.gone("#failed-users").await;
-    assert_eq!(workspace.count_staged().await, 0);
+    workspace.left_staged(0).await;
     browser.has_focus("current-title").await;
 
     for control in ["file", "sign-out"] {
@@ -88,4 +88,32 @@ async fn everything_is_done_by_keyboard_alone() {
     browser.press(Key::Enter).await;
     browser.shown("#sign-in").await;
     browser.assert_no_errors(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_is_chosen_from_and_started_by_keyboard_alone() {
+    let Some((workspace, _service, browser)) = set_up_signed_in().await else { return };
+    browser.choose_export(slack_export().to_str().unwrap()).await;
+    browser.tab_to("export-importer").await;
+    browser.tab_to("export-send").await;
+    browser.press(Key::Enter).await;
+    browser.shown("#selection-body").await;
+    browser.has_focus("current-title").await;
+    browser.tab_to("users-search").await;
+    browser.client.active_element().await.unwrap().send_keys("alice").await.unwrap();
+    browser.tab_to("users-none").await;
+    browser.press(Key::Enter).await;
+    browser.tab_to("channels-none").await;
+    browser.press(Key::Enter).await;
+    browser.says("#channels-summary", "0 of ").await;
+    browser.press(Key::Tab).await;
+    browser.client.active_element().await.unwrap().send_keys(" ").await.unwrap();
+    browser.says("#channels-summary", "1 of ").await;
+    browser.tab_to("selection-start").await;
+    browser.press(Key::Enter).await;
+    browser.says("#state", "Done").await;
+    browser.has_focus("current-title").await;
+    let rooms = workspace.collection("rocketchat_room");
+    let made = bson::doc! { "importIds": { "$exists": true } };
+    assert_eq!(rooms.count_documents(made).await.unwrap(), 1);
 }

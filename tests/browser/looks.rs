@@ -6,6 +6,7 @@ use bson::doc;
 
 use crate::{
     browser::Browser,
+    exports::slack_export,
     harness::{Service, Workspace, operation, staged_users, user},
     page::{doomed_user, set_up, set_up_signed_in},
 };
@@ -60,6 +61,23 @@ async fn nothing_is_cut_off_or_scrolled_sideways_on_a_phone() {
     browser.assert_fits("a question").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_fits_on_a_phone_from_the_file_to_the_account() {
+    let Some((_workspace, _service, browser)) = set_up_signed_in().await else { return };
+    for width in [PHONE.0, 360] {
+        browser.resize(width, PHONE.1, true).await;
+        browser.choose_export(slack_export().to_str().unwrap()).await;
+        browser.assert_fits("a chosen export").await;
+        browser.click("#export-send").await;
+        browser.shown("#selection-body").await;
+        browser.shown("#report-lines table").await;
+        browser.assert_fits("the choice").await;
+        browser.click("#selection-start").await;
+        browser.says("#state", "Done").await;
+        browser.assert_fits("done").await;
+    }
+}
+
 #[tokio::test]
 async fn the_page_is_dark_for_who_prefers_that_and_still_for_who_prefers_no_motion() {
     let Some((_workspace, _service, browser)) = set_up_signed_in().await else { return };
@@ -75,26 +93,46 @@ async fn the_page_is_dark_for_who_prefers_that_and_still_for_who_prefers_no_moti
     assert_eq!(browser.evaluate(motion).await, "0s");
 }
 
+/// Takes pictures of a view in each of its looks.
+async fn take(browser: &Browser, name: &str, shown: &str) {
+    let folder = std::env::var_os(PICTURES_VARIABLE)
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/browser-pictures"), PathBuf::from);
+    std::fs::create_dir_all(&folder).unwrap();
+    for (looks, scheme, width, height, mobile) in [
+        ("light", "light", 1100, 1100, false),
+        ("dark", "dark", 1100, 1100, false),
+        ("phone", "light", 360, 1100, true),
+        ("phone-dark", "dark", 360, 1100, true),
+    ] {
+        browser.resize(width, height, mobile).await;
+        browser.prefer("prefers-color-scheme", scheme).await;
+        browser.evaluate(&format!("document.querySelector('{shown}').scrollIntoView()")).await;
+        browser.take_picture(&folder.join(format!("{name}-{looks}.png"))).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes pictures for people to look at; .ci/browser runs it"]
+async fn pictures_of_an_export() {
+    let Some((_workspace, _service, browser)) = set_up_signed_in().await else { return };
+    browser.choose_export(slack_export().to_str().unwrap()).await;
+    take(&browser, "export-chosen", "#export-form").await;
+    browser.click("#export-send").await;
+    browser.shown("#selection-body").await;
+    browser.shown("#report-lines table").await;
+    take(&browser, "export-ready", "header").await;
+    take(&browser, "export-choice", "#selection").await;
+    take(&browser, "export-account", "#file-report").await;
+    browser.click("#selection-start").await;
+    browser.says("#state", "Done").await;
+    take(&browser, "export-done", "header").await;
+}
+
 #[tokio::test]
 #[ignore = "takes pictures for people to look at; .ci/browser runs it"]
 async fn pictures() {
     let Some((workspace, service, browser)) = set_up().await else { return };
-    let folder = std::env::var_os(PICTURES_VARIABLE)
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/browser-pictures"), PathBuf::from);
-    std::fs::create_dir_all(&folder).unwrap();
-    let take = async |name: &str, shown: &str| {
-        for (looks, scheme, width, height, mobile) in [
-            ("light", "light", 1100, 1100, false),
-            ("dark", "dark", 1100, 1100, false),
-            ("phone", "light", 360, 1100, true),
-            ("phone-dark", "dark", 360, 1100, true),
-        ] {
-            browser.resize(width, height, mobile).await;
-            browser.prefer("prefers-color-scheme", scheme).await;
-            browser.evaluate(&format!("document.querySelector('{shown}').scrollIntoView()")).await;
-            browser.take_picture(&folder.join(format!("{name}-{looks}.png"))).await;
-        }
-    };
+    let take = async |name: &str, shown: &str| take(&browser, name, shown).await;
     browser.open_page(&service).await;
     browser.shown("#sign-in").await;
     take("sign-in", "header").await;

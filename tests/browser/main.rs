@@ -8,6 +8,7 @@
 mod access;
 mod accessibility;
 mod browser;
+mod exports;
 #[path = "../api/harness/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the API's tests use the rest")]
 mod harness;

@@ -43,10 +43,10 @@ impl Browser {
         self.click("#sign-in-button").await;
     }
 
-    /// Chooses a file with this text. It is gone when what is given back is.
-    pub async fn choose_file(&self, ending: &str, text: &str) -> NamedTempFile {
+    /// Chooses a file with this content. It is gone when the returned value is.
+    pub async fn choose_file(&self, ending: &str, content: impl AsRef<[u8]>) -> NamedTempFile {
         let mut file = tempfile::Builder::new().suffix(ending).tempfile().unwrap();
-        file.write_all(text.as_bytes()).unwrap();
+        file.write_all(content.as_ref()).unwrap();
         self.type_into("#file", file.path().to_str().unwrap()).await;
         file
     }

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use crate::{
-    harness::{Service, eventually, staged_users},
+    harness::{Service, Workspace, eventually, staged_users},
+    invariants::differences,
     replica_set::ReplicaSet,
     report::Row,
     trial::{PATIENCE, Trial, USERS},
@@ -13,12 +14,15 @@ use crate::{
 /// The next import has to go through.
 const NEXT_USERS: usize = 1000;
 
-async fn assert_next_import_works(service: &Service) {
+async fn assert_next_import_works(workspace: &Workspace, service: &Service) {
+    let accounts_before = workspace.count_imported().await;
     service.stage(&staged_users(USERS..USERS + NEXT_USERS)).await;
     service.run_import().await;
     let end = service.wait_for_state("done").await;
     let count = json!({ "total": NEXT_USERS, "users": NEXT_USERS, "completed": NEXT_USERS, "error": 0 });
     assert_eq!(end["operation"]["count"], count);
+    let accounts = workspace.count_imported().await - accounts_before;
+    assert_eq!(differences(workspace, service, &end, accounts).await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,10 +36,11 @@ async fn a_staging_area_that_is_dropped_ends_the_import_in_an_error() {
     let end = services[0].status().await.json();
     let accounts = workspace.count_imported().await;
     assert_eq!((&end["state"], &end["operation"]["count"]["completed"]), (&json!("error"), &json!(accounts)));
+    assert_eq!(differences(&workspace, &services[0], &end, accounts).await, [""; 0]);
     let wrong = wrongs(&seen);
     Row::of_dropped(fault, accounts, seen.len(), wrong.len()).tell();
     assert_eq!(wrong, [""; 0]);
-    assert_next_import_works(&services[0]).await;
+    assert_next_import_works(&workspace, &services[0]).await;
     assert_eq!(services[0].log_lines("panicked"), [""; 0]);
 }
 
@@ -65,7 +70,7 @@ async fn operations_that_are_dropped_end_the_import() {
     assert_eq!(workspace.count_imported().await, accounts, "the run has stopped");
     Row::of_dropped(fault, accounts, before.len() + after.len(), wrong.len()).tell();
     assert_eq!(wrong, [""; 0]);
-    assert_next_import_works(&services[0]).await;
+    assert_next_import_works(&workspace, &services[0]).await;
     events.until(|event| event.state() == "done").await;
     assert_eq!(services[0].log_lines("panicked"), [""; 0]);
 }

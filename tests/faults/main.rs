@@ -12,8 +12,11 @@ mod elections;
 #[allow(dead_code, unused_imports, reason = "the API's tests use the rest")]
 mod harness;
 mod instances;
+mod invariants;
 mod mongod;
+mod neighbours;
 mod network;
+mod passing_errors;
 mod proxy;
 mod replica_set;
 mod report;

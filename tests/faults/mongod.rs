@@ -16,7 +16,7 @@ use nix::{
 
 use crate::harness::Mongo;
 
-/// A server. It lives until it is killed; whoever made its folder sees to that.
+/// A server. It lives until it is killed; the owner of its folder sees to that.
 pub struct Mongod {
     pub port: u16,
     folder: PathBuf,

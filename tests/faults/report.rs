@@ -32,15 +32,19 @@ impl<'a> Row<'a> {
     pub fn tell(&self) {
         let seconds =
             |time: Option<Duration>| time.map_or("-".to_owned(), |time| format!("{:.1} s", time.as_secs_f64()));
+        let (wrong, unavailable) = if self.answers == 0 {
+            ("-".to_owned(), "-".to_owned())
+        } else {
+            (format!("{} of {}", self.wrong, self.answers), self.unavailable.to_string())
+        };
         let line = format!(
-            "| {} | {} | {} | {} | {} of {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} |",
             self.fault,
             self.users,
             self.lost,
             self.doubled,
-            self.wrong,
-            self.answers,
-            self.unavailable,
+            wrong,
+            unavailable,
             seconds(self.told_again),
             seconds(self.goes_on),
         );

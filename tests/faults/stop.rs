@@ -1,4 +1,4 @@
-//! The service is told to stop while clients send it one request after the other.
+//! The service gets a signal to stop while clients send it one request after the other.
 
 use std::{
     collections::BTreeSet,
@@ -25,7 +25,7 @@ const CONNECTIONS: usize = 32;
 const ADDERS: usize = 8;
 /// Users of one `import.addUsers`.
 const USERS_A_CALL: usize = 5;
-/// How long the load goes on before the service is told to stop.
+/// How long the load goes on before the service gets the signal to stop.
 const WARM_UP: Duration = Duration::from_millis(1500);
 /// In which it has to end.
 const END_PATIENCE: Duration = Duration::from_secs(10);

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::{Service, Workspace, eventually, staged_users},
+    invariants::{differences, differences_from_receipt},
     replica_set::ReplicaSet,
     report::Row,
     witness::{Seen, Told, Version, Witness, wrongs},
@@ -32,7 +33,7 @@ pub struct Trial {
     pub workspace: Workspace,
     pub services: Vec<Service>,
     pub witness: Witness,
-    /// When the fault ended, and how far the import was told to be by then.
+    /// When the fault ended, and how far the import was by then, as far as pollers saw.
     over: Option<(Instant, Option<Version>)>,
 }
 
@@ -71,7 +72,7 @@ impl Trial {
         trial
     }
 
-    /// Whether the import is over, as far as the pollers were told.
+    /// Whether the import is over, as far as the pollers saw.
     pub fn is_over(&self) -> bool {
         self.witness.furthest().is_some_and(|told| told.is_over())
     }
@@ -105,7 +106,12 @@ impl Trial {
         let service = services.last().unwrap();
         let mut end = service.status().await.json();
         let mut wrong = wrongs(&seen);
+        let mut completed_before = 0;
         if end["state"] == "error" {
+            let (id, count) = (end["operation"]["_id"].as_str().unwrap(), &end["operation"]["count"]);
+            completed_before = count["completed"].as_u64().unwrap_or_default();
+            let counted = (completed_before, count["error"].as_u64().unwrap_or_default());
+            wrong.extend(differences_from_receipt(&workspace, service, id, counted).await);
             wrong.extend(account_for_everybody(users, &workspace, &end["operation"]["count"]).await);
             let resumed = service.post("/api/v1/import.resume", &json!({})).await;
             assert_eq!(resumed.status, 200, "{}", resumed.body);
@@ -117,6 +123,8 @@ impl Trial {
             wrong.push(end.to_string());
         }
         let accounts = addresses_of_accounts(&workspace).await;
+        let own_accounts = (accounts.len() as u64).saturating_sub(completed_before);
+        wrong.extend(differences(&workspace, service, &end, own_accounts).await);
         let there: BTreeSet<&String> = accounts.iter().collect();
         let panics: Vec<String> = services.iter().flat_map(|service| service.log_lines("panicked")).collect();
         let row = Row {
@@ -150,18 +158,18 @@ impl Trial {
         assert_eq!((row.lost, row.doubled), (0, 0), "{row:?}\n{}", log());
         assert_eq!(wrong, [""; 0], "{row:?}\n{}", log());
         assert_eq!(panics, [""; 0]);
-        assert_eq!(workspace.count_staged().await, 0);
+        workspace.left_staged(0).await;
     }
 }
 
-/// How long after `moment` somebody asked, and was told a status that is `good`.
+/// How long after `moment` a poller got a status that is `good`.
 fn after(seen: &[Seen], moment: Instant, good: impl Fn(&Version) -> bool) -> Option<Duration> {
     let answers = seen.iter().filter(|answer| answer.asked >= moment);
     let good = answers.filter(|answer| matches!(&answer.told, Told::Operation(version) if good(version)));
     good.map(|answer| answer.answered - moment).min()
 }
 
-/// What is wrong with an import that ended in an error: everybody has to be counted as completed or staged still. Some may
+/// The faults of an import that ended in an error: everybody has to be counted as completed or staged still. Some may
 /// be both, whose records came back with a change of primary.
 async fn account_for_everybody(users: usize, workspace: &Workspace, count: &Value) -> Option<String> {
     let accounts: BTreeSet<String> = addresses_of_accounts(workspace).await.into_iter().collect();

@@ -1,4 +1,4 @@
-//! Clients that poll `import.status` all the time and hold every answer against all that was told before.
+//! Clients that poll `import.status` all the time and hold every answer against all earlier answers.
 
 use std::{
     sync::{
@@ -59,7 +59,7 @@ pub enum Told {
     NoOperation,
     /// 503, in the words for it.
     Unavailable,
-    /// What should not have been told, and why.
+    /// The answers that should not have been given, and why.
     Wrong(String),
 }
 
@@ -74,7 +74,7 @@ pub struct Version {
 }
 
 impl Version {
-    /// Whether this may be told to somebody who asked after `before` was told.
+    /// Whether this may be the answer to a question that came after the answer `before`.
     fn may_follow(&self, before: &Self) -> bool {
         self.made > before.made
             || (self.made == before.made
@@ -124,7 +124,7 @@ impl Witness {
         Self { seen, stop, pollers }
     }
 
-    /// The furthest that was told so far.
+    /// The furthest answer so far.
     pub fn furthest(&self) -> Option<Version> {
         furthest(&self.seen.lock().unwrap())
     }
@@ -150,7 +150,7 @@ pub fn furthest(seen: &[Seen]) -> Option<Version> {
     versions.max_by_key(|version| (version.made.clone(), version.completed + version.error, version.step)).cloned()
 }
 
-/// What is wrong with the answers, which are in the order in which they were asked for.
+/// The faults of the answers, which are in the order of their requests.
 pub fn wrongs(seen: &[Seen]) -> Vec<String> {
     let mut by_answer: Vec<&Seen> = seen.iter().collect();
     by_answer.sort_by_key(|answer| answer.answered);

@@ -1,4 +1,4 @@
-//! The database is there, but does not do what it is asked, as when its disk is full or it is shutting down.
+//! The database is there, but does not do its work, as when its disk is full or it is shutting down.
 
 use std::time::Duration;
 

@@ -1,37 +1,50 @@
 //! `users`: a file of users into an import.
 
 mod batches;
+mod check;
+mod file;
+mod foreseeing;
+mod matching;
+mod options;
+mod replacing;
 mod report;
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
+use reqwest::StatusCode;
+use tokio::{signal::ctrl_c, task::spawn_blocking};
 
 use self::{
-    batches::{Batch, Batches},
+    batches::{Batch, Batches, KeptUsers},
+    check::{Check, print_template, shown},
+    foreseeing::{Plan, foresee},
+    matching::MatchingArgs,
+    options::ReadingArgs,
+    replacing::confirm,
     report::Report,
 };
 use super::{
     CommandError,
     console::Console,
     follow::Follow,
-    server::ServerArgs,
     status::{progress_note, verdict},
+    target::ServerArgs,
+    words::counted,
 };
 use crate::{
-    client::{Client, ClientError, FailedUsers, ReportedState, Staging, Status},
-    user_file::{Format, ImportIdFrom, UserFile, check},
+    client::{Client, ClientError, FailedUsers, Staging, Status},
+    user_file::Template,
 };
 
-/// As many bad lines are listed.
-const LISTED_PROBLEMS: usize = 100;
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct UsersArgs {
-    /// CSV with a header, JSON, or JSON lines
-    file: PathBuf,
+    /// CSV, .xlsx, .ods, JSON, JSON lines or LDIF; - is standard input
+    #[arg(required_unless_present = "template")]
+    file: Option<PathBuf>,
 
     /// Start the run once all users are staged, and follow it to its end
     #[arg(long)]
@@ -41,25 +54,39 @@ pub(super) struct UsersArgs {
     #[arg(long, conflicts_with = "run")]
     dry_run: bool,
 
+    /// Check the file, have the server say what a run would do with each user, and stage nothing
+    #[arg(long, conflicts_with_all = ["run", "dry_run"])]
+    check: bool,
+
     /// Print a summary in JSON on standard output
     #[arg(long)]
     json: bool,
 
-    /// End an import that is running, if there is one
+    /// End an import that is running, or whose file is being read, and take the place of staged and failed users
     #[arg(long)]
     replace: bool,
 
-    /// What the file is, if its name does not tell
+    /// Go on without the bad lines
     #[arg(long)]
-    format: Option<Format>,
+    skip_bad: bool,
 
-    /// What becomes the import id of a user without one
-    #[arg(long, value_name = "FIELD")]
-    import_id_from: Option<ImportIdFrom>,
+    /// Write the bad lines to this file, with their number and the reason
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+
+    /// Print a file to fill in, and do nothing else
+    #[arg(long, value_name = "FORMAT", conflicts_with_all = ["file", "run", "dry_run", "check"])]
+    template: Option<Template>,
 
     /// Users sent in one request
     #[arg(long, value_name = "USERS", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     batch: u32,
+
+    #[command(flatten)]
+    matching: MatchingArgs,
+
+    #[command(flatten)]
+    reading: ReadingArgs,
 
     #[command(flatten)]
     server: ServerArgs,
@@ -67,17 +94,28 @@ pub(super) struct UsersArgs {
 
 /// Checks the file, stages its users, and runs the import if that is wanted.
 pub(super) async fn run(args: &UsersArgs) -> Result<(), CommandError> {
+    let path = match (args.template, &args.file) {
+        (Some(kind), _) => return print_template(kind),
+        (None, Some(path)) => path,
+        (None, None) => return Err(CommandError::Setting("give a file of users, or - for standard input".to_owned())),
+    };
     let console = Console::new();
     // Before a long file is read: whatever is wrong with the settings.
     let client = if args.dry_run { None } else { Some(args.server.client(&console)?) };
-    let format = args.format.or_else(|| Format::of(&args.file)).ok_or_else(|| {
-        CommandError::Setting(format!("{}: is it csv, json or jsonl? Tell with --format", args.file.display()))
-    })?;
-    let file = UserFile { path: args.file.clone(), format, import_id_from: args.import_id_from };
-    let mut report = Report::new(&args.file);
-    let result = import(args, &file, client.as_ref(), &console, &mut report).await;
+    let check = Check {
+        path: path.clone(),
+        options: args.reading.options()?,
+        rejects: args.rejects.clone(),
+        keeps_users: client.is_some(),
+    };
+    let mut report = Report::new(path);
+    if let Some(client) = &client {
+        // The same for the address and the token.
+        client.status().await?;
+    }
+    let result = import(args, check, client.as_ref(), &console, &mut report).await;
     console.end();
-    report.tell(&console);
+    report.show(&console);
     if args.json {
         report.print()?;
     }
@@ -86,73 +124,195 @@ pub(super) async fn run(args: &UsersArgs) -> Result<(), CommandError> {
 
 async fn import(
     args: &UsersArgs,
-    file: &UserFile,
+    check: Check,
     client: Option<&Client>,
     console: &Console,
     report: &mut Report,
 ) -> Result<(), CommandError> {
-    let unreadable = |error| CommandError::File(format!("{}: {error}", file.path.display()));
-    let checked = check(file, LISTED_PROBLEMS).map_err(unreadable)?;
-    let (users, bad_lines) = (checked.users, checked.problem_count);
+    let file = shown(&check.path);
+    let (checked, spool) = spawn_blocking(move || check.run()).await.map_err(CommandError::failed)??;
+    let users = checked.tally.users;
+    let is_unusable = checked.tally.is_unusable;
     report.checked(checked);
-    if bad_lines > 0 {
-        return Err(CommandError::File(format!("{}: {bad_lines} bad lines, nothing was sent", file.path.display())));
-    }
+    left_out(args, &file, is_unusable, report)?;
     if users == 0 {
-        return Err(CommandError::File(format!("{}: there are no users in it", file.path.display())));
+        return Err(CommandError::File(format!("{file}: there are no users in it")));
     }
-    let Some(client) = client else { return Ok(()) };
-    if !args.replace && client.status().await?.state == ReportedState::Importing {
-        return Err(CommandError::Server(
-            "an import is running; wait for its end, or give --replace to have it ended".to_owned(),
+    let result = match (client, spool) {
+        (Some(client), Some(spool)) => {
+            let kept = spool.read().map_err(|error| disk(&error))?;
+            check_and_send(args, &file, kept, users, client, console, report).await
+        }
+        _ => Ok(()),
+    };
+    match (result, report.bad_lines()) {
+        (Ok(()), left_out @ 1..) => {
+            Err(CommandError::UsersFailed(format!("{file}: {} left out", counted(left_out, "bad line"))))
+        }
+        (result, _) => result,
+    }
+}
+
+/// # Errors
+/// When the file has errors, and they are not to be passed over.
+fn left_out(args: &UsersArgs, file: &str, is_unusable: bool, report: &Report) -> Result<(), CommandError> {
+    if is_unusable {
+        let count = counted(report.problem_count(), "problem");
+        return Err(CommandError::File(format!("{file}: {count}, nothing was sent")));
+    }
+    if report.bad_lines() == 0 || args.skip_bad {
+        return Ok(());
+    }
+    let count = counted(report.bad_lines(), "bad line");
+    let way_out =
+        if report.users() == 0 { "" } else { "; correct the file, or leave the bad lines out with --skip-bad" };
+    Err(CommandError::File(format!("{file}: {count}, nothing was sent{way_out}")))
+}
+
+/// Has the server say what a run would do, where that is wanted or may save the run; then stages whom that concerns.
+async fn check_and_send(
+    args: &UsersArgs,
+    file: &str,
+    mut kept: KeptUsers,
+    users: u64,
+    client: &Client,
+    console: &Console,
+    report: &mut Report,
+) -> Result<(), CommandError> {
+    let is_worth_it = args.run && args.matching.may_leave_people_alone();
+    if !(args.check || is_worth_it) {
+        return send(args, kept.batches(args.batch as usize), users, client, console, report).await;
+    }
+    let mut parameters = args.matching.parameters();
+    if args.reading.refuses_case_twins() {
+        parameters.push(("refuse".to_owned(), "case-twins".to_owned()));
+    }
+    let Some(Plan { foreseen, spool, to_stage }) = foresee(client, &mut kept, users, &parameters, console).await?
+    else {
+        if args.check {
+            let reason = "this server cannot say what a run would do; --dry-run checks the file alone";
+            return Err(CommandError::Setting(reason.to_owned()));
+        }
+        return send(args, kept.batches(args.batch as usize), users, client, console, report).await;
+    };
+    let failing = foreseen.counts.failed;
+    report.foreseen(foreseen);
+    left_out(args, file, false, report)?;
+    if args.check {
+        return match failing {
+            0 => Ok(()),
+            failing => Err(CommandError::UsersFailed(format!("{file}: {} would fail", counted(failing, "user")))),
+        };
+    }
+    if to_stage == 0 {
+        report.nothing_to_do();
+        return Ok(());
+    }
+    let batches = spool.read().map_err(|error| disk(&error))?.batches(args.batch as usize);
+    send(args, batches, to_stage, client, console, report).await
+}
+
+fn disk(error: &std::io::Error) -> CommandError {
+    CommandError::Failed(format!("the checked users cannot be read from the disk: {error}"))
+}
+
+async fn send(
+    args: &UsersArgs,
+    batches: Batches,
+    users: u64,
+    client: &Client,
+    console: &Console,
+    report: &mut Report,
+) -> Result<(), CommandError> {
+    confirm(&client.status().await?, args.replace, console).await?;
+    let mut staging = Staging::begin(client).await?;
+    if args.matching.needs_this_service() && !staging.matches_people() {
+        return Err(CommandError::Setting(
+            "this server does not find people who are there: leave --on-existing and --on-username-taken out"
+                .to_owned(),
         ));
     }
-    let mut staging = Staging::begin(client).await?;
     report.operation = Some(staging.operation().to_owned());
-    let batches = Batches::new(file.records().map_err(unreadable)?, args.batch as usize);
-    let staged = stage(batches, users, &mut staging, console).await;
+    let staged = tokio::select! {
+        staged = stage(batches, users, &mut staging, console) => Some(staged),
+        _ = ctrl_c() => None,
+    };
+    let staged = staged.unwrap_or_else(|| {
+        let reason = "interrupted: nothing was run, and the same command starts over";
+        Err(CommandError::Failed(reason.to_owned()))
+    });
     report.staged = staging.staged();
     staged?;
     staging.verify().await?;
     if !args.run {
         return Ok(());
     }
-    staging.run().await?;
-    let ended = follow(args, client, &staging, console).await?;
-    report.ended(&ended);
+    staging.run(&args.matching.fields()).await?;
+    let ended = tokio::select! {
+        ended = follow(args, client, &staging, console) => ended?,
+        _ = ctrl_c() => {
+            let reason = "interrupted: the import goes on at the server; rocketchat-import status --watch follows it";
+            return Err(CommandError::Failed(reason.to_owned()));
+        }
+    };
+    let outcomes = if staging.matches_people() && ended.state.is_end() {
+        match client.outcomes(staging.operation()).await {
+            Ok(outcomes) => Some(outcomes),
+            // The import is over all the same, and its counters are known.
+            Err(error) => {
+                console.notice(&format!("the receipt could not be read: {error}"));
+                None
+            }
+        }
+    } else {
+        None
+    };
+    report.ended(&ended, outcomes);
     if ended.counts.failed > 0 {
         match client.failed_users().await {
             Ok(FailedUsers::Told(failed)) => report.failed = Some(failed),
             Ok(FailedUsers::NotTold) => {}
             // The import is over all the same, and how it went is known.
-            Err(error) => console.notice(&format!("the failed users could not be asked for: {error}")),
+            Err(error) => console.notice(&format!("the failed users could not be read: {error}")),
         }
     }
     verdict(&ended)
 }
 
-async fn stage(batches: Batches, users: u64, staging: &mut Staging<'_>, console: &Console) -> Result<(), CommandError> {
+async fn stage(
+    mut batches: Batches,
+    users: u64,
+    staging: &mut Staging<'_>,
+    console: &Console,
+) -> Result<(), CommandError> {
     console.begin("staged");
-    for batch in batches {
-        let Batch { body, users: in_batch, first_line, last_line } =
-            batch.map_err(|problem| changed(&format!("line {}: {}", problem.line, problem.reason)))?;
-        staging.add(&body, in_batch).await.map_err(|error| match error {
-            ClientError::Refused { .. } => {
-                CommandError::Server(format!("users of the lines {first_line} to {last_line}: {error}"))
+    while let Some(batch) = batches.next() {
+        let batch = batch.map_err(|error| disk(&error))?;
+        match staging.add(&batch.body, batch.users).await {
+            Ok(()) => console.progress(staging.staged(), users, ""),
+            Err(ClientError::Refused { status: StatusCode::PAYLOAD_TOO_LARGE, .. }) => {
+                let kilobytes = batch.body.len().div_ceil(1000);
+                if !batches.halve(&batch).map_err(|error| disk(&error))? {
+                    let Batch { first_line, .. } = batch;
+                    return Err(CommandError::Server(format!(
+                        "the user of line {first_line} alone makes a request of {kilobytes} kB, more than the server or a \
+                         proxy before it takes: shorten it, or raise the limit (nginx: client_max_body_size)"
+                    )));
+                }
+                console.notice(&format!(
+                    "the server or a proxy before it takes no request of {kilobytes} kB; going on with half of that. Fewer \
+                     requests do if the limit is raised (nginx: client_max_body_size)"
+                ));
             }
-            other => other.into(),
-        })?;
-        console.progress(staging.staged(), users, "");
+            Err(error @ ClientError::Refused { .. }) => {
+                let Batch { first_line, last_line, .. } = batch;
+                return Err(CommandError::Server(format!("users of the lines {first_line} to {last_line}: {error}")));
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
     console.end();
-    if staging.staged() == users {
-        return Ok(());
-    }
-    Err(changed(&format!("{users} users were in it, {} now", staging.staged())))
-}
-
-fn changed(how: &str) -> CommandError {
-    CommandError::File(format!("the file changed while it was sent ({how}); nothing was run"))
+    Ok(())
 }
 
 async fn follow(

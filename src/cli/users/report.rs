@@ -4,16 +4,21 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::super::{
-    CommandError,
-    console::{Console, print},
+use super::{
+    super::{
+        CommandError,
+        console::{Console, print},
+        words::{counted, printable},
+    },
+    check::{Checked, shown},
+    foreseeing::Foreseen,
 };
 use crate::{
-    client::{FailedUser, ReportedState, Status},
-    user_file::{Checked, Problem},
+    client::{FailedUser, OutcomeCounts, ReportedState, Status, UnsureMatch},
+    user_file::{Findings, Problem},
 };
 
-/// The summary of one call. Its JSON form is told in `docs/command-line.md`.
+/// The summary of one call. Its JSON form is described in `docs/reference/command-line.md`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Report {
@@ -21,9 +26,19 @@ pub(super) struct Report {
     /// Users in the file that are fit to be sent.
     users: u64,
     bad_lines: u64,
+    /// All errors; of them the first are listed.
+    problem_count: u64,
     problems: Vec<Problem>,
+    warning_count: u64,
+    warnings: Vec<Problem>,
+    #[serde(flatten)]
+    findings: Findings,
+    /// Lines that were written to the list of those that are left out.
+    rejected: u64,
     pub(super) operation: Option<String>,
     pub(super) staged: u64,
+    /// What the server said of a run before it; `None` if it did not.
+    check: Option<Foreseen>,
     /// `None` if nothing was run.
     run: Option<Run>,
     /// The users that failed; `None` if none did, or the server does not tell.
@@ -37,60 +52,116 @@ struct Run {
     state: ReportedState,
     /// What `import.status` says at the end.
     status: serde_json::Value,
+    /// Without the server's receipt, all that did not fail.
     created: u64,
+    linked: u64,
+    updated: u64,
+    same: u64,
     failed: u64,
     total: u64,
+    /// Accounts that were found by an address that nobody verified, or by name alone.
+    unsure_count: u64,
+    unsure: Vec<UnsureMatch>,
+}
+
+impl Run {
+    fn new(state: ReportedState, status: serde_json::Value, outcomes: OutcomeCounts, total: u64) -> Self {
+        let OutcomeCounts { created, linked, updated, same, failed, unsure_count, unsure } = outcomes;
+        Self { state, status, created, linked, updated, same, failed, total, unsure_count, unsure }
+    }
 }
 
 impl Report {
     pub(super) fn new(file: &Path) -> Self {
         Self {
-            file: file.display().to_string(),
+            file: shown(file),
             users: 0,
             bad_lines: 0,
+            problem_count: 0,
             problems: Vec::new(),
+            warning_count: 0,
+            warnings: Vec::new(),
+            findings: Findings::default(),
+            rejected: 0,
             operation: None,
             staged: 0,
+            check: None,
             run: None,
             failed: None,
         }
     }
 
     pub(super) fn checked(&mut self, checked: Checked) {
-        self.users = checked.users;
-        self.bad_lines = checked.problem_count;
-        self.problems = checked.problems;
+        self.users = checked.tally.users;
+        self.bad_lines = checked.tally.bad_lines;
+        self.problem_count = checked.tally.problem_count;
+        self.problems = checked.tally.problems;
+        self.warning_count = checked.tally.warning_count;
+        self.warnings = checked.tally.warnings;
+        self.findings = checked.findings;
+        self.rejected = checked.rejected;
     }
 
-    pub(super) fn ended(&mut self, ended: &Status) {
+    /// Takes what the server says of a run. Users that it would not take are bad lines like those of the file.
+    pub(super) fn foreseen(&mut self, mut foreseen: Foreseen) {
+        self.users -= foreseen.refused;
+        self.bad_lines += foreseen.refused;
+        self.problem_count += foreseen.refused;
+        self.problems.append(&mut foreseen.problems);
+        self.warning_count += foreseen.warning_count;
+        self.warnings.append(&mut foreseen.warnings);
+        self.check = Some(foreseen);
+    }
+
+    /// Everybody is there already.
+    pub(super) fn nothing_to_do(&mut self) {
+        let same = self.check.as_ref().map(|check| check.same.clone()).unwrap_or_default();
+        let total = same.same;
+        self.run = Some(Run::new(ReportedState::None, serde_json::Value::Null, same, total));
+    }
+
+    pub(super) fn users(&self) -> u64 {
+        self.users
+    }
+
+    pub(super) fn problem_count(&self) -> u64 {
+        self.problem_count
+    }
+
+    pub(super) fn bad_lines(&self) -> u64 {
+        self.bad_lines
+    }
+
+    pub(super) fn ended(&mut self, ended: &Status, outcomes: Option<OutcomeCounts>) {
         let status = serde_json::from_str(&ended.body).unwrap_or_default();
         let counts = ended.counts;
-        self.run = Some(Run {
-            state: ended.state,
-            status,
-            created: counts.completed,
-            failed: counts.failed,
-            total: counts.total,
-        });
+        let mut outcomes =
+            outcomes.unwrap_or_else(|| OutcomeCounts { created: counts.completed, ..OutcomeCounts::default() });
+        outcomes.failed = counts.failed;
+        // These were not even staged.
+        let same = self.check.as_ref().map(|check| check.same.clone()).unwrap_or_default();
+        let total = counts.total + same.same;
+        outcomes.extend(same);
+        self.run = Some(Run::new(ended.state, status, outcomes, total));
     }
 
-    /// Tells a person.
-    pub(super) fn tell(&self, console: &Console) {
-        for problem in &self.problems {
-            console.notice(&format!("line {}: {}", problem.line, problem.reason));
+    /// Shows the summary to a person.
+    pub(super) fn show(&self, console: &Console) {
+        self.show_problems(console);
+        for remark in self.findings.remarks() {
+            console.notice(&format!("{}: {remark}", self.file));
         }
-        let more = self.bad_lines.saturating_sub(self.problems.len() as u64);
-        if more > 0 {
-            console.notice(&format!("and {more} more"));
-        }
-        if self.bad_lines > 0 {
-            return;
-        }
-        if self.users > 0 {
-            console.notice(&format!("{}: {} users, no bad lines", self.file, self.users));
+        if self.users > 0 && self.problem_count == 0 {
+            console.notice(&format!("{}: {}, no bad lines", self.file, counted(self.users, "user")));
         }
         if let Some(operation) = &self.operation {
             console.notice(&format!("{} users staged in operation {operation}", self.staged));
+        }
+        if let Some(check) = &self.check {
+            console.notice(&format!("{}: {}", self.file, check.in_words()));
+            if self.run.is_none() {
+                show_check(console, check);
+            }
         }
         let Some(run) = &self.run else {
             if self.staged > 0 {
@@ -98,13 +169,17 @@ impl Report {
             }
             return;
         };
-        console.notice(&format!(
-            "{}: {} created, {} failed of {}",
-            run.state.in_plain_words(),
-            run.created,
-            run.failed,
-            run.total
-        ));
+        if self.operation.is_none() {
+            show_unsure(console, &run.unsure, run.unsure_count, "");
+            return;
+        }
+        let found = [(run.linked, "linked"), (run.updated, "updated"), (run.same, "already there")];
+        let found = found.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+        let mut parts = vec![format!("{} created", run.created)];
+        parts.extend(found);
+        parts.push(format!("{} failed of {}", run.failed, run.total));
+        console.notice(&format!("{}: {}", run.state.in_plain_words(), parts.join(", ")));
+        show_unsure(console, &run.unsure, run.unsure_count, ", see rocketchat-import receipt");
         match &self.failed {
             Some(failed) => failed.iter().for_each(|user| console.notice(&line_about(user))),
             None if run.failed > 0 => console.notice("this server does not tell which users failed, and why"),
@@ -112,15 +187,61 @@ impl Report {
         }
     }
 
-    /// Tells a program.
+    fn show_problems(&self, console: &Console) {
+        for (problems, count, what) in
+            [(&self.warnings, self.warning_count, "warning: "), (&self.problems, self.problem_count, "")]
+        {
+            for problem in problems {
+                console.notice(&format!("{what}{problem}"));
+            }
+            let more = count.saturating_sub(problems.len() as u64);
+            if more > 0 {
+                console.notice(&format!("{what}and {more} more"));
+            }
+        }
+        if self.rejected > 0 {
+            console.notice(&format!("{} written to the file of --rejects", counted(self.rejected, "bad line")));
+        }
+    }
+
+    /// Prints the summary for a program.
     pub(super) fn print(&self) -> Result<(), CommandError> {
         print(&serde_json::to_string(self).map_err(CommandError::failed)?)
     }
+}
+
+fn show_check(console: &Console, check: &Foreseen) {
+    for user in &check.failing {
+        let ids = user.import_ids.join(", ");
+        let line = format!("line {}: would fail: {} (import id {ids})", user.line, user.reason);
+        console.notice(&printable(&line));
+    }
+    let more = check.counts.failed.saturating_sub(check.failing.len() as u64);
+    if more > 0 {
+        console.notice(&format!("and {more} more would fail"));
+    }
+    show_unsure(console, &check.counts.unsure, check.counts.unsure_count, "");
+}
+
+fn show_unsure(console: &Console, unsure: &[UnsureMatch], count: u64, where_to_look: &str) {
+    for unsure in unsure {
+        console.notice(&line_about_match(unsure));
+    }
+    let more = count.saturating_sub(unsure.len() as u64);
+    if more > 0 {
+        console.notice(&format!("and {more} more{where_to_look}"));
+    }
+}
+
+fn line_about_match(unsure: &UnsureMatch) -> String {
+    let found = if unsure.found_by == "username" { "its user name alone" } else { "an address that nobody verified" };
+    let line = format!("look at {}: the account {} was found by {found}", unsure.import_ids.join(", "), unsure.account);
+    printable(&line)
 }
 
 fn line_about(user: &FailedUser) -> String {
     let names = user.username.iter().chain(&user.emails).chain(&user.import_ids);
     let names: Vec<&str> = names.map(String::as_str).collect();
     let line = format!("failed: {}: {}", names.join(", "), user.errors.join("; "));
-    line.chars().filter(|character| !character.is_control()).collect()
+    printable(&line)
 }

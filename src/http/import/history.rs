@@ -4,17 +4,21 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{
-    super::{
-        AppState, answer,
-        authentication::{Authorized, RunImport, ViewImportOperations},
+use crate::{
+    domain::importer::Importer,
+    http::{
+        AppState,
+        access::authentication::{Authorized, RunImport, ViewImportOperations},
+        answer,
         error::ApiError,
-        json::JsonObject,
-        openapi::{Refusals, StoredOperation},
+        error_schemas::Refusals,
+        import::require_empty_query,
     },
-    require_empty_query,
+    wire::{
+        json::JsonObject,
+        schemas::{StoredOperation, example_operation},
+    },
 };
-use crate::domain::importer::Importer;
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct Current<'a> {
@@ -45,23 +49,7 @@ pub(super) struct ListedImporter {
             description = "The operation; missing if there never was one",
             body = Current,
             content_type = "application/json",
-            example = json!({
-                "operation": {
-                    "_id": "64d51ea91558939980aab371",
-                    "type": "api",
-                    "importerKey": "api",
-                    "ts": "2023-08-10T17:30:17.519Z",
-                    "status": "importer_user_selection",
-                    "valid": true,
-                    "user": "7TY57bBj3xQXvf2i2",
-                    "_updatedAt": "2023-08-10T17:41:20.052Z",
-                    "count": {
-                        "total": 2,
-                        "users": 2
-                    }
-                },
-                "success": true
-            })
+            example = json!({ "operation": example_operation(), "success": true })
         ),
         Refusals
     )
@@ -115,7 +103,7 @@ pub(in crate::http) async fn latest_operations(
     tag = "history",
     operation_id = "listImporters",
     summary = "The importers that read files",
-    description = "They run inside Rocket.Chat. A bare array. Takes no query parameter: one is a 400. Permission `run-import`.",
+    description = "Those of Rocket.Chat, and `records`, which is ours. A bare array. Takes no query parameter: one is a 400. Permission `run-import`.",
     security(("userId" = [], "authToken" = [])),
     responses(
         (
@@ -126,7 +114,9 @@ pub(in crate::http) async fn latest_operations(
             example = json!([
                 { "key": "csv", "name": "CSV" },
                 { "key": "slack", "name": "Slack" },
-                { "key": "slack-users", "name": "Slack_Users" }
+                { "key": "slack-users", "name": "Slack_Users" },
+                { "key": "omnichannel_contact", "name": "omnichannel_contacts_importer" },
+                { "key": "records", "name": "Records" }
             ])
         ),
         Refusals
@@ -137,7 +127,7 @@ pub(in crate::http) async fn list_importers(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     require_empty_query(&request)?;
-    let listed = Importer::ALL.into_iter().filter(|importer| importer.is_listed());
+    let listed = Importer::ALL.into_iter().filter(|importer| importer.reads_files());
     let importers: Vec<_> =
         listed.map(|importer| ListedImporter { key: importer.key(), name: importer.name() }).collect();
     Ok(answer::action(&importers))

@@ -1,27 +1,26 @@
 //! `POST import.new`, `import.run`, `import.clear` and our own `import.resume`: the turns in an operation's life.
 //!
-//! None of them reads its body. Source: `apps/meteor/server/services/import/service.ts`.
+//! None of them needs a body. Source: `apps/meteor/server/services/import/service.ts`.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::{
-    AppState,
-    answer::{self, SUCCESS, Success},
-    authentication::{Authorized, RunImport},
-    deadline::bound_write,
-    error::ApiError,
-    json::JsonObject,
-    openapi::{Refusals, StoredOperation},
-};
 use crate::{
-    domain::{
-        importer::Importer,
-        operation::{Operation, State},
-        progress_step::ProgressStep,
+    domain::operation::Operation,
+    http::{
+        AppState,
+        access::{
+            authentication::{Authorized, RunImport},
+            deadline::bound_write,
+        },
+        answer::{self, SUCCESS, Success},
+        error::ApiError,
+        error_schemas::Refusals,
+        import::run_body::{RunBody, WantedRun},
+        overload::Overload,
     },
-    repository::Claim,
+    wire::{json::JsonObject, schemas::StoredOperation},
 };
 
 #[derive(Serialize, ToSchema)]
@@ -67,12 +66,8 @@ pub(in crate::http) async fn new(
     caller: Authorized<RunImport>,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let imports = &app.repositories.imports;
-    let made = bound_write(async {
-        imports.clear().await?;
-        imports.create(&caller.caller.id).await
-    });
-    Ok(made_operation(&made.await?))
+    let made = bound_write(app.engine.operations().begin(&caller.caller.id)).await?;
+    Ok(made_operation(&made))
 }
 
 /// Ends whatever is going on and empties the staging area.
@@ -99,21 +94,22 @@ pub(in crate::http) async fn clear(
     _: Authorized<RunImport>,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    bound_write(app.repositories.imports.clear()).await?;
+    bound_write(app.engine.operations().clear()).await?;
     Ok(answer::action(&SUCCESS))
 }
 
 /// Starts the run of the newest operation and answers at once.
 ///
-/// Refuses operations that a file importer filled: they may hold records that only Rocket.Chat itself can import.
+/// Refuses operations of importers that are not known here.
 #[utoipa::path(
     post,
     path = "/api/v1/import.run",
     tag = "import",
     operation_id = "runImport",
     summary = "Run the import",
-    description = "Starts the newest operation, which must be `ready`, and answers at once. The body is not looked at. Permission `run-import`.",
+    description = "Starts the newest operation, which must be `ready`, and answers at once. A JSON body (ours) may name the operation, and say what happens with users whose accounts are there. A run that another instance takes over goes on under the same rules. Permission `run-import`.",
     security(("userId" = [], "authToken" = [])),
+    request_body(content = Option<RunBody>, content_type = "application/json", description = "Need not be there; a body that is not a JSON object is passed over"),
     responses(
         (
             status = 200,
@@ -126,25 +122,18 @@ pub(in crate::http) async fn clear(
     )
 )]
 pub(in crate::http) async fn run(
-    caller: Authorized<RunImport>,
+    _: Authorized<RunImport>,
+    request: HttpRequest,
+    body: web::Payload,
     app: web::Data<AppState>,
+    overload: web::Data<Overload>,
 ) -> Result<HttpResponse, ApiError> {
-    let newest = caller.deadline.bound(app.repositories.imports.newest()).await?;
-    let operation = newest.filter(|newest| newest.is_valid()).ok_or(ApiError::Rejected("error-operation-not-found"))?;
-    if operation.step() != Some(ProgressStep::UserSelection) {
-        return Err(ApiError::Rejected("error-invalid-operation-status"));
-    }
-    if operation.importer() != Some(Importer::Api) {
-        return Err(ApiError::Rejected("error-importer-not-defined"));
-    }
-    let id = operation.id().unwrap_or_default();
-    match bound_write(app.engine.start(id)).await? {
-        Claim::Ours => Ok(answer::action(&SUCCESS)),
-        Claim::Refused => Err(ApiError::Rejected("error-invalid-operation-status")),
-    }
+    let wanted = WantedRun::read(&request, body, &overload).await?;
+    bound_write(app.engine.operations().start(wanted.start(None))).await?;
+    Ok(answer::action(&SUCCESS))
 }
 
-/// Makes a new operation over what is still staged, ready to be run: after Rocket.Chat was restarted during a run, or to
+/// Makes a new operation over the records still staged, ready to be run: after Rocket.Chat was restarted during a run, or to
 /// try failed users again once the reason is mended.
 #[utoipa::path(
     post,
@@ -185,19 +174,7 @@ pub(in crate::http) async fn resume(
     caller: Authorized<RunImport>,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let imports = &app.repositories.imports;
-    let newest = caller.deadline.bound(imports.newest()).await?;
-    match newest.and_then(|newest| newest.state()) {
-        None | Some(State::Done | State::Error | State::Canceled) => {}
-        Some(State::New | State::Loading | State::Ready | State::Importing) => {
-            return Err(ApiError::Rejected("The current import operation is not finished."));
-        }
-    }
-    let staged = caller.deadline.bound(app.repositories.staging.count_users()).await?;
-    if staged == 0 {
-        return Err(ApiError::Rejected("There are no staged users to go on with."));
-    }
-    let made = bound_write(imports.create_over_staged(&caller.caller.id, staged)).await?;
+    let made = bound_write(app.engine.operations().resume(&caller.caller.id)).await?;
     Ok(made_operation(&made))
 }
 

@@ -1,55 +1,100 @@
 //! The endpoints about imports.
 
 mod add_users;
-mod errors;
+mod check;
+mod failed_users;
 mod history;
 mod lifecycle;
+mod list_part;
 mod progress;
-mod selection;
+mod receipt;
+mod receipt_messages;
+mod report;
+mod run_body;
+mod staged_data;
+mod start;
 mod status;
-mod status_body;
 mod status_stream;
+pub(in crate::http) mod upload;
+mod verify;
 
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use utoipa::OpenApi;
 
-use super::{
-    AppState,
-    authentication::{Authorized, RunImport},
-    error::ApiError,
+use crate::{
+    domain::{importer::Importer, operation::Operation},
+    http::{
+        AppState,
+        access::authentication::{Authorized, RunImport},
+        error::ApiError,
+    },
+    wire::status::LiveStatus,
 };
-use crate::domain::{importer::Importer, operation::Operation};
 
 pub(super) use add_users::add_users;
-pub(super) use errors::errors;
+pub(super) use check::{Checks, check};
+pub(super) use failed_users::errors;
 pub(super) use history::{current_operation, latest_operations, list_importers};
 pub(super) use lifecycle::{clear, new, resume, run};
 pub(super) use progress::progress;
-pub(super) use selection::selection;
+pub(super) use receipt::receipt;
+pub(super) use report::report;
+pub(super) use staged_data::selection;
+pub(super) use start::start_import;
 pub(super) use status::{UnknownStatusLog, status};
-pub(super) use status_body::live_status;
-pub(crate) use status_body::status_body;
 pub(super) use status_stream::status_stream;
+pub(super) use verify::verify_import;
 #[cfg(feature = "fuzzing")]
-pub(super) use {add_users::users_in as users_in_body, errors::part_of_list};
+pub(super) use {add_users::users_in as users_in_body, list_part::part_of_list};
 
 /// What the endpoints say of themselves.
 #[derive(OpenApi)]
 #[openapi(
-    components(schemas(status_body::LiveStatus)),
+    components(schemas(
+        LiveStatus,
+        receipt_messages::MessagesReceipt,
+        receipt_messages::ReceiptPlace,
+        verify::DifferenceLine,
+        verify::SummaryLine,
+        check::CheckedLine,
+        check::FileFormat,
+        check::FileSource,
+        check::ImportIdSource,
+        receipt::Receipt,
+        receipt::ReceiptContent,
+        receipt_messages::ReceiptFormat,
+        run_body::MatchField,
+        run_body::OnExistingRule,
+        run_body::OnUsernameTakenRule,
+        run_body::ProtectedColumn,
+        upload::UploadBody,
+        upload::DownloadBody,
+        upload::UploadEntry
+    )),
     paths(
         status::status,
         status_stream::status_stream,
         lifecycle::new,
+        check::check,
         add_users::add_users,
         lifecycle::run,
+        start::start_import,
         lifecycle::clear,
         lifecycle::resume,
-        errors::errors,
+        failed_users::errors,
+        receipt::receipt,
+        report::report,
+        verify::verify_import,
         progress::progress,
-        selection::selection,
+        staged_data::selection,
+        upload::upload_import_file,
+        upload::download_public_import_file,
+        upload::announce,
+        upload::uploads,
+        upload::add,
+        upload::remove,
         history::current_operation,
         history::latest_operations,
         history::list_importers,

@@ -4,14 +4,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{
-    super::{
-        AppState, answer,
-        authentication::{Authorized, RunImport},
-        error::ApiError,
-        openapi::Refusals,
-    },
-    newest_with_importer, require_empty_query,
+use crate::http::{
+    AppState,
+    access::authentication::{Authorized, RunImport},
+    answer,
+    error::ApiError,
+    error_schemas::Refusals,
+    import::{newest_with_importer, require_empty_query},
 };
 
 const ENDPOINT: &str = "getImportProgress";

@@ -4,16 +4,17 @@ use std::sync::{Mutex, PoisonError};
 
 use actix_web::{HttpResponse, web};
 
-use super::{
-    super::{
-        AppState, answer,
-        authentication::{Authorized, RunImport},
+use crate::{
+    domain::operation::Operation,
+    http::{
+        AppState,
+        access::authentication::{Authorized, RunImport},
+        answer,
         error::ApiError,
-        openapi::Refusals,
+        error_schemas::Refusals,
     },
-    status_body::Status,
+    wire::{schemas::example_operation, status::Status},
 };
-use crate::domain::operation::Operation;
 
 /// Answers `{state, operation, success}` from the newest operation as the database holds it now.
 ///
@@ -32,24 +33,7 @@ use crate::domain::operation::Operation;
             description = "State and operation",
             body = Status,
             content_type = "application/json",
-            example = json!({
-                "state": "ready",
-                "operation": {
-                    "_id": "64d51ea91558939980aab371",
-                    "type": "api",
-                    "importerKey": "api",
-                    "ts": "2023-08-10T17:30:17.519Z",
-                    "status": "importer_user_selection",
-                    "valid": true,
-                    "user": "7TY57bBj3xQXvf2i2",
-                    "_updatedAt": "2023-08-10T17:41:20.052Z",
-                    "count": {
-                        "total": 2,
-                        "users": 2
-                    }
-                },
-                "success": true
-            })
+            example = json!({ "state": "ready", "operation": example_operation(), "success": true })
         ),
         Refusals
     )

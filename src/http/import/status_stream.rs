@@ -16,19 +16,24 @@ use actix_web::{
 use futures::stream;
 use tokio::time::{Instant, sleep_until};
 
-use super::super::{
-    AppState,
-    authentication::{Authorized, RunImport},
-    error::ApiError,
-    openapi::Refusals,
-    standing_access::StandingAccess,
+use crate::{
+    http::{
+        AppState,
+        access::{
+            authentication::{Authorized, RunImport},
+            rechecked::RecheckedAccess,
+        },
+        error::ApiError,
+        error_schemas::Refusals,
+    },
+    live::Follower,
+    request_id::RequestId,
+    wire::sse,
 };
-use crate::{live::Follower, request_id::RequestId};
 
 const LAST_EVENT_ID: &str = "last-event-id";
 /// Silence that is longer than this lets proxies give a connection up for lost.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
-const KEEP_ALIVE: &[u8] = b": still here\n\n";
 /// Tells nginx to pass on what comes as it comes.
 const ACCEL_BUFFERING: (&str, &str) = ("x-accel-buffering", "no");
 
@@ -61,7 +66,7 @@ pub(in crate::http) async fn status_stream(
     if request.method() == Method::HEAD {
         return Ok(response.finish());
     }
-    let access = StandingAccess::of::<RunImport>(&request)?;
+    let access = RecheckedAccess::of::<RunImport>(&request)?;
     let last_seen = request.headers().get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
     let follower = caller.deadline.bound(app.live.follow(last_seen)).await?;
     Ok(streamed(&mut response, Open::new(app, access, follower)))
@@ -78,7 +83,7 @@ fn streamed(response: &mut HttpResponseBuilder, open: Open) -> HttpResponse {
 /// One open stream.
 struct Open {
     app: web::Data<AppState>,
-    access: StandingAccess,
+    access: RecheckedAccess,
     follower: Follower,
     check_due: Instant,
     is_over: bool,
@@ -86,7 +91,7 @@ struct Open {
 }
 
 impl Open {
-    fn new(app: web::Data<AppState>, access: StandingAccess, follower: Follower) -> Self {
+    fn new(app: web::Data<AppState>, access: RecheckedAccess, follower: Follower) -> Self {
         let check_due = access.next_check();
         Self { app, access, follower, check_due, is_over: false, log: StreamLog::begin() }
     }
@@ -110,7 +115,7 @@ impl Open {
                     return event;
                 }
                 () = sleep_until(self.check_due) => {}
-                () = sleep_until(silent_until) => return Some(Bytes::from_static(KEEP_ALIVE)),
+                () = sleep_until(silent_until) => return Some(Bytes::from_static(sse::KEEP_ALIVE)),
             }
         }
     }
@@ -132,7 +137,7 @@ impl Open {
 
 fn end_event(refusal: &ApiError) -> Bytes {
     let body = refusal.error_response().into_body().try_into_bytes().unwrap_or_default();
-    Bytes::from([b"event: end\ndata: ", &*body, b"\n\n"].concat())
+    sse::end_event(&body)
 }
 
 /// Writes a line when the stream ends; its beginning is logged as every request is.

@@ -1,203 +1,22 @@
-//! What no type of this program stands for: documents of Rocket.Chat's, and bodies as lenient as Rocket.Chat takes them.
-
-use std::borrow::Cow;
+//! The components of the description that no type of this program stands for.
 
 use serde_json::{Value, json};
-use utoipa::{
-    PartialSchema, ToSchema,
-    openapi::{ObjectBuilder, RefOr, Schema},
+
+use super::{AUTH_TOKEN, USER_ID};
+use crate::{
+    http::error_schemas,
+    wire::schemas::{add_users, operation, staged_user, state},
 };
 
-use super::{AUTH_TOKEN, Components, USER_ID, failures, object};
-use crate::domain::{operation::State, progress_step::ProgressStep};
-
-/// Types that stand in the handlers' descriptions for a schema of this file.
-macro_rules! stands_for {
-    ($($(#[$doc:meta])* $name:ident => $schema:literal,)+) => {
-        $(
-            $(#[$doc])*
-            pub(in crate::http) struct $name;
-
-            impl PartialSchema for $name {
-                fn schema() -> RefOr<Schema> {
-                    // The schema of that name takes its place.
-                    ObjectBuilder::new().into()
-                }
-            }
-
-            impl ToSchema for $name {
-                fn name() -> Cow<'static, str> {
-                    Cow::Borrowed($schema)
-                }
-            }
-        )+
-    };
-}
-
-stands_for! {
-    /// An import operation as it is stored.
-    StoredOperation => "Operation",
-    /// What `import.status` calls the condition of an import.
-    StateWord => "State",
-    /// What `import.addUsers` takes.
-    AddUsersBody => "AddUsers",
-}
-
-/// Everything there is to describe, by kind.
-pub(super) fn all() -> Components {
-    let mut schemas = object([
-        ("Operation", operation()),
-        ("State", state()),
-        ("AddUsers", add_users()),
-        ("StagedUser", staged_user()),
-    ]);
-    if let (Some(schemas), Value::Object(failures)) = (schemas.as_object_mut(), failures::schemas()) {
-        schemas.extend(failures);
-    }
-    let security = object([
-        (
-            USER_ID,
-            json!({ "type": "apiKey", "in": "header", "name": "X-User-Id", "description": "The caller's `_id`" }),
-        ),
-        (
-            AUTH_TOKEN,
-            json!({
-                "type": "apiKey",
-                "in": "header",
-                "name": "X-Auth-Token",
-                "description": "A login token or a personal access token of the caller",
-            }),
-        ),
-    ]);
-    [("schemas", schemas), ("responses", failures::responses()), ("securitySchemes", security)]
-}
-
-fn operation() -> Value {
-    let steps: Vec<&str> = ProgressStep::ALL.iter().map(|step| step.as_str()).collect();
-    json!({
-        "type": "object",
-        "description":
-            "An import operation with every field that is stored of it, in stored order. Rocket.Chat's releases store \
-             different fields, so there may be others.",
-        "properties": {
-            "_id": { "type": "string" },
-            "type": { "type": "string", "description": "The name of the importer; `api` for imports of this API" },
-            "importerKey": { "type": "string" },
-            "ts": {
-                "type": ["string", "number"],
-                "format": "date-time",
-                "description": "When it was made. Old operations may hold milliseconds since 1970",
-            },
-            "status": { "type": "string", "description": "The step it is at", "examples": steps },
-            "valid": { "type": "boolean", "description": "Whether it may still be worked on" },
-            "user": { "type": "string", "description": "The `_id` of whoever made it" },
-            "_updatedAt": { "type": "string", "format": "date-time" },
-            "count": {
-                "type": "object",
-                "description": "Missing until something is staged",
-                "properties": {
-                    "total": { "type": "number" },
-                    "users": { "type": "number" },
-                    "completed": { "type": "number", "description": "Moves in steps of 50 until the end" },
-                    "error": { "type": "number" },
-                },
-                "additionalProperties": true,
-            },
-        },
-        "additionalProperties": true,
-        "examples": [example_operation()],
-    })
-}
-
-/// The operation of Rocket.Chat's documentation, which the example workspace holds.
-fn example_operation() -> Value {
-    json!({
-        "_id": "64d51ea91558939980aab371",
-        "type": "api",
-        "importerKey": "api",
-        "ts": "2023-08-10T17:30:17.519Z",
-        "status": "importer_user_selection",
-        "valid": true,
-        "user": "7TY57bBj3xQXvf2i2",
-        "_updatedAt": "2023-08-10T17:41:20.052Z",
-        "count": { "total": 2, "users": 2 },
-    })
-}
-
-fn state() -> Value {
-    let words: Vec<&str> = ["none"].into_iter().chain(State::ALL.map(State::as_str)).collect();
-    json!({
-        "type": "string",
-        "enum": words,
-        "description":
-            "`none`: there never was an import. Missing for an operation at a step that no release of Rocket.Chat writes.",
-    })
-}
-
-fn add_users() -> Value {
-    json!({
-        "type": "object",
-        "properties": { "users": { "type": "array", "items": { "$ref": "#/components/schemas/StagedUser" } } },
-        "required": ["users"],
-        "additionalProperties": false,
-        "examples": [{
-            "users": [{
-                "username": "jane",
-                "emails": ["jane@example.com"],
-                "importIds": ["old-system-17"],
-                "name": "Jane Doe",
-                "roles": ["user"],
-            }],
-        }],
-    })
-}
-
-/// As Rocket.Chat's schema takes it, which turns one kind of value into another where it can.
-fn staged_user() -> Value {
-    let text =
-        |description: &str| json!({ "type": ["string", "number", "boolean", "null"], "description": description });
-    let texts = |description: &str| {
-        let items = json!({ "type": ["string", "number", "boolean", "null"] });
-        json!({ "type": "array", "items": items, "description": description })
-    };
-    json!({
-        "type": "object",
-        "description":
-            "At least one address and one import id must not be empty. A number, a yes or a no where a text belongs is \
-             stored as a text.",
-        "properties": {
-            "username": text("Not validated, but no two users may have the same"),
-            "emails": texts("Not validated, but no two users may have the same"),
-            "importIds": texts("What the user was called where it comes from; `users.info` finds it by these"),
-            "name": text("The name shown to people"),
-            "utcOffset": {
-                "anyOf": [
-                    { "type": ["number", "boolean", "null"] },
-                    {
-                        "type": "string",
-                        "pattern": "^ *([+-]?[0-9]{1,9}(\\.[0-9]{0,9})?([eE][+-]?[0-9]{1,2})?|0[xX][0-9a-fA-F]{1,9})? *$",
-                    },
-                ],
-                "description": "Hours; a text that is a number is taken for one",
-            },
-            "avatarUrl": text("Fetched when an administrator asks for pending avatars"),
-            "deleted": {
-                "enum": [true, false, null, "true", "false", "", 0, 1],
-                "description": "Whether the account is created deactivated",
-            },
-            "statusText": text("What the user says of itself"),
-            "roles": {
-                "anyOf": [
-                    { "type": "array", "items": { "type": ["string", "number", "boolean", "null"] } },
-                    { "enum": [null, false, "", 0] },
-                ],
-                "description": "Ids of roles that exist. The default roles come on top",
-            },
-            "type": text("`user` or `bot`"),
-            "bio": text("About the user"),
-            "password": text("In clear text. Without one nobody can log in until it is set"),
-        },
-        "required": ["emails", "importIds"],
-        "additionalProperties": true,
-    })
+/// Every component, by kind and by name.
+pub(super) fn all() -> [(&'static str, Vec<(&'static str, Value)>); 3] {
+    let mut schemas =
+        vec![("Operation", operation()), ("State", state()), ("AddUsers", add_users()), ("StagedUser", staged_user())];
+    schemas.extend(error_schemas::schemas());
+    let header = |name: &str, description: &str| json!({ "type": "apiKey", "in": "header", "name": name, "description": description });
+    let security = vec![
+        (USER_ID, header("X-User-Id", "The caller's `_id`")),
+        (AUTH_TOKEN, header("X-Auth-Token", "A login token or a personal access token of the caller")),
+    ];
+    [("schemas", schemas), ("responses", error_schemas::responses()), ("securitySchemes", security)]
 }

@@ -1,10 +1,9 @@
 //! The description of the API for programs, and the page that shows it to people.
 //!
 //! What the handlers say of themselves (`#[utoipa::path]`) and of their answers (`ToSchema`) is put together here with
-//! what no type of ours stands for: stored operations, refusals, and the two headers of a login.
+//! what no type of ours stands for: stored operations, refusals (`error_schemas`), and the two headers of a login.
 
 mod components;
-mod failures;
 mod page;
 
 use std::sync::LazyLock;
@@ -13,13 +12,11 @@ use actix_web::{
     HttpResponse,
     http::{StatusCode, header::CONTENT_TYPE},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use utoipa::OpenApi;
 
 use super::{health, import};
 
-pub(super) use components::{AddUsersBody, StateWord, StoredOperation};
-pub(super) use failures::{BodyRefusals, Refusals};
 pub(super) use page::{PAGE_FILES, PAGE_PATH, page, to_page};
 
 /// Where the description is.
@@ -40,6 +37,7 @@ const DESCRIPTION: &str = "Rocket.Chat's import API on Rocket.Chat's MongoDB.\n\
     servers((url = "/", description = "This service")),
     tags(
         (name = "import", description = "An import from its creation to its end"),
+        (name = "files", description = "Files that imports read, on their way here"),
         (name = "history", description = "What there is and was"),
         (name = "health", description = "For whoever watches over the process"),
     )
@@ -64,8 +62,8 @@ fn document_of_the_api() -> Value {
     }
     for (kind, described) in components::all() {
         let kind = components.as_object_mut().map(|components| components.entry(kind).or_insert_with(|| json!({})));
-        if let (Some(Value::Object(kind)), Value::Object(described)) = (kind, described) {
-            kind.extend(described);
+        if let Some(Value::Object(kind)) = kind {
+            kind.extend(described.into_iter().map(|(name, value)| (name.to_owned(), value)));
         }
     }
     document
@@ -82,11 +80,4 @@ fn close(schema: &mut Value) {
     if let Some(success) = success.and_then(Value::as_object_mut) {
         success.insert("const".to_owned(), Value::Bool(true));
     }
-}
-
-/// One kind of component after the other, with what is described of it.
-type Components = [(&'static str, Value); 3];
-
-fn object(fields: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
-    Value::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>())
 }

@@ -12,7 +12,7 @@ use tokio::{
 use super::BODY_RETRY;
 use crate::{
     http::error::ApiError,
-    metrics::{Count, OverloadMetrics},
+    metrics::{GaugeGuard, OverloadMetrics},
 };
 
 /// The room for all bodies together. What becomes of a body while it is read takes several times as much.
@@ -43,7 +43,7 @@ pub(in crate::http) struct Body {
 #[derive(Debug)]
 pub(in crate::http) struct Room {
     permit: OwnedSemaphorePermit,
-    held: Count,
+    held: GaugeGuard,
 }
 
 impl BodyRoom {
@@ -51,7 +51,7 @@ impl BodyRoom {
         Self { free: Arc::new(Semaphore::new(ROOM_BYTES / UNIT_BYTES)), metrics }
     }
 
-    /// Reads the body. `in_room` is called once there is room for it: for all of it if its length is told, else for its
+    /// Reads the body. `in_room` is called once there is room for it: for all of it if its length is known, else for its
     /// beginning.
     pub(super) async fn read(
         &self,

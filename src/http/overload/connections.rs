@@ -35,7 +35,10 @@ pub(in crate::http) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// How many threads serve connections, and how many connections each may hold.
 pub(in crate::http) struct Workers {
     pub(in crate::http) count: usize,
+    /// How many sockets each may have open, those it is about to close among them.
     pub(in crate::http) connections_each: usize,
+    /// How many connections each holds before it cuts silent ones.
+    pub(in crate::http) open_each: usize,
 }
 
 /// Has the system allow as many descriptors as it may, and divides the connections among the workers.
@@ -43,7 +46,8 @@ pub(in crate::http) fn workers() -> Workers {
     let count = available_parallelism().map_or(1, NonZeroUsize::get);
     let connections = most_connections(descriptors());
     log::debug!("{connections} connections at most");
-    Workers { count, connections_each: connections.div_ceil(count) }
+    let connections_each = connections.div_ceil(count);
+    Workers { count, connections_each, open_each: open_each(connections_each) }
 }
 
 /// Descriptors this process may have open.
@@ -58,6 +62,11 @@ fn descriptors() -> usize {
         }
     };
     allowed.and_then(|allowed| usize::try_from(allowed).ok()).unwrap_or(usize::MAX)
+}
+
+/// Leaves room to accept a connection for which another is cut.
+fn open_each(connections_each: usize) -> usize {
+    (connections_each - connections_each / 8).max(1)
 }
 
 fn most_connections(descriptors: usize) -> usize {

@@ -1,7 +1,7 @@
 //! The web page at `/import`: follow an import, look at what failed, start a new one.
 //!
 //! The page is plain files under `assets`, part of the binary. It knows nothing that the API does not tell it, and
-//! whoever opens it signs in with what they would send to the API; the files themselves are for everybody.
+//! its users sign in with what they would send to the API; the files themselves are for everybody.
 
 use std::sync::LazyLock;
 

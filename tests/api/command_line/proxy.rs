@@ -1,4 +1,4 @@
-//! A proxy between the program and the service that loses what it is told to lose.
+//! A proxy between the program and the service that loses the answers a test names.
 
 use std::{
     sync::{
@@ -13,6 +13,8 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::sleep,
 };
+
+const SERVICE: &[u8; 16] = b"x-import-service";
 
 /// What becomes of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +31,14 @@ pub enum Fate {
     Answered(&'static str),
 }
 
+/// The server that the program believes to speak to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seems {
+    ThisService,
+    /// A server whose answers lack the header that this service puts on them, and that sees no idempotency key.
+    RocketChat,
+}
+
 /// A running proxy; ends with the test's runtime.
 pub struct Proxy {
     /// `http://host:port`
@@ -40,6 +50,16 @@ impl Proxy {
     /// A proxy that asks `fate` about the `n`-th request (from 0 on) to `path`; all else is passed on.
     pub async fn before(
         service: &str,
+        path: &'static str,
+        fate: impl Fn(usize) -> Fate + Send + Sync + 'static,
+    ) -> Self {
+        Self::disguised(service, Seems::ThisService, path, fate).await
+    }
+
+    /// The same before a service that seems to be another server.
+    pub async fn disguised(
+        service: &str,
+        seems: Seems,
         path: &'static str,
         fate: impl Fn(usize) -> Fate + Send + Sync + 'static,
     ) -> Self {
@@ -65,7 +85,7 @@ impl Proxy {
                         fate
                     };
                     // A client or service that goes away is what this is about.
-                    let _ = relay(connection, &service, decide).await;
+                    let _ = relay(connection, &service, seems, decide).await;
                     counter.fetch_add(usize::from(is_troubled.into_inner()), Ordering::SeqCst);
                 });
             }
@@ -80,7 +100,12 @@ impl Proxy {
 }
 
 /// One request of a connection, which is closed after it.
-async fn relay(mut client: TcpStream, service: &str, decide: impl FnOnce(&str) -> Fate) -> std::io::Result<()> {
+async fn relay(
+    mut client: TcpStream,
+    service: &str,
+    seems: Seems,
+    decide: impl FnOnce(&str) -> Fate,
+) -> std::io::Result<()> {
     let mut request = Vec::new();
     let head_length = loop {
         if let Some(end) = request.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
@@ -99,10 +124,16 @@ async fn relay(mut client: TcpStream, service: &str, decide: impl FnOnce(&str) -
             return Ok(());
         }
     }
+    if seems == Seems::RocketChat {
+        assert!(!head.to_ascii_lowercase().contains("idempotency-key"), "Rocket.Chat takes no key: {head}");
+    }
     request.splice(head_length..head_length, *b"\r\nConnection: close");
     match decide(&head) {
         Fate::Passed => {
-            let answer = forward(service, &request).await?;
+            let mut answer = forward(service, &request).await?;
+            if seems == Seems::RocketChat {
+                disguise(&mut answer);
+            }
             client.write_all(&answer).await
         }
         Fate::AnswerLost => forward(service, &request).await.map(drop),
@@ -114,6 +145,13 @@ async fn relay(mut client: TcpStream, service: &str, decide: impl FnOnce(&str) -
         }
         Fate::Answered(answer) => client.write_all(answer.as_bytes()).await,
     }
+}
+
+/// Renames the header that tells this service from Rocket.Chat.
+fn disguise(answer: &mut [u8]) {
+    let position = answer.windows(SERVICE.len()).position(|bytes| bytes.eq_ignore_ascii_case(SERVICE));
+    let position = position.expect("every answer of the API has the header");
+    answer[position..position + SERVICE.len()].copy_from_slice(b"x-other-header--");
 }
 
 async fn forward(service: &str, request: &[u8]) -> std::io::Result<Vec<u8>> {

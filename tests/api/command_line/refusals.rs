@@ -1,7 +1,7 @@
 //! Servers that cannot be reached or refuse, and settings that are wrong.
 
 use super::{File, call, csv_of};
-use crate::harness::{Finished, operation, run, served};
+use crate::harness::{Finished, eventually, operation, program, run, served};
 
 #[tokio::test]
 async fn a_wrong_token_ends_with_3_and_is_not_shown() {
@@ -47,9 +47,10 @@ async fn a_server_that_cannot_be_reached_ends_with_3() {
 async fn a_refused_batch_ends_with_3_and_names_its_lines() {
     let (workspace, service) = served().await;
     let file = File::new("users.csv", "email,importId,roles\na@b.c,1,\nb@b.c,2,no-such-role\n");
-    let finished = call(&service.address, &["users", file.path(), "--run", "--batch", "1"]).await;
+    let finished = call(&service.address, &["users", file.path(), "--batch", "1"]).await;
     assert_eq!(finished.code, Some(3), "{finished:?}");
     assert!(finished.errors.contains("lines 3 to 3") && finished.errors.contains("invalid roles"), "{finished:?}");
+    assert!(finished.errors.contains("(import id 2: there is no role no-such-role)"), "{finished:?}");
     assert_eq!((workspace.count_staged().await, workspace.count_imported().await), (1, 0));
 }
 
@@ -100,4 +101,74 @@ async fn wrong_usage_ends_with_2() {
     ] {
         assert_eq!(told(run(arguments, &[]).await), (Some(2), String::new()), "{arguments:?}");
     }
+}
+
+#[tokio::test]
+async fn a_wrong_server_or_token_is_one_sentence_before_the_file_is_read() {
+    let (_workspace, service) = served().await;
+    // There is no such file, and nobody comes to look for it.
+    let wrong_token = run(
+        &["users", "/no/such/file.csv", "--url", &service.address, "--user-id", "admin"],
+        &[("ROCKETCHAT_AUTH_TOKEN", "wr0ng-token")],
+    )
+    .await;
+    assert_eq!(wrong_token.code, Some(3), "{wrong_token:?}");
+    assert!(wrong_token.errors.contains("401") && !wrong_token.errors.contains("file.csv"), "{wrong_token:?}");
+    let no_scheme = call("chat.example.com", &["users", "/no/such/file.csv"]).await;
+    assert_eq!(no_scheme.code, Some(2), "{no_scheme:?}");
+    assert!(
+        no_scheme.errors.contains("chat.example.com has no scheme: give https://chat.example.com"),
+        "{no_scheme:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_a_new_import_takes_the_place_of_is_named() {
+    let (workspace, service) = served().await;
+    let file = File::new("users.csv", csv_of(0..3));
+    for (status, code, words) in [
+        ("importer_preparing_users", 3, "a file is being read for operation before (api); wait for its end"),
+        ("importer_user_selection", 0, "7 users of operation before (api) are staged and were never run"),
+        ("importer_done", 0, "2 failed users of operation before (api) leave the staging area for this import"),
+    ] {
+        let count = bson::doc! { "total": 7, "users": 7, "completed": 5, "error": 2 };
+        workspace.only_operation(operation("before").with("status", status).with("count", count).document()).await;
+        let finished = call(&service.address, &["users", file.path()]).await;
+        assert_eq!(finished.code, Some(code), "{finished:?}");
+        assert!(finished.errors.contains(words), "{finished:?}");
+        assert_eq!(workspace.operations().await.len(), if code == 0 { 2 } else { 1 }, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn ctrl_c_during_a_run_says_that_it_goes_on_and_how_to_follow_it() {
+    use std::time::Duration;
+
+    let (workspace, service) = served().await;
+    let rows: String = (0..300).flat_map(|n| [format!("user{n},user{n}@example.com,id{n},a pass phrase\n")]).collect();
+    let file = File::new("users.csv", format!("username,emails,importIds,password\n{rows}"));
+    let settings = [
+        ("ROCKETCHAT_URL", service.address.as_str()),
+        ("ROCKETCHAT_USER_ID", "admin"),
+        ("ROCKETCHAT_AUTH_TOKEN", "admin-token"),
+    ];
+    let mut command = program(&["users", file.path(), "--run"], &settings);
+    let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    eventually("the run begins", Duration::from_secs(60), async || {
+        service.status().await.json()["state"] == "importing"
+    })
+    .await;
+    // It may still be on its way to follow the run.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(child.id().try_into().unwrap()),
+        nix::sys::signal::Signal::SIGINT,
+    )
+    .unwrap();
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("the import goes on at the server; rocketchat-import status --watch"), "{errors}");
+    service.wait_for_state("done").await;
+    assert_eq!(workspace.count_imported().await, 300);
 }

@@ -51,6 +51,12 @@ impl Workspace {
         self.collection("users").count_documents(doc! { "_id": { "$ne": "admin" } }).await.unwrap()
     }
 
+    /// Waits until so many records are left in the staging area: those that are no longer needed go in the background.
+    pub async fn left_staged(&self, count: u64) {
+        eventually(&format!("{count} staged records are left"), PATIENCE, async || self.count_staged().await == count)
+            .await;
+    }
+
     pub async fn count_staged(&self) -> u64 {
         self.collection("rocketchat_import_data").count_documents(doc! {}).await.unwrap()
     }

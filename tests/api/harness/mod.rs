@@ -7,6 +7,7 @@ mod limited;
 mod mongo;
 mod program;
 mod raw;
+mod receipts;
 mod receiver;
 mod service;
 mod stored;
@@ -17,12 +18,14 @@ pub use events::{Event, states};
 pub use importing::{staged_user, staged_users};
 pub use limited::LIMITED;
 pub use mongo::Mongo;
+#[allow(unused_imports, reason = "for the tests of upgrades")]
+pub use program::program_at;
 pub use program::{Finished, program, run};
 pub use raw::Framing;
 pub use receiver::{Received, Receiver, Reply};
 pub use service::{Answer, Service};
 pub use stored::{names, served};
-pub use workspace::{Workspace, workspace};
+pub use workspace::{Workspace, with_element, workspace};
 
 use std::time::Duration;
 

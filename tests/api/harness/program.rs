@@ -1,9 +1,12 @@
 //! The program under test, for commands that end by themselves.
 
-use std::process::{Command, Stdio};
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
 
-/// Everything that could steer the program from the environment of whoever runs the tests.
-const SETTINGS: [&str; 23] = [
+/// Everything that could steer the program from the environment of the tests.
+const SETTINGS: [&str; 31] = [
     "MONGO_URL",
     "MONGO_URL_FILE",
     "ADMIN_MONGO_URL",
@@ -13,6 +16,14 @@ const SETTINGS: [&str; 23] = [
     "BIND_IP",
     "METRICS_PORT",
     "MAX_REQUESTS_IN_WORK",
+    "RECEIPT_DAYS",
+    "RETRY_FOR",
+    "UPLOAD_LIMIT_MB",
+    "UPLOAD_QUOTA_MB",
+    "UPLOAD_RATE",
+    "FILE_DAYS",
+    "IMPORT_FOLDER",
+    "RESUME_AFTER_INVALIDATION",
     "TRUSTED_PROXIES",
     "HTTP_FORWARDED_COUNT",
     "RUST_LOG",
@@ -39,7 +50,12 @@ pub struct Finished {
 
 /// The program with these arguments and settings, and no others.
 pub fn program(arguments: &[&str], settings: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rocketchat-import"));
+    program_at(Path::new(env!("CARGO_BIN_EXE_rocketchat-import")), arguments, settings)
+}
+
+/// The same for the program of another release.
+pub fn program_at(path: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(path);
     for setting in SETTINGS {
         command.env_remove(setting);
     }

@@ -1,4 +1,4 @@
-//! Somebody who is told things over HTTP.
+//! A receiver of webhooks over HTTP.
 
 use std::{
     collections::HashMap,

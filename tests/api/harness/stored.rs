@@ -11,7 +11,7 @@ impl Workspace {
         self.all("rocketchat_import_data").await
     }
 
-    /// What was staged: the records without what is around it.
+    /// The staged data, without the records around it.
     pub async fn staged_data(&self) -> Vec<Document> {
         self.staged().await.iter().map(|record| record.get_document("data").unwrap().clone()).collect()
     }
@@ -25,7 +25,7 @@ impl Workspace {
         self.collection("rocketchat_import").find_one(doc! { "_id": id }).await.unwrap().expect("the operation")
     }
 
-    /// Sets fields of an operation, as whoever runs it does.
+    /// Sets fields of an operation, as its run does.
     pub async fn change_operation(&self, id: &str, change: Document) {
         self.update("rocketchat_import", id, doc! { "$set": change }).await;
     }

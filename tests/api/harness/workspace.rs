@@ -1,6 +1,6 @@
 //! A Rocket.Chat workspace of the test's own: a fresh database.
 
-use bson::{Document, doc};
+use bson::{Document, RawDocumentBuf, doc};
 use mongodb::{Client, Collection, Database};
 use serde::Serialize;
 
@@ -61,7 +61,7 @@ impl Workspace {
         self.collection("users").insert_one(user.document()).await.unwrap();
     }
 
-    /// Changes one document, told by its `_id`.
+    /// Changes one document, by its `_id`.
     pub async fn update(&self, collection: &str, id: &str, update: Document) {
         let updated = self.collection(collection).update_one(doc! { "_id": id }, update).await.unwrap();
         assert_eq!(updated.matched_count, 1, "{id} in {collection}");
@@ -99,4 +99,15 @@ impl Drop for Workspace {
         });
         cleanup.join().ok();
     }
+}
+
+/// The document, and these bytes behind its fields: a type, a name and a value, in BSON's own words.
+pub fn with_element(document: &Document, element: &[u8]) -> RawDocumentBuf {
+    let mut bytes = bson::serialize_to_vec(document).unwrap();
+    bytes.pop();
+    bytes.extend_from_slice(element);
+    bytes.push(0);
+    let length = i32::try_from(bytes.len()).unwrap().to_le_bytes();
+    bytes[..4].copy_from_slice(&length);
+    RawDocumentBuf::from_bytes(bytes).unwrap()
 }

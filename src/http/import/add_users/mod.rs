@@ -2,6 +2,7 @@
 //!
 //! Source: `apps/meteor/server/services/import/service.ts` (`addUsers`).
 
+mod idempotency;
 mod schema;
 mod sent_users;
 
@@ -9,32 +10,35 @@ use std::collections::BTreeSet;
 
 use actix_web::{HttpRequest, HttpResponse, http::header::CONTENT_TYPE, web};
 
-use self::sent_users::SentUsers;
-use super::super::{
-    AppState,
-    answer::{self, SUCCESS, Success},
-    authentication::{Authorized, RunImport},
-    deadline::{Deadline, bound_write},
-    error::ApiError,
-    openapi::{AddUsersBody, BodyRefusals, Refusals},
-    overload::{Body, Overload},
-};
 use crate::{
-    domain::{
-        field_value::{FieldValue, Fields},
-        operation::State,
+    domain::field_value::{FieldValue, Fields},
+    engine::{Refusal, Users, about_default_roles},
+    http::{
+        AppState,
+        access::{
+            authentication::{Authorized, RunImport},
+            deadline::bound_write,
+        },
+        answer::{self, SUCCESS, Success},
+        error::{ApiError, MISSING_DATA, UNKNOWN_ROLE},
+        error_schemas::{BodyRefusals, KeyRefusals, Refusals},
+        import::add_users::{
+            idempotency::{idempotent_call, key_of},
+            sent_users::SentUsers,
+        },
+        overload::{Body, Overload},
+        refused_users::RefusedUsers,
     },
-    repository::Accepted,
+    repository::IdempotentCall,
+    wire::schemas::AddUsersBody,
 };
 
+pub(super) use schema::read_user;
 #[cfg(feature = "fuzzing")]
 pub(in crate::http) use sent_users::users_in;
 
 /// As much as Rocket.Chat takes in a JSON body.
 const BODY_LIMIT_BYTES: usize = 50 * 1024 * 1024;
-
-const FINISHED: ApiError = ApiError::Rejected("The current import operation is already finished.");
-const TAKES_NO_DATA: ApiError = ApiError::Rejected("The current import operation can not receive new data.");
 
 /// Stages users for the newest operation.
 #[utoipa::path(
@@ -43,8 +47,9 @@ const TAKES_NO_DATA: ApiError = ApiError::Rejected("The current import operation
     tag = "import",
     operation_id = "addUsersToImport",
     summary = "Stage users",
-    description = "All users of a call or none. The newest operation must be `new` or `ready`, and becomes `ready`. Permission `run-import`.",
+    description = "All users of a call or none; `details` of a refusal names the first twenty users to blame, or the setting. The newest operation must be `new` or `ready`, and becomes `ready`. With an `Idempotency-Key` the same call may be sent again, and is done once. Permission `run-import`.",
     security(("userId" = [], "authToken" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Ours: 1 to 255 visible ASCII characters, of the client's own choice, for this body alone. The same call with the same key is answered with success again, for as long as the operation lives", min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
     request_body(content = AddUsersBody, content_type = "application/json", description = "50 MiB at most"),
     responses(
         (
@@ -55,6 +60,7 @@ const TAKES_NO_DATA: ApiError = ApiError::Rejected("The current import operation
             example = json!({ "success": true })
         ),
         BodyRefusals,
+        KeyRefusals,
         Refusals
     )
 )]
@@ -65,35 +71,55 @@ pub(in crate::http) async fn add_users(
     app: web::Data<AppState>,
     overload: web::Data<Overload>,
 ) -> Result<HttpResponse, ApiError> {
+    let key = key_of(request.headers())?;
     let Body { bytes, room: _room } = overload.read_body(&request, body, BODY_LIMIT_BYTES).await?;
-    let call = read_call(&request, bytes.freeze()).await?;
+    let call = read_call(&request, bytes.freeze(), key).await?;
     if call.users.is_empty() {
         return Ok(answer::action(&SUCCESS));
     }
-    let repositories = &app.repositories;
-    let newest = Deadline::from_now().bound(repositories.imports.newest()).await?;
-    let operation = newest.filter(|newest| newest.is_valid());
-    let operation = operation.ok_or(ApiError::Rejected("Import operation not initialized."))?;
-    match operation.state() {
-        Some(State::New | State::Ready) => {}
-        Some(State::Loading | State::Importing) | None => return Err(TAKES_NO_DATA),
-        Some(State::Done | State::Error | State::Canceled) => return Err(FINISHED),
-    }
-    if !call.has_required_data {
-        return Err(ApiError::Rejected("Users are missing required data."));
-    }
-    let defaults = bound_write(repositories.settings.new_user_roles()).await?;
-    let used: BTreeSet<&str> = call.roles.iter().chain(&defaults).map(String::as_str).collect();
-    if !bound_write(repositories.roles.all_exist(&used)).await? {
-        return Err(ApiError::Rejected("One or more of the users have been assigned invalid roles."));
-    }
-    let id = operation.id().unwrap_or_default();
-    let users = || call.users.iter().map(|user| with_roles(user, &defaults));
-    match bound_write(repositories.imports.stage(id, users)).await? {
-        Accepted::Yes => Ok(answer::action(&SUCCESS)),
-        // It was run or cleared while the users were on their way.
-        Accepted::No => Err(TAKES_NO_DATA),
-    }
+    let Call { users: sent, has_required_data, roles, idempotent } = &call;
+    let (call, read) = (idempotent.as_ref(), || sent.iter());
+    let users = Users { has_required_data: *has_required_data, roles, call, read };
+    let operations = app.engine.operations();
+    let added = async { operations.add_users(users).await.map_err(|refusal| blaming(refusal, sent)) };
+    bound_write(added).await?;
+    Ok(answer::action(&SUCCESS))
+}
+
+/// The refusal, with the users to blame.
+fn blaming(refusal: Refusal, users: &SentUsers) -> ApiError {
+    let mut details = RefusedUsers::default();
+    let reason = match refusal {
+        Refusal::MissingData => {
+            for (index, user) in users.iter().enumerate() {
+                let missing = [("emails", "emails hold no address"), ("importIds", "importIds hold no id")];
+                let missing = missing.iter().filter(|(field, _)| !has_a_text(&user, field)).map(|(_, reason)| *reason);
+                let missing: Vec<&str> = missing.collect();
+                if !missing.is_empty() {
+                    details.blame(index, first_id_of(&user), missing.join("; "));
+                }
+            }
+            MISSING_DATA
+        }
+        Refusal::UnknownRole { given, of_setting } => {
+            if let Some(role) = of_setting.first() {
+                details.blame_setting(about_default_roles(role));
+            }
+            for (index, user) in users.iter().enumerate() {
+                let unknown = roles_of(&user).find_map(|id| given.iter().find(|role| role.id == id));
+                if let Some(role) = unknown {
+                    details.blame(index, first_id_of(&user), role.to_string());
+                }
+            }
+            UNKNOWN_ROLE
+        }
+        refusal => return refusal.into(),
+    };
+    ApiError::RefusedUsers { reason, details }
+}
+
+fn first_id_of(user: &Fields) -> Option<&str> {
+    texts_of(user, "importIds").find(|id| !id.trim().is_empty())
 }
 
 /// The users of a call, and what has to be known of all of them before the first is staged.
@@ -102,19 +128,22 @@ struct Call {
     has_required_data: bool,
     /// Of any of them.
     roles: BTreeSet<String>,
+    /// `None` if the client gave no key.
+    idempotent: Option<IdempotentCall>,
 }
 
-async fn read_call(request: &HttpRequest, body: web::Bytes) -> Result<Call, ApiError> {
+async fn read_call(request: &HttpRequest, body: web::Bytes, key: Option<String>) -> Result<Call, ApiError> {
     if !body.is_empty() && !is_json(request) {
         return Err(invalid_body("the body must be sent with the content type application/json".to_owned()));
     }
     // A large body takes long enough to read to hold up other requests.
-    let read = web::block(move || Call::read(body)).await;
+    let read = web::block(move || Call::read(body, key)).await;
     read.unwrap_or_else(|_| Err(invalid_body("the body could not be read".to_owned())))
 }
 
 impl Call {
-    fn read(body: web::Bytes) -> Result<Self, ApiError> {
+    fn read(body: web::Bytes, key: Option<String>) -> Result<Self, ApiError> {
+        let idempotent = key.map(|key| idempotent_call(key, &body));
         let (mut has_required_data, mut roles) = (true, BTreeSet::new());
         let users = SentUsers::read(body, |user| {
             has_required_data &= has_a_text(user, "emails") && has_a_text(user, "importIds");
@@ -124,7 +153,7 @@ impl Call {
                 }
             }
         })?;
-        Ok(Self { users, has_required_data, roles })
+        Ok(Self { users, has_required_data, roles, idempotent })
     }
 }
 
@@ -146,21 +175,9 @@ fn texts_of<'a>(user: &'a Fields, field: &str) -> impl Iterator<Item = &'a str> 
 }
 
 fn has_a_text(user: &Fields, field: &str) -> bool {
-    texts_of(user, field).any(|text| !text.is_empty())
+    texts_of(user, field).any(|text| !text.trim().is_empty())
 }
 
 fn roles_of(user: &Fields) -> impl Iterator<Item = &str> {
     texts_of(user, "roles")
-}
-
-/// The user with the default roles after its own, none twice.
-fn with_roles(user: Fields, defaults: &[String]) -> Fields {
-    let mut roles: Vec<String> = Vec::new();
-    for role in roles_of(&user).chain(defaults.iter().map(String::as_str)) {
-        if !roles.iter().any(|known| known == role) {
-            roles.push(role.to_owned());
-        }
-    }
-    let roles = FieldValue::List(roles.into_iter().map(FieldValue::Text).collect());
-    user.with("roles", roles)
 }

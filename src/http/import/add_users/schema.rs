@@ -1,6 +1,6 @@
 //! What a user in a body of `import.addUsers` looks like, checked and coerced as Rocket.Chat's schema does.
 //!
-//! Rocket.Chat checks with Ajv and `coerceTypes: true`, which changes what is then stored: a number where a text belongs
+//! Rocket.Chat checks with Ajv and `coerceTypes: true`, which changes the stored value: a number where a text belongs
 //! becomes a text, and so on. It stops at the first problem. Source: `packages/rest-typings/src/v1/import/ImportAddUsersParamsPOST.ts`.
 
 use std::borrow::Cow;
@@ -14,8 +14,9 @@ use crate::domain::field_value::{FieldValue, Fields};
 const BYTE_ORDER_MARK: char = '\u{feff}';
 const REQUIRED: [&str; 2] = ["emails", "importIds"];
 
-/// The kinds of the fields that Rocket.Chat knows. Others pass as they are.
-const KNOWN_FIELDS: [(&str, Kind); 12] = [
+/// The kinds of the fields that Rocket.Chat knows, and of those that it stores although its schema does not name them.
+/// Others pass as they are.
+const KNOWN_FIELDS: [(&str, Kind); 15] = [
     ("username", Kind::Text),
     ("emails", Kind::Texts),
     ("importIds", Kind::Texts),
@@ -28,6 +29,9 @@ const KNOWN_FIELDS: [(&str, Kind); 12] = [
     ("type", Kind::Text),
     ("bio", Kind::Text),
     ("password", Kind::Text),
+    ("customFields", Kind::Object),
+    ("services", Kind::Object),
+    ("federated", Kind::Flag),
 ];
 
 #[derive(Debug, Clone, Copy)]
@@ -42,13 +46,17 @@ enum Kind {
     Texts,
     /// A list of texts, or null.
     OptionalTexts,
+    /// An object or null, as it is.
+    Object,
+    /// A yes, a no or null, as it is.
+    Flag,
 }
 
 /// Reads one user, which stands at `path` in the body.
 ///
 /// # Errors
 /// With the first thing that is wrong, and where.
-pub(super) fn read_user(user: Value, path: &str) -> Result<Fields, ApiError> {
+pub(in crate::http::import) fn read_user(user: Value, path: &str) -> Result<Fields, ApiError> {
     let Value::Object(mut user) = user else {
         return Err(wrong("must be object", path));
     };
@@ -69,6 +77,10 @@ fn coerce(value: &mut Value, kind: Kind, path: &str) -> Result<(), ApiError> {
         Kind::Text => as_text(value).map(Value::String).ok_or("must be string,null"),
         Kind::Number => as_number(value).ok_or("must be number,null"),
         Kind::Boolean => as_boolean(value).ok_or("must be boolean,null"),
+        Kind::Object if value.is_object() || value.is_null() => return Ok(()),
+        Kind::Object => Err("must be object,null"),
+        Kind::Flag if value.is_boolean() || value.is_null() => return Ok(()),
+        Kind::Flag => Err("must be boolean,null"),
         Kind::OptionalTexts if is_emptiness(value) => Ok(Value::Null),
         Kind::Texts | Kind::OptionalTexts => return coerce_texts(value, kind, path),
     };
@@ -91,6 +103,8 @@ fn coerce_texts(value: &mut Value, kind: Kind, path: &str) -> Result<(), ApiErro
 fn as_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
+        // JavaScript would round it, and make one of two neighbours.
+        Value::Number(number) if number.is_u64() || number.is_i64() => Some(number.to_string()),
         Value::Number(number) => number.as_f64().map(|number| ryu_js::Buffer::new().format(number).to_owned()),
         Value::Bool(value) => Some(value.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
@@ -222,6 +236,11 @@ mod tests {
             ("username", json!(12), text("12")),
             ("username", json!(1.5e300), text("1.5e+300")),
             ("username", json!(true), text("true")),
+            (
+                "importIds",
+                json!([76_561_198_000_000_001_u64, -7]),
+                FieldValue::List(vec![text("76561198000000001"), text("-7")]),
+            ),
             ("username", json!(null), FieldValue::Null),
             ("utcOffset", json!("5.5"), FieldValue::Double(5.5)),
             ("utcOffset", json!("2"), FieldValue::Integer(2)),

@@ -1,8 +1,8 @@
 // Running, resuming and clearing the import.
 
-import { byId, notice, setText } from './dom.js';
+import { byId, notice, offer, setText } from './dom.js';
 import { ask } from './question.js';
-import { ENDED, users } from './words.js';
+import { ENDED, counted, isOfFile } from './words.js';
 
 /** The buttons of the current import. Each is there only while it makes sense. */
 export class Actions {
@@ -18,9 +18,10 @@ export class Actions {
     this.#api = api;
     this.#refresh = refresh;
     notice(byId('action-error'), null);
-    byId('run').onclick = () => this.#do('import.run');
-    byId('resume').onclick = () => this.#do('import.resume');
+    byId('run').onclick = () => this.#run();
+    byId('resume').onclick = () => this.#do(() => this.#api.post('import.resume'));
     byId('clear').onclick = () => this.#clear();
+    byId('receipt').onclick = () => this.#download();
   }
 
   update(status) {
@@ -47,10 +48,12 @@ export class Actions {
     const state = this.#status?.state;
     const ended = ENDED.includes(state);
     const hadFocus = document.activeElement;
-    byId('run').hidden = state !== 'ready' || this.#sending;
+    // An import of a file is started with a choice.
+    byId('run').hidden = state !== 'ready' || this.#sending || isOfFile(this.#status?.operation);
     byId('resume').hidden = !ended || this.#left === 0 || this.#sending;
-    setText(byId('resume'), `Resume with ${users(this.#left)}`);
+    setText(byId('resume'), `Resume with ${counted(this.#left, this.#status?.operation)}`);
     byId('clear').hidden = this.#sending || !(['new', 'loading', 'ready', 'importing'].includes(state) || this.#left > 0);
+    byId('receipt').hidden = !(ended || state === 'importing');
     if (hadFocus?.closest('#actions') && hadFocus.hidden) {
       byId('current-title').focus();
     }
@@ -68,11 +71,24 @@ export class Actions {
       yes: running ? 'Stop and clear' : 'Clear',
     });
     if (agreed) {
-      await this.#do('import.clear');
+      await this.#do(() => this.#api.post('import.clear'));
     }
   }
 
-  async #do(endpoint) {
+  /** Runs the import that is shown and no other, also if the answer is lost and the request has to be sent again. */
+  async #run() {
+    const operationId = this.#status.operation._id;
+    await this.#do(() => this.#api.postAgain('import.run', { operationId }));
+  }
+
+  async #download() {
+    const operationId = this.#status.operation._id;
+    await this.#do(async () => {
+      offer(`receipt-${operationId}.csv`, await this.#api.file('import.receipt', { operationId, format: 'csv' }));
+    });
+  }
+
+  async #do(work) {
     if (this.#busy) {
       return;
     }
@@ -80,7 +96,7 @@ export class Actions {
     byId('actions').setAttribute('aria-busy', 'true');
     notice(byId('action-error'), null);
     try {
-      await this.#api.post(endpoint);
+      await work();
     } catch (error) {
       if (error.kind !== 'closed') notice(byId('action-error'), error.message);
     } finally {

@@ -6,26 +6,30 @@ const ROOT = new URL('../api/v1/', import.meta.url);
 // Longer than the server takes for its longest answer.
 const PATIENCE_MS = 75_000;
 
+const MOST_ATTEMPTS = 6;
+const FIRST_RETRY_MS = 1000;
+
 const WORDS = {
   'error-operation-not-found': 'There is no import to run.',
   'error-invalid-operation-status': 'The import is not ready to run. Somebody may have started or cleared it just now.',
-  'error-importer-not-defined': 'This import was filled by Rocket.Chat itself, and only Rocket.Chat can run it.',
+  'error-importer-not-defined': 'This import was filled by an importer that is not known here. Rocket.Chat can run it.',
 };
 
 /**
- * Why a request had no success. `kind` is one of: `not-signed-in`, `forbidden`, `too-many`, `unavailable`, `rejected`,
- * `offline`, `missing` (the server has no such endpoint), `closed` (the user has signed out meanwhile).
+ * Why a request had no success. `told` is the server's own sentence. `kind` is one of: `not-signed-in`, `forbidden`, `too-many`, `unavailable`, `rejected`,
+ * `offline`, `in-work` (the same request was not finished yet), `missing` (the server has no such endpoint), `closed` (the user has signed out meanwhile).
  */
 export class ApiError extends Error {
-  constructor(kind, message, retryAfterMs = null) {
+  constructor(kind, message, retryAfterMs = null, told = '') {
     super(message);
     this.kind = kind;
     this.retryAfterMs = retryAfterMs;
+    this.told = told;
   }
 
   /** Whether the same request may succeed a little later. */
   get passes() {
-    return ['too-many', 'unavailable', 'offline'].includes(this.kind);
+    return ['too-many', 'unavailable', 'offline', 'in-work'].includes(this.kind);
   }
 }
 
@@ -55,8 +59,24 @@ export class Api {
     return this.#json('GET', endpoint, query, undefined);
   }
 
-  async post(endpoint, body = {}) {
-    return this.#json('POST', endpoint, {}, JSON.stringify(body));
+  async post(endpoint, body = {}, headers = {}) {
+    return this.#json('POST', endpoint, {}, JSON.stringify(body), headers);
+  }
+
+  /** The same for what may be sent twice and is done once: sent again while the trouble is one that passes. */
+  async postAgain(endpoint, body = {}, headers = {}) {
+    return again(() => this.post(endpoint, body, headers));
+  }
+
+  /** Sends a file, again while the trouble is one that passes. The answer as it comes, until `signal` aborts. */
+  async postFile(endpoint, query, file, signal) {
+    const headers = { 'Content-Type': 'application/octet-stream' };
+    return again(() => this.#send('POST', endpoint, query, file, headers, signal), signal);
+  }
+
+  /** A request of a resumable upload. The answer, whose headers say how far it is. */
+  async tus(method, endpoint, { query = {}, headers = {}, body, signal = this.#closing.signal }) {
+    return this.#send(method, endpoint, query, body, { 'Tus-Resumable': '1.0.0', ...headers }, signal);
   }
 
   /** The answer as it comes, for reading it piece by piece until `signal` aborts. */
@@ -64,8 +84,18 @@ export class Api {
     return this.#send('GET', endpoint, {}, undefined, headers, signal);
   }
 
-  async #json(method, endpoint, query, body) {
-    const headers = body === undefined ? {} : { 'Content-Type': 'application/json' };
+  /** The answer as a file, however long it takes to come. */
+  async file(endpoint, query) {
+    const response = await this.#send('GET', endpoint, query, undefined, {}, this.#closing.signal);
+    try {
+      return await response.blob();
+    } catch {
+      throw this.#unreachable();
+    }
+  }
+
+  async #json(method, endpoint, query, body, more = {}) {
+    const headers = body === undefined ? more : { ...more, 'Content-Type': 'application/json' };
     const response = await this.#send(method, endpoint, query, body, headers, AbortSignal.timeout(PATIENCE_MS));
     try {
       return await response.json();
@@ -107,6 +137,24 @@ export class Api {
   }
 }
 
+async function again(call, signal) {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!error.passes || attempt === MOST_ATTEMPTS || signal?.aborted) {
+        throw error;
+      }
+      await pause(error.retryAfterMs ?? FIRST_RETRY_MS * 2 ** (attempt - 1));
+    }
+  }
+}
+
+/** Waits. */
+export function pause(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
 /** Headers carry nothing beyond Latin-1. */
 function isHeaderText({ userId, token }) {
   return /^[\u0020-\u00ff]*$/.test(userId + token);
@@ -124,6 +172,8 @@ async function errorOf(response) {
         'This account may not run imports: it lacks the permission run-import. An administrator can grant it.');
     case 404:
       return new ApiError('missing', 'The server does not offer this.');
+    case 409:
+      return new ApiError('in-work', 'The server is still working on the same request.', null, told);
     case 429: {
       const reset = Number(response.headers.get('X-RateLimit-Reset'));
       const wait = reset > 0 ? Math.max(reset - Date.now(), 1000) : null;
@@ -136,6 +186,6 @@ async function errorOf(response) {
         ? 'The server has too much to do at the moment.'
         : 'The server cannot reach its database at the moment.');
     default:
-      return new ApiError('rejected', WORDS[told] ?? (told || `The server answered with an error (${response.status}).`));
+      return new ApiError('rejected', WORDS[told] ?? (told || `The server answered with an error (${response.status}).`), null, told);
   }
 }

@@ -3,9 +3,12 @@
 import { Actions } from './actions.js';
 import { byId, notice } from './dom.js';
 import { FailedUsers } from './failed-users.js';
+import { FileImport } from './file-import.js';
+import { FileReport } from './file-report.js';
 import { History } from './history.js';
 import { Live } from './live.js';
 import { NewImport } from './new-import.js';
+import { Selection } from './selection.js';
 import { StagedUsers } from './staged-users.js';
 import { StatusView } from './status-view.js';
 
@@ -17,17 +20,21 @@ export function showDashboard(api, onRefused) {
     refused: onRefused,
   });
   const actions = new Actions(api, { refresh: () => live.refresh() });
+  const onSent = async () => {
+    await live.refresh();
+    byId('current-title').focus();
+  };
+  new FileImport(api, { onSent });
   const views = [
     new StatusView(),
     actions,
     new StagedUsers(api, { onLeft: (left) => actions.setLeft(left) }),
+    new Selection(api, { refresh: () => live.refresh() }),
+    new FileReport(api),
     new FailedUsers(api),
     new NewImport(api, {
       onSending: (sending) => actions.setSending(sending),
-      onSent: async () => {
-        await live.refresh();
-        byId('current-title').focus();
-      },
+      onSent,
     }),
     new History(api),
   ];

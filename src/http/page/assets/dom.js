@@ -43,9 +43,14 @@ export function setProgress(bar, fill, percent, words) {
   fill.style.width = `${percent}%`;
 }
 
-/** Hands the user a file. */
+/** Hands the user a file with this text. */
 export function download(name, type, text) {
-  const url = URL.createObjectURL(new Blob([text], { type }));
+  offer(name, new Blob([text], { type }));
+}
+
+/** Hands the user a file. */
+export function offer(name, blob) {
+  const url = URL.createObjectURL(blob);
   const link = element('a', { href: url, download: name });
   document.body.append(link);
   link.click();

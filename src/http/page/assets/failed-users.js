@@ -3,7 +3,7 @@
 import { writeCsv } from './csv.js';
 import { byId, download, notice, setText } from './dom.js';
 import { table } from './table.js';
-import { countsOf, number, users } from './words.js';
+import { countsOf, isOfFile, number, users } from './words.js';
 
 const PAGE = 25;
 // What the server hands out at once, unless it is set to less.
@@ -44,7 +44,8 @@ export class FailedUsers {
     }
     this.#about = about;
     clearTimeout(this.#timer);
-    if (STATES_WITHOUT.includes(state)) {
+    // Those of a file are in its account.
+    if (STATES_WITHOUT.includes(state) || isOfFile(operation)) {
       this.#loading += 1;
       byId('failed-users').hidden = true;
       return;

@@ -45,7 +45,7 @@ function leave(words) {
   api?.close();
   api = null;
   forget();
-  document.title = 'Import users';
+  document.title = 'Import';
   byId('dashboard').hidden = true;
   byId('sign-out').hidden = true;
   byId('who').hidden = true;

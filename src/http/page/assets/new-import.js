@@ -1,12 +1,12 @@
 // Starting an import from a file.
 
+import { checkFile, wordsOf as wordsOfProblem } from './check-file.js';
 import { byId, element, notice, setProgress, setText } from './dom.js';
 import { ask } from './question.js';
 import { sendUsers } from './send-users.js';
-import { readUserFile } from './user-file.js';
 import { number, users as countedUsers } from './words.js';
 
-// Whoever has more to mend starts with these.
+// As many errors, and as many warnings, are listed.
 const MOST_PROBLEMS = 100;
 
 /** The form that takes a file, checks it and sends its users. */
@@ -17,7 +17,7 @@ export class NewImport {
   #status = null;
   #users = [];
   #sending = false;
-  #reads = 0;
+  #checking = new AbortController();
 
   /**
    * @param onSending called with whether users are being sent
@@ -38,6 +38,7 @@ export class NewImport {
     this.#reset();
     byId('file').value = '';
     notice(byId('file-good'), null);
+    notice(byId('file-checking'), null);
   }
 
   update(status) {
@@ -56,34 +57,47 @@ export class NewImport {
 
   async #check() {
     this.#reset();
-    this.#reads += 1;
-    const turn = this.#reads;
+    this.#checking.abort();
+    this.#checking = new AbortController();
+    const { signal } = this.#checking;
     const [file] = byId('file').files;
     if (!file) {
+      notice(byId('file-checking'), null);
       return;
     }
-    const { users, problems } = await readUserFile(file);
-    if (turn !== this.#reads) {
+    notice(byId('file-checking'), 'The file is being checked.');
+    try {
+      const checked = await checkFile(this.#api, file, MOST_PROBLEMS, signal);
+      if (!signal.aborted) this.#show(checked, file.name);
+    } catch (error) {
+      if (!signal.aborted && error.kind !== 'closed') notice(byId('file-bad'), error.message);
+    } finally {
+      if (!signal.aborted) notice(byId('file-checking'), null);
+    }
+  }
+
+  #show({ users, problems, warnings, summary }, name) {
+    const { problemCount, warningCount, remarks } = summary;
+    showProblems([
+      ...problems.map(wordsOfProblem),
+      ...more(problemCount - problems.length, ''),
+      ...warnings.map((warning) => `warning: ${wordsOfProblem(warning)}`),
+      ...more(warningCount - warnings.length, 'warning: '),
+      ...remarks,
+    ]);
+    if (problemCount > 0) {
+      notice(byId('file-bad'), `${counted(problemCount, 'problem')}, so nothing is sent.`);
       return;
     }
-    if (problems.length > 0) {
-      this.#showProblems(problems);
+    if (users.length === 0) {
+      notice(byId('file-bad'), `${name}: there are no users in it`);
       return;
     }
     this.#users = users;
-    notice(byId('file-good'), `${countedUsers(users.length)}, nothing wrong.`);
+    const wrong = warningCount === 0 ? 'nothing wrong' : counted(warningCount, 'warning');
+    notice(byId('file-good'), `${countedUsers(users.length)}, ${wrong}.`);
     setText(byId('send'), `Stage ${countedUsers(users.length)}`);
     byId('send').hidden = false;
-  }
-
-  #showProblems(problems) {
-    const shown = problems.slice(0, MOST_PROBLEMS);
-    const words = problems.length === 1 ? '1 problem' : `${number(problems.length)} problems`;
-    const more = problems.length > shown.length ? ` These are the first ${number(shown.length)}.` : '';
-    notice(byId('file-bad'), `${words}, so nothing is sent.${more}`);
-    const list = byId('file-problems');
-    list.replaceChildren(...shown.map(({ where, what }) => element('li', {}, `${where}: ${what}`)));
-    list.hidden = false;
   }
 
   async #send() {
@@ -132,6 +146,20 @@ export class NewImport {
       yes: 'Start a new import',
     });
   }
+}
+
+function showProblems(words) {
+  const list = byId('file-problems');
+  list.replaceChildren(...words.map((text) => element('li', {}, text)));
+  list.hidden = words.length === 0;
+}
+
+function more(count, mark) {
+  return count > 0 ? [`${mark}and ${number(count)} more`] : [];
+}
+
+function counted(count, what) {
+  return count === 1 ? `1 ${what}` : `${number(count)} ${what}s`;
 }
 
 function showSent(sent, total) {

@@ -1,50 +1,28 @@
 // Filling a new import, each user exactly once also when the connection fails on the way.
 
-import { countsOf } from './words.js';
-
 const BATCH = 500;
-const MOST_ATTEMPTS = 6;
-const FIRST_RETRY_MS = 1000;
 
 /**
- * Makes a new import and stages the users in it.
+ * Makes a new import and stages the users in it. A batch has a key, so it may be sent again when its answer is lost.
  *
  * @param {(sent: number) => void} onProgress called with the number of users that are staged
  * @throws {ApiError} and `error.staged` says how many users are staged all the same
  */
 export async function sendUsers(api, users, onProgress) {
-  const { operation } = await api.post('import.new');
-  let staged = 0;
-  let attempts = 0;
-  while (staged < users.length) {
+  await api.postAgain('import.new');
+  for (let staged = 0; staged < users.length; staged += BATCH) {
     onProgress(staged);
     try {
-      await api.post('import.addUsers', { users: users.slice(staged, staged + BATCH) });
-      staged = Math.min(staged + BATCH, users.length);
-      attempts = 0;
+      const batch = { users: users.slice(staged, staged + BATCH) };
+      await api.postAgain('import.addUsers', batch, { 'Idempotency-Key': newKey() });
     } catch (error) {
-      attempts += 1;
-      if (!error.passes || attempts === MOST_ATTEMPTS) {
-        throw Object.assign(error, { staged });
-      }
-      await pause(error.retryAfterMs ?? FIRST_RETRY_MS * 2 ** (attempts - 1));
-      // The answer may have been lost on its way, after the users were staged.
-      staged = (await stagedIn(api, operation._id)) ?? staged;
+      throw Object.assign(error, { staged });
     }
   }
-  onProgress(staged);
+  onProgress(users.length);
 }
 
-/** How many users the import holds by the server's own count; `null` when it cannot say. */
-async function stagedIn(api, id) {
-  try {
-    const { operation } = await api.get('import.status');
-    return operation?._id === id ? countsOf(operation).total : null;
-  } catch {
-    return null;
-  }
-}
-
-function pause(milliseconds) {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+/** `crypto.randomUUID` is there on secure pages only. */
+function newKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -2,7 +2,7 @@
 
 import { byId, notice, setText } from './dom.js';
 import { table } from './table.js';
-import { ENDED, countsOf, number, users } from './words.js';
+import { ENDED, countsOf, isOfFile, number, users } from './words.js';
 
 const MOST_ROWS = 25;
 
@@ -23,7 +23,7 @@ export class StagedUsers {
 
   update({ state, operation }) {
     const about = `${operation?._id} ${state} ${operation?._updatedAt}`;
-    byId('staged-users').hidden = state !== 'ready';
+    byId('staged-users').hidden = state !== 'ready' || isOfFile(operation);
     if (about === this.#about) {
       return;
     }
@@ -75,9 +75,10 @@ export class StagedUsers {
     const counts = countsOf(operation);
     try {
       let left = 0;
-      if (state === 'done' && counts.failed > 0) {
+      // The receipt keeps the failed users of an import that was cleared; the staging area does not.
+      if (state === 'done' && counts.failed > 0 && operation.valid) {
         left = (await this.#api.get('import.errors', { count: 1 })).total;
-      } else if (state !== 'done' && counts.total > counts.completed) {
+      } else if (counts.total > counts.completed) {
         left = (await this.#api.get('getImportFileData')).users?.length ?? 0;
       }
       if (about === this.#about) this.#onLeft(left);

@@ -3,7 +3,7 @@
 import { drawChart } from './chart.js';
 import { byId, setProgress, setText } from './dom.js';
 import { Pace } from './pace.js';
-import { ENDED, describe, duration, number, percentage, rate } from './words.js';
+import { ENDED, describe, duration, number, percentage, problemOf, rate } from './words.js';
 
 // A screen reader is told of these steps, not of every number, and not more often than this.
 const ANNOUNCED_PERCENT = 10;
@@ -18,7 +18,7 @@ export class StatusView {
 
   update(status) {
     const standing = this.#pace.record(status);
-    const words = describe(status.state, standing.counts);
+    const words = describe(status.state, standing.counts, problemOf(status.operation), status.operation);
     const badge = byId('state');
     setText(badge, words.title);
     badge.className = `badge ${words.tone}`;
@@ -26,8 +26,8 @@ export class StatusView {
     this.#showProgress(status.state, standing, words.tone);
     this.#announce(status, standing, words);
     document.title = status.state === 'importing' && standing.percent !== null
-      ? `${percentage(standing.percent)} – Import users`
-      : `${words.title} – Import users`;
+      ? `${percentage(standing.percent)} – Import`
+      : `${words.title} – Import`;
   }
 
   #showProgress(state, { counts, percent, rate: pace, secondsLeft, secondsElapsed, samples }, tone) {

@@ -21,6 +21,29 @@ export function users(count) {
   return count === 1 ? '1 user' : `${number(count)} users`;
 }
 
+/** Whether the import is that of a file with rooms and messages. */
+export function isOfFile(operation) {
+  return typeof operation?.importerKey === 'string' && !['api', ''].includes(operation.importerKey);
+}
+
+/** So many records of an import of a file, or users. */
+export function counted(count, operation) {
+  if (!isOfFile(operation)) return users(count);
+  return count === 1 ? '1 record' : `${number(count)} records`;
+}
+
+/** A number of bytes: `12 B`, `3.4 MB`. */
+export function size(bytes) {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let unit = 0;
+  let value = bytes;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${number(value < 10 && unit > 0 ? Math.round(value * 10) / 10 : Math.round(value))} ${units[unit]}`;
+}
+
 /** A span of time: `8 s`, `2 min 5 s`, `1 h 3 min`. */
 export function duration(seconds) {
   const whole = Math.max(0, Math.round(seconds));
@@ -64,41 +87,58 @@ export function stateOf({ status, valid }) {
   return undefined;
 }
 
+/** Why the server ended the import, in its own sentence; `null` if it gave none. */
+export function problemOf(operation) {
+  const problem = operation?.import?.problem;
+  return typeof problem === 'string' && problem !== '' ? problem : null;
+}
+
 /** What to call a state, in what tone, and what it means for whoever looks at it. */
-export function describe(state, counts) {
+export function describe(state, counts, problem = null, operation = null) {
+  const ofFile = isOfFile(operation);
   switch (state) {
     case 'none':
-      return { title: 'No import yet', tone: '', detail: 'Nobody has started an import here. Choose a file of users below.' };
+      return { title: 'No import yet', tone: '', detail: 'Nobody has started an import here. Choose a file below.' };
     case 'new':
       return { title: 'New', tone: 'info', detail: 'The import is waiting for its users. Nothing is staged yet.' };
     case 'loading':
-      return { title: 'Loading', tone: 'info', detail: 'Rocket.Chat is reading a file for this import.' };
+      return {
+        title: 'Loading',
+        tone: 'info',
+        detail: counts.total > 0
+          ? `The file is being read: ${counted(counts.total, operation)} so far.`
+          : 'The file is being read.',
+      };
     case 'ready':
       return {
         title: 'Ready',
         tone: 'warning',
-        detail: `${users(counts.total)} staged. No account is made before you run the import.`,
+        detail: ofFile
+          ? `${counted(counts.total, operation)} loaded. Nothing changes in the workspace before you start the import.`
+          : `${users(counts.total)} staged. No account is made before you run the import.`,
       };
     case 'importing':
       return {
         title: 'Importing',
         tone: 'info',
-        detail: 'Accounts are being made. The import goes on when you close this page.',
+        detail: `${ofFile ? 'People, rooms and messages' : 'Accounts'} are being made. The import goes on when you close this page.`,
       };
     case 'done':
       return counts.failed > 0
         ? {
           title: 'Done, with failures',
           tone: 'warning',
-          detail: `${users(counts.completed)} imported; ${number(counts.failed)} could not be. The reasons are below.`,
+          detail: `${counted(counts.completed, operation)} imported; ${number(counts.failed)} could not be. The reasons are below.`,
         }
-        : { title: 'Done', tone: 'success', detail: `${users(counts.completed)} imported, none failed.` };
+        : { title: 'Done', tone: 'success', detail: `${counted(counts.completed, operation)} imported, none failed.` };
     case 'error':
       return {
         title: 'Stopped',
         tone: 'danger',
-        detail: 'The import ended before it was finished: it was cleared, replaced by a newer one, cut off by a restart '
-          + 'of Rocket.Chat, or it met an error. Accounts made until then stay.',
+        detail: problem === null
+          ? 'The import ended before it was finished: it was cleared, replaced by a newer one, cut off by a restart '
+            + 'of Rocket.Chat, or it met an error. Accounts made until then stay.'
+          : `${problem} Accounts made until then stay.`,
       };
     case 'canceled':
       return {

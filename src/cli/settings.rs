@@ -1,0 +1,268 @@
+//! Settings: their names, defaults and units.
+//!
+//! Each is a flag and an environment variable, with the name Rocket.Chat itself uses where it has one.
+
+use std::{
+    fs, io,
+    net::{IpAddr, Ipv4Addr},
+    num::{NonZeroU16, NonZeroU64},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::Args;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::{
+    domain::api::client_address::{Proxies, TrustedProxies},
+    repository::setup::preparation::Preparation,
+    service::{EngineSettings, UploadSettings},
+    webhook::Webhook,
+};
+
+/// The workspace's database.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DatabaseArgs {
+    /// Connection string of Rocket.Chat's MongoDB; the database is the one in its path, else `rocketchat`
+    #[arg(long, env = "MONGO_URL", hide_env_values = true, value_name = "URL")]
+    mongo_url: Option<String>,
+
+    /// File that holds the connection string
+    #[arg(long, env = "MONGO_URL_FILE", value_name = "FILE", conflicts_with = "mongo_url")]
+    mongo_url_file: Option<PathBuf>,
+}
+
+impl DatabaseArgs {
+    /// Returns the connection string; `None` if it is missing or empty (an unset variable in compose).
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(crate) fn mongo_url(&self) -> io::Result<Option<String>> {
+        secret(self.mongo_url.as_deref(), self.mongo_url_file.as_deref())
+    }
+}
+
+/// The administrator of the workspace's database.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AdministratorArgs {
+    /// Connection string of a user who may create users and roles, such as `root`
+    #[arg(long, env = "ADMIN_MONGO_URL", hide_env_values = true, value_name = "URL")]
+    admin_mongo_url: Option<String>,
+
+    /// File that holds that connection string
+    #[arg(long, env = "ADMIN_MONGO_URL_FILE", value_name = "FILE", conflicts_with = "admin_mongo_url")]
+    admin_mongo_url_file: Option<PathBuf>,
+
+    /// First make that administrator, on a server without users that this connection string reaches over loopback
+    #[arg(long, env = "CREATE_ADMINISTRATOR")]
+    pub(crate) create_administrator: bool,
+}
+
+impl AdministratorArgs {
+    /// Returns the connection string; `None` if it is missing.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(crate) fn mongo_url(&self) -> io::Result<Option<String>> {
+        secret(self.admin_mongo_url.as_deref(), self.admin_mongo_url_file.as_deref())
+    }
+}
+
+/// Returns the given value, or the content of the named file.
+fn secret(given: Option<&str>, file: Option<&Path>) -> io::Result<Option<String>> {
+    let named = file.filter(|file| !file.as_os_str().is_empty()).map(fs::read_to_string).transpose()?;
+    let secret = given.map(str::to_owned).or(named);
+    Ok(secret.map(|secret| secret.trim().to_owned()).filter(|secret| !secret.is_empty()))
+}
+
+/// The address of the API.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct ListenArgs {
+    /// TCP port of the API; 0 takes a free one
+    #[arg(long, env = "PORT", default_value_t = 3000)]
+    pub(crate) port: u16,
+
+    /// Address the API listens on
+    #[arg(long, env = "BIND_IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "IP")]
+    pub(crate) bind_ip: IpAddr,
+}
+
+/// The work accepted at once.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct LimitArgs {
+    /// API requests in work at once; more wait for a moment, and many more are refused with 503
+    #[arg(long, env = "MAX_REQUESTS_IN_WORK", default_value_t = Self::default().max_requests_in_work, value_name = "NUMBER")]
+    pub(crate) max_requests_in_work: NonZeroU16,
+}
+
+impl Default for LimitArgs {
+    fn default() -> Self {
+        // Enough to keep the database busy and for callers to share their reads. More would only make each take longer.
+        Self { max_requests_in_work: NonZeroU16::MIN.saturating_add(63) }
+    }
+}
+
+/// The settings of runs and receipts.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct ImportArgs {
+    /// Seconds for which transient errors of the database are retried before an import fails
+    #[arg(long, env = "RETRY_FOR", default_value = "600", value_name = "SECONDS", value_parser = number_or(RETRY_SECONDS))]
+    retry_for: u32,
+
+    /// Days for which the receipts of an import are kept
+    #[arg(long, env = "RECEIPT_DAYS", default_value = "90", value_name = "DAYS", value_parser = number_or(RECEIPT_DAYS))]
+    receipt_days: u32,
+
+    /// Go on by itself with the import of a file that a start of Rocket.Chat ended, five times at most
+    #[arg(long, env = "RESUME_AFTER_INVALIDATION", default_value = "true", value_name = "BOOL", value_parser = yes_unless_said, action = clap::ArgAction::Set)]
+    resume_after_invalidation: bool,
+}
+
+const RETRY_SECONDS: u32 = 600;
+const RECEIPT_DAYS: u32 = 90;
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl ImportArgs {
+    pub(crate) fn engine(self) -> EngineSettings {
+        EngineSettings {
+            retry_for: Duration::from_secs(self.retry_for.into()),
+            receipt_lifetime: DAY * self.receipt_days,
+            resume_after_invalidation: self.resume_after_invalidation,
+        }
+    }
+}
+
+/// The settings of import files.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FileArgs {
+    /// MiB of the largest file that comes as Base64 or from a URL; resumable uploads may be larger
+    #[arg(long, env = "UPLOAD_LIMIT_MB", default_value = "4096", value_name = "MIB", value_parser = number_or(UPLOAD_LIMIT_MEBIBYTES))]
+    upload_limit_mb: u32,
+
+    /// MiB that all import files in the database may have together
+    #[arg(long, env = "UPLOAD_QUOTA_MB", default_value = "65536", value_name = "MIB", value_parser = number_or(UPLOAD_QUOTA_MEBIBYTES))]
+    upload_quota_mb: u32,
+
+    /// MiB of import files that are written in a second; 0 for as many as the database takes
+    #[arg(long, env = "UPLOAD_RATE", default_value = "32", value_name = "MIB", value_parser = number_or(UPLOAD_RATE_MEBIBYTES))]
+    upload_rate: u32,
+
+    /// Days for which a file is kept whose import nobody goes on with
+    #[arg(long, env = "FILE_DAYS", default_value = "14", value_name = "DAYS", value_parser = number_or(FILE_DAYS))]
+    file_days: u32,
+
+    /// Folder of this machine below which import files may be read where they are
+    #[arg(long, env = "IMPORT_FOLDER", value_name = "FOLDER")]
+    import_folder: Option<PathBuf>,
+}
+
+const UPLOAD_LIMIT_MEBIBYTES: u32 = 4096;
+const UPLOAD_QUOTA_MEBIBYTES: u32 = 64 * 1024;
+const UPLOAD_RATE_MEBIBYTES: u32 = 32;
+const FILE_DAYS: u32 = 14;
+const MEBIBYTE: u64 = 1024 * 1024;
+
+impl FileArgs {
+    pub(crate) fn uploads(&self) -> UploadSettings {
+        UploadSettings {
+            limit_bytes: u64::from(self.upload_limit_mb) * MEBIBYTE,
+            quota_bytes: u64::from(self.upload_quota_mb) * MEBIBYTE,
+            bytes_per_second: NonZeroU64::new(u64::from(self.upload_rate) * MEBIBYTE),
+            kept_for: DAY * self.file_days,
+            folder: self.import_folder.clone().filter(|folder| !folder.as_os_str().is_empty()),
+        }
+    }
+}
+
+/// A number; an empty text, as a compose file gives for an unset variable, means the default.
+fn number_or(default: u32) -> impl Fn(&str) -> Result<u32, std::num::ParseIntError> + Clone + Send + Sync + 'static {
+    move |text| if text.is_empty() { Ok(default) } else { text.parse() }
+}
+
+/// `true` or `false`; an empty text, as a compose file gives for an unset variable, means `true`.
+fn yes_unless_said(text: &str) -> Result<bool, std::str::ParseBoolError> {
+    if text.is_empty() { Ok(true) } else { text.parse() }
+}
+
+/// The proxies between clients and service.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ProxyArgs {
+    /// Addresses and networks (`10.0.0.0/8`) of proxies, with commas; of others no `X-Forwarded-For` and `X-Real-IP` counts
+    #[arg(long, env = "TRUSTED_PROXIES", default_value = "", hide_default_value = true, value_name = "NETWORKS")]
+    trusted_proxies: TrustedProxies,
+
+    /// Number of proxies a request passes through, as in Rocket.Chat: the client is so many from the right in
+    /// `X-Forwarded-For`
+    #[arg(long, env = "HTTP_FORWARDED_COUNT", default_value = "0", value_name = "NUMBER", value_parser = forwarded_count)]
+    http_forwarded_count: usize,
+}
+
+impl ProxyArgs {
+    pub(crate) fn proxies(&self) -> Proxies {
+        Proxies { trusted: self.trusted_proxies.clone(), count: self.http_forwarded_count }
+    }
+}
+
+/// An empty value (an unset variable in compose) means the default.
+fn forwarded_count(text: &str) -> Result<usize, std::num::ParseIntError> {
+    if text.is_empty() { Ok(0) } else { text.parse() }
+}
+
+/// The port of the metrics.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct MetricsArgs {
+    /// TCP port of the metrics, on the same address as the API; 0 takes a free one. Off unless it is given
+    #[arg(long, env = "METRICS_PORT", value_name = "PORT")]
+    pub(crate) metrics_port: Option<u16>,
+}
+
+/// The receiver of the final status of each import.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct WebhookArgs {
+    /// URL that receives the final status of each import, by `POST`
+    #[arg(long, env = "IMPORT_WEBHOOK_URL", hide_env_values = true, value_name = "URL")]
+    webhook_url: Option<String>,
+
+    /// HMAC secret of the deliveries; on the command line other users of the machine can see it
+    #[arg(long, env = "IMPORT_WEBHOOK_SECRET", hide_env_values = true, value_name = "SECRET")]
+    webhook_secret: Option<SecretString>,
+}
+
+impl WebhookArgs {
+    /// Returns the webhook; `None` if the URL is missing or empty.
+    ///
+    /// # Errors
+    /// Says why the URL is wrong without showing it: it may contain a password.
+    pub(crate) fn webhook(&self) -> Result<Option<Webhook>, String> {
+        let Some(url) = self.webhook_url.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
+        let secret = self.webhook_secret.clone().filter(|secret| !secret.expose_secret().is_empty());
+        let webhook = Webhook::new(url, secret);
+        webhook.map(Some).map_err(|reason| format!("IMPORT_WEBHOOK_URL cannot be used: {reason}"))
+    }
+}
+
+/// The preparation of the database.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PreparationArgs {
+    /// Make a replica set of one out of the MongoDB server at this `host:port`, if it belongs to none yet
+    #[arg(long, env = "INITIATE_REPLICA_SET", value_name = "HOST:PORT")]
+    initiate_replica_set: Option<String>,
+
+    /// Load the documentation's example workspace into a database that holds no users
+    #[arg(long, env = "LOAD_EXAMPLE_WORKSPACE")]
+    pub(crate) load_example_workspace: bool,
+}
+
+impl PreparationArgs {
+    pub(crate) fn initiate_replica_set(&self) -> Option<&str> {
+        self.initiate_replica_set.as_deref().filter(|member| !member.is_empty())
+    }
+
+    /// Returns the wanted steps.
+    pub(crate) fn preparation(&self) -> Preparation {
+        Preparation {
+            initiate_replica_set: self.initiate_replica_set().map(str::to_owned),
+            load_example_workspace: self.load_example_workspace,
+        }
+    }
+}

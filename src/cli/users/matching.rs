@@ -1,0 +1,66 @@
+//! The flags that say what happens with people who are there.
+
+use clap::{Args, builder::PossibleValuesParser};
+use serde_json::{Map, Value};
+
+use crate::domain::matching::{Column, MatchBy, OnExisting, OnUsernameTaken};
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "People who are there")]
+pub(super) struct MatchingArgs {
+    /// What happens with a user whose account is there: `fail`; `skip` leaves it as it is; `link` adds the import id and
+    /// fills empty fields; `update` takes the values of the file
+    #[arg(long, value_name = "RULE", value_parser = PossibleValuesParser::new(OnExisting::ALL.map(OnExisting::as_str)))]
+    on_existing: Option<String>,
+
+    /// Fields that accounts are found by, with commas [default: importId,email,username]
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',', value_parser = PossibleValuesParser::new(MatchBy::WORDS))]
+    match_by: Vec<String>,
+
+    /// What happens with a new user whose user name somebody else has; `suffix` takes the next free name
+    #[arg(long, value_name = "RULE", default_value = OnUsernameTaken::Fail.as_str(),
+        value_parser = PossibleValuesParser::new(OnUsernameTaken::ALL.map(OnUsernameTaken::as_str)))]
+    on_username_taken: String,
+
+    /// Columns that `--on-existing update` also takes, with commas; roles are only added
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(Column::NAMEABLE.map(Column::as_str)))]
+    also_update: Vec<String>,
+}
+
+impl MatchingArgs {
+    /// Whether the flags ask for what Rocket.Chat's own import API cannot do.
+    pub(super) fn needs_this_service(&self) -> bool {
+        let is_other = |rule: &str| rule != OnExisting::Fail.as_str();
+        self.on_existing.as_deref().is_some_and(is_other) || self.on_username_taken != OnUsernameTaken::Fail.as_str()
+    }
+
+    /// Whether people who are there are no error, so that nothing has to be done about some of them.
+    pub(super) fn may_leave_people_alone(&self) -> bool {
+        self.on_existing.as_deref() != Some(OnExisting::Fail.as_str())
+    }
+
+    /// The fields as parameters of `import.check`.
+    pub(super) fn parameters(&self) -> Vec<(String, String)> {
+        let text = |value: Value| match value {
+            Value::Array(words) => words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
+            value => value.as_str().unwrap_or_default().to_owned(),
+        };
+        self.fields().into_iter().map(|(name, value)| (name, text(value))).collect()
+    }
+
+    /// The fields of `import.run`.
+    pub(super) fn fields(&self) -> Map<String, Value> {
+        let rule = self.on_existing.as_deref().unwrap_or(OnExisting::Skip.as_str());
+        let mut fields = Map::new();
+        fields.insert("onExisting".to_owned(), rule.into());
+        fields.insert("onUsernameTaken".to_owned(), self.on_username_taken.as_str().into());
+        if !self.match_by.is_empty() {
+            fields.insert("matchBy".to_owned(), self.match_by.clone().into());
+        }
+        if !self.also_update.is_empty() {
+            fields.insert("alsoUpdate".to_owned(), self.also_update.clone().into());
+        }
+        fields
+    }
+}

@@ -1,0 +1,97 @@
+//! The outcomes of an import, counted from its receipt.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Client, ClientError, ReceiptForm, lines::Lines};
+
+/// As many accounts are listed that are worth a look.
+const LISTED: usize = 100;
+
+/// The outcomes of an import.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OutcomeCounts {
+    pub(crate) created: u64,
+    pub(crate) linked: u64,
+    pub(crate) updated: u64,
+    pub(crate) same: u64,
+    pub(crate) failed: u64,
+    /// Accounts that were found by an address that nobody verified, or by name alone.
+    pub(crate) unsure_count: u64,
+    /// The first of them.
+    pub(crate) unsure: Vec<UnsureMatch>,
+}
+
+/// An account that may be another person's.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UnsureMatch {
+    pub(crate) import_ids: Vec<String>,
+    pub(crate) account: String,
+    pub(crate) found_by: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Line {
+    outcome: String,
+    became: Option<String>,
+    #[serde(default)]
+    import_ids: Vec<String>,
+    found_by: Option<String>,
+}
+
+impl OutcomeCounts {
+    /// Counts an outcome by its word.
+    pub(crate) fn count(&mut self, outcome: &str) {
+        match outcome {
+            "created" => self.created += 1,
+            "linked" => self.linked += 1,
+            "updated" => self.updated += 1,
+            "same" => self.same += 1,
+            _ => self.failed += 1,
+        }
+    }
+
+    fn add(&mut self, line: Line) {
+        self.count(&line.outcome);
+        if let Some(found_by) = line.found_by {
+            self.add_found(line.import_ids, line.became, found_by);
+        }
+    }
+
+    /// Counts an account if it may be another person's.
+    pub(crate) fn add_found(&mut self, import_ids: Vec<String>, account: Option<String>, found_by: String) {
+        if !matches!(found_by.as_str(), "unverifiedEmail" | "username") {
+            return;
+        }
+        self.unsure_count += 1;
+        if self.unsure.len() < LISTED {
+            self.unsure.push(UnsureMatch { import_ids, account: account.unwrap_or_default(), found_by });
+        }
+    }
+
+    /// Adds the outcomes of other users.
+    pub(crate) fn extend(&mut self, more: Self) {
+        self.created += more.created;
+        self.linked += more.linked;
+        self.updated += more.updated;
+        self.same += more.same;
+        self.failed += more.failed;
+        self.unsure_count += more.unsure_count;
+        self.unsure.extend(more.unsure);
+        self.unsure.truncate(LISTED);
+    }
+}
+
+impl Client {
+    /// Counts the outcomes of the operation.
+    pub(crate) async fn outcomes(&self, operation: &str) -> Result<OutcomeCounts, ClientError> {
+        let report = self.receipt(Some(operation), ReceiptForm::Jsonl).await?;
+        let (mut counts, mut lines) = (OutcomeCounts::default(), Lines::new(report, "import.receipt"));
+        while let Some(line) = lines.next().await? {
+            counts.add(line);
+        }
+        Ok(counts)
+    }
+}

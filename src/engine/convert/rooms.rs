@@ -1,0 +1,313 @@
+//! Staged rooms become rooms with subscriptions.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use futures::TryStreamExt as _;
+
+use super::{
+    Converter, Identity, Stored, UniqueValue,
+    lookups::PeopleLookup,
+    room_members::{RoomToJoin, join},
+};
+use crate::{
+    domain::{
+        document::{
+            FieldChange, Person,
+            room::{self, Members, RoomChanges, RoomError},
+            room_match::{FoundBy, StoredRoom, existing_room},
+            room_names::RoomNames,
+        },
+        field_value::{Date, FieldValue, Fields},
+        receipt::Outcome,
+        record_type::RecordType,
+        staged::{ChannelType, StagedChannel},
+    },
+    repository::{ChangedField, Repositories, RepositoryError, RoomInserted, RoomsWanted, StagedId},
+};
+
+/// Names that are tried for a new room.
+const NAME_ATTEMPTS: u32 = 10_000;
+
+/// Makes a room of each staged one, or links the one that is there.
+#[derive(Debug)]
+pub(in crate::engine) struct Rooms {
+    repositories: Repositories,
+    root: String,
+    importer: String,
+    /// The person who imports.
+    importing: Person,
+    names: RoomNames,
+    people: PeopleLookup,
+    /// The first record of each import id that several records have.
+    first_records: HashMap<String, StagedId>,
+}
+
+/// A staged room with the id of its record.
+#[derive(Debug)]
+pub(in crate::engine) struct ReadRoom {
+    record: StagedId,
+    data: Fields,
+}
+
+type Result<T> = std::result::Result<T, RepositoryError>;
+/// What became of one room, or why it failed.
+type RoomOutcome = std::result::Result<Stored, String>;
+
+impl Rooms {
+    /// A converter for the rooms of the root operation, which `user` imports.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub(in crate::engine) async fn new(
+        repositories: &Repositories,
+        root: &str,
+        importer: &str,
+        user: &str,
+    ) -> Result<Self> {
+        let unknown = || Person { id: user.to_owned(), username: None, name: None, is_active: false };
+        Ok(Self {
+            repositories: repositories.clone(),
+            root: root.to_owned(),
+            importer: importer.to_owned(),
+            importing: repositories.people.by_id(user).await?.unwrap_or_else(unknown),
+            names: repositories.settings.room_names().await?,
+            people: PeopleLookup::new(repositories.people.clone()),
+            first_records: first_records(repositories, root).await?,
+        })
+    }
+
+    /// The rooms that may be those of a batch.
+    async fn candidates(&self, batch: &[&ReadRoom], people: &People) -> Result<Vec<Fields>> {
+        let mut wanted = RoomsWanted::default();
+        for staged in batch.iter().map(|read| StagedChannel::new(&read.data)) {
+            wanted.import_ids.extend(staged.import_ids().map(str::to_owned));
+            if staged.kind() == Some(ChannelType::DirectMessage) {
+                let members: HashSet<&str> =
+                    staged.members().filter_map(|id| people.get(id)).map(|person| person.id.as_str()).collect();
+                wanted.members.push(members.into_iter().map(str::to_owned).collect());
+            } else {
+                wanted.names.extend(staged.name().map(RoomNames::existing_names).unwrap_or_default());
+            }
+        }
+        self.repositories.rooms.candidates(&wanted).await
+    }
+
+    async fn room(&self, read: &ReadRoom, people: &People, candidates: &mut Vec<Fields>) -> Result<RoomOutcome> {
+        let staged = StagedChannel::new(&read.data);
+        let members = match self.members(read, people) {
+            Ok(members) => members,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let (kind, members) = members;
+        let ids: Vec<&str> = members.people.iter().map(|person| person.id.as_str()).collect();
+        let made_id = room::room_id(staged, kind, &self.importer, &members);
+        let views: Vec<StoredRoom<'_>> = candidates.iter().map(StoredRoom::new).collect();
+        let found = existing_room(staged, &ids, &views).map(|(room, by)| (room.fields().clone(), by));
+        if let Some((room, by)) = found {
+            return self.link(staged, &room, by, &made_id, &members, candidates).await;
+        }
+        self.repositories.room_notes.begin(&made_id, &self.root).await?;
+        let made = match self.make(staged, kind, &made_id, &members).await? {
+            Ok(made) => made,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let note = self.repositories.room_notes.find(&made_id).await?.unwrap_or_default();
+        let to_join = RoomToJoin { room: &made, id: &made_id, kind, members: &members, note: &note };
+        let joined = join(&self.repositories, to_join).await?;
+        candidates.push(made);
+        Ok(joined.map(|()| Stored::new(Outcome::Created, made_id)))
+    }
+
+    fn members<'p>(
+        &'p self,
+        read: &ReadRoom,
+        people: &'p People,
+    ) -> std::result::Result<(ChannelType, Members<'p>), RoomError> {
+        let staged = StagedChannel::new(&read.data);
+        let kind = room::check(staged)?;
+        let is_second = |id: &str| self.first_records.get(id).is_some_and(|first| *first != read.record);
+        if staged.import_ids().any(is_second) {
+            return Err(RoomError::RepeatedImportId);
+        }
+        let person = |id: &str| people.get(id).map(|person| &**person);
+        Ok((kind, room::members(staged, kind, &self.importing, person)?))
+    }
+
+    /// Takes over what the source says of a room that is there.
+    async fn link(
+        &self,
+        staged: StagedChannel<'_>,
+        there: &Fields,
+        found: FoundBy,
+        made_id: &str,
+        members: &Members<'_>,
+        candidates: &mut [Fields],
+    ) -> Result<RoomOutcome> {
+        let view = StoredRoom::new(there);
+        let id = view.id().to_owned();
+        let note = self.repositories.room_notes.find(&id).await?;
+        let is_made_now = note.as_ref().is_some_and(|note| note.made_by == self.root);
+        let changes = room::changes(staged, view, found, false);
+        if !changes.is_empty() {
+            self.repositories.rooms.change(&id, &changes).await?;
+            if changes.archive {
+                self.repositories.subscriptions.archive(&id).await?;
+            }
+            if let Some(candidate) = candidates.iter_mut().find(|room| StoredRoom::new(room).id() == id) {
+                *candidate = changed(candidate, &changes);
+            }
+        }
+        let kind = view.kind().unwrap_or(ChannelType::PrivateGroup);
+        if let Some(note) = note.filter(|_| room::is_made_here(view, made_id)) {
+            let to_join = RoomToJoin { room: there, id: &id, kind, members, note: &note };
+            if let Err(reason) = join(&self.repositories, to_join).await? {
+                return Ok(Err(reason));
+            }
+        }
+        let outcome = match &changes {
+            _ if is_made_now => Outcome::Created,
+            changes if changes.is_empty() => Outcome::Same,
+            RoomChanges { set, archive, .. } if set.is_empty() && !archive => Outcome::Linked,
+            _ => Outcome::Updated,
+        };
+        Ok(Ok(Stored { changed: changed_fields(&changes, there), ..Stored::new(outcome, id) }))
+    }
+
+    /// Stores a new room under the first name that nobody has.
+    async fn make(
+        &self,
+        staged: StagedChannel<'_>,
+        kind: ChannelType,
+        id: &str,
+        members: &Members<'_>,
+    ) -> Result<std::result::Result<Fields, String>> {
+        let rooms = &self.repositories.rooms;
+        let mut reason = "No name is free for the room.".to_owned();
+        for attempt in 0..NAME_ATTEMPTS {
+            let now = Date::now();
+            let made = if kind == ChannelType::DirectMessage {
+                room::new_direct_message(staged, id, members, now)
+            } else {
+                let name = self.names.name(staged.name().unwrap_or_default(), attempt);
+                // Where the index of names is missing, this is all that keeps them apart.
+                if rooms.is_taken(&name.name).await? {
+                    continue;
+                }
+                room::new_room(staged, kind, id, &name, members, now)
+            };
+            match rooms.insert(&made).await? {
+                RoomInserted::Inserted => return Ok(Ok(made)),
+                RoomInserted::IsThere => {
+                    let there = rooms.of(&[id]).await?.remove(id);
+                    return Ok(there.ok_or_else(|| "The room was removed while it was imported.".to_owned()));
+                }
+                RoomInserted::NameTaken => {}
+                RoomInserted::Refused(because) => {
+                    reason = because;
+                    break;
+                }
+            }
+        }
+        Ok(Err(reason))
+    }
+}
+
+type People = HashMap<String, Arc<Person>>;
+
+impl Converter for Rooms {
+    const TYPE: RecordType = RecordType::Channel;
+    const BATCH_RECORDS: usize = 50;
+    // One after the other: of two rooms of one name the first one gets it.
+    const BATCHES_IN_FLIGHT: usize = 1;
+    type Ready = ReadRoom;
+
+    fn id_for(&self, id: &StagedId) -> String {
+        id.as_text()
+    }
+
+    fn identity(&self, data: &Fields) -> Identity {
+        let staged = StagedChannel::new(data);
+        Identity { import_ids: staged.import_ids().map(str::to_owned).collect(), ..Identity::default() }
+    }
+
+    async fn prepare(&self, id: &StagedId, data: Fields) -> std::result::Result<ReadRoom, String> {
+        Ok(ReadRoom { record: id.clone(), data })
+    }
+
+    fn exclusive(&self, _: &ReadRoom) -> Vec<UniqueValue> {
+        Vec::new()
+    }
+
+    async fn store(&self, batch: &[&ReadRoom]) -> Result<Vec<RoomOutcome>> {
+        let mut ids = HashSet::new();
+        for read in batch {
+            ids.extend(StagedChannel::new(&read.data).people());
+        }
+        let people = self.people.of(ids).await?;
+        let mut candidates = self.candidates(batch, &people).await?;
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for read in batch {
+            outcomes.push(self.room(read, &people, &mut candidates).await?);
+        }
+        Ok(outcomes)
+    }
+}
+
+/// The first record of each import id that more than one record has.
+async fn first_records(repositories: &Repositories, root: &str) -> Result<HashMap<String, StagedId>> {
+    let mut records = Box::pin(repositories.staged_choice.records(root, RecordType::Channel).await?);
+    let mut first: HashMap<String, StagedId> = HashMap::new();
+    let mut repeated: HashSet<String> = HashSet::new();
+    while let Some(record) = records.try_next().await? {
+        if record.is_left_out {
+            continue;
+        }
+        for id in StagedChannel::new(&record.data).import_ids() {
+            if first.contains_key(id) {
+                repeated.insert(id.to_owned());
+            } else {
+                first.insert(id.to_owned(), record.id.clone());
+            }
+        }
+    }
+    first.retain(|id, _| repeated.contains(id));
+    Ok(first)
+}
+
+fn changed(room: &Fields, changes: &RoomChanges) -> Fields {
+    let mut room = room.clone();
+    for FieldChange { field, after, .. } in &changes.set {
+        room = room.with(field, after.clone());
+    }
+    let known = match room.get("importIds") {
+        Some(FieldValue::List(known)) => known.clone(),
+        _ => Vec::new(),
+    };
+    let import_ids = known.into_iter().chain(changes.import_ids.iter().cloned().map(FieldValue::Text));
+    room.with("importIds", FieldValue::List(import_ids.collect()))
+}
+
+/// What a receipt says of the changes of a room that was there.
+fn changed_fields(changes: &RoomChanges, there: &Fields) -> Vec<ChangedField> {
+    let values = |before: Option<FieldValue>, after: FieldValue| {
+        before.map(|before| ("before", before)).into_iter().chain([("after", after)]).collect()
+    };
+    let of_field = |change: &FieldChange| ChangedField {
+        field: change.field.clone(),
+        values: values(change.before.clone(), change.after.clone()),
+    };
+    let mut fields: Vec<ChangedField> = changes.set.iter().map(of_field).collect();
+    if changes.archive {
+        let values = values(there.get("archived").cloned(), FieldValue::Boolean(true));
+        fields.push(ChangedField { field: "archived".to_owned(), values });
+    }
+    fields
+}
+
+/// Whether the room is one of direct messages.
+pub(in crate::engine) fn is_direct(room: &Fields) -> bool {
+    StoredRoom::new(room).kind() == Some(ChannelType::DirectMessage)
+}

@@ -1,0 +1,302 @@
+//! Records that may belong to accounts that are there.
+//!
+//! The accounts of a batch are read at once, its records are decided one after the other, and then everything is stored.
+//! Every change is bound to the values that were read: where somebody else was faster, the record is decided anew.
+
+use std::{collections::HashMap, time::Duration};
+
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use secrecy::ExposeSecret as _;
+use tokio::{sync::Semaphore, time::timeout};
+
+use super::{
+    ReadyUser, Users, created,
+    creating::{create, id_of},
+    directory::{Directory, seek},
+    hashed,
+};
+use crate::{
+    domain::{
+        document::{FieldChange, username::numbered},
+        field_value::{Date, FieldValue, Fields},
+        matching::{Decision, FoundBy, OnExisting, Rules, StoredAccount},
+        new_user::with_password,
+        receipt::Outcome,
+        staged::StagedUser,
+    },
+    engine::convert::Stored,
+    repository::{AccountChange, ChangeOutcome, ChangedField, MatchedAccounts, RepositoryError, SoughtAccounts},
+};
+
+/// How often a record is decided anew while somebody else keeps changing its account.
+const ATTEMPTS: u32 = 5;
+/// How long an account is looked for before a password is hashed. Hashing it in vain does no harm.
+const LOOK_UP_PATIENCE: Duration = Duration::from_secs(5);
+/// User names that are tried for a name that is taken before the record fails, and of them with one query.
+const NAMES: usize = 1000;
+const NAMES_AT_A_TIME: usize = 50;
+/// Accounts of all batches that are changed at a time. Leaves room among the driver's ten connections for everybody else.
+const CHANGES_AT_A_TIME: usize = 4;
+static CHANGES: Semaphore = Semaphore::const_new(CHANGES_AT_A_TIME);
+
+/// A record that was decided, and the rest of its work.
+pub(super) enum Decided {
+    Over(Result<Stored, String>),
+    /// A new account, and a sentence for a person about it.
+    Create(Box<Fields>, Option<String>),
+    Change {
+        account: String,
+        changes: Vec<FieldChange>,
+        ends_placeholder: bool,
+        outcome: Outcome,
+        found_by: FoundBy,
+    },
+}
+
+impl Users {
+    /// Finds the accounts of the users, and makes or changes them as the rules say.
+    pub(super) async fn match_all(&self, users: &[&ReadyUser]) -> Result<Vec<Result<Stored, String>>, RepositoryError> {
+        let mut results: HashMap<usize, Result<Stored, String>> = HashMap::with_capacity(users.len());
+        let mut left: Vec<usize> = (0..users.len()).collect();
+        for _ in 0..ATTEMPTS {
+            if left.is_empty() {
+                break;
+            }
+            left = self.match_some(users, &left, &mut results).await?;
+        }
+        for position in left {
+            results.insert(position, Err("Somebody else keeps changing the account of this user.".to_owned()));
+        }
+        let passed_over = || Err("The record was passed over.".to_owned());
+        Ok((0..users.len()).map(|position| results.remove(&position).unwrap_or_else(passed_over)).collect())
+    }
+
+    /// Whether the user's account seems to be there, so that no new one is needed.
+    pub(super) async fn is_there(&self, staged: &Fields) -> bool {
+        if self.rules.on_existing == OnExisting::Fail {
+            return false;
+        }
+        let record = StagedUser::new(staged);
+        let mut sought = SoughtAccounts::default();
+        seek(record, &mut sought);
+        let Ok(Ok(directory)) = timeout(LOOK_UP_PATIENCE, Directory::of(&self.matched, &sought)).await else {
+            return false;
+        };
+        !matches!(directory.decide(record, self.rules), Decision::Create { .. })
+    }
+
+    /// Decides and stores the users at these positions; those that are to be decided anew.
+    async fn match_some(
+        &self,
+        users: &[&ReadyUser],
+        positions: &[usize],
+        results: &mut HashMap<usize, Result<Stored, String>>,
+    ) -> Result<Vec<usize>, RepositoryError> {
+        let mut directory = self.directory(positions.iter().map(|position| users[*position])).await?;
+        let (mut new, mut changes) = (Vec::new(), Vec::new());
+        for position in positions {
+            let decided = decided(users[*position], &mut directory, None, self.rules, &self.matched).await?;
+            match decided {
+                Decided::Over(result) => drop(results.insert(*position, result)),
+                Decided::Create(account, note) => match with_own_password(*account, users[*position]).await {
+                    Ok(account) => new.push((*position, account, note)),
+                    Err(reason) => drop(results.insert(*position, Err(reason))),
+                },
+                change @ Decided::Change { .. } => changes.push((*position, change)),
+            }
+        }
+        let accounts: Vec<&Fields> = new.iter().map(|(_, account, _)| account).collect();
+        let mut reasons = create(&self.accounts, &accounts).await?;
+        for (at, (position, account, note)) in new.iter().enumerate() {
+            let result = match reasons.remove(&at) {
+                Some(reason) => Err(reason),
+                None => Ok(Stored { note: note.clone(), ..created(account) }),
+            };
+            results.insert(*position, result);
+        }
+        self.change_all(changes, results).await
+    }
+
+    /// The accounts that the users may belong to.
+    pub(super) async fn directory(
+        &self,
+        users: impl Iterator<Item = &ReadyUser>,
+    ) -> Result<Directory, RepositoryError> {
+        let mut sought = SoughtAccounts::default();
+        for user in users {
+            // One that an earlier try has made is this record's own.
+            sought.ids.push(id_of(&user.account).to_owned());
+            seek(StagedUser::new(&user.record), &mut sought);
+        }
+        Directory::of(&self.matched, &sought).await
+    }
+
+    /// Changes accounts; the positions of records that are to be decided anew. Changes of one account keep their order.
+    async fn change_all(
+        &self,
+        changes: Vec<(usize, Decided)>,
+        results: &mut HashMap<usize, Result<Stored, String>>,
+    ) -> Result<Vec<usize>, RepositoryError> {
+        let mut by_account: HashMap<String, Vec<(usize, Decided)>> = HashMap::new();
+        for (position, change) in changes {
+            if let Decided::Change { account, .. } = &change {
+                by_account.entry(account.clone()).or_default().push((position, change));
+            }
+        }
+        let done = stream::iter(by_account.into_values().map(|changes| self.change_one(changes)));
+        let done: Vec<Vec<_>> = done.buffer_unordered(CHANGES_AT_A_TIME).try_collect().await?;
+        let mut left = Vec::new();
+        for (position, result) in done.into_iter().flatten() {
+            match result {
+                Some(result) => drop(results.insert(position, result)),
+                None => left.push(position),
+            }
+        }
+        left.sort_unstable();
+        Ok(left)
+    }
+
+    /// Changes one account, once for each record; `None` for a record that is to be decided anew.
+    async fn change_one(
+        &self,
+        changes: Vec<(usize, Decided)>,
+    ) -> Result<Vec<(usize, Option<Result<Stored, String>>)>, RepositoryError> {
+        let mut done = Vec::with_capacity(changes.len());
+        for (position, decided) in changes {
+            let Decided::Change { account, changes, ends_placeholder, outcome, found_by } = decided else { continue };
+            let change = AccountChange { account: &account, changes: &changes, ends_placeholder };
+            // Never closed.
+            let _permit = CHANGES.acquire().await;
+            let result = match self.matched.change(change, Date::now()).await? {
+                ChangeOutcome::Changed => Some(Ok(Stored {
+                    outcome,
+                    became: account,
+                    found_by: Some(found_by),
+                    note: None,
+                    changed: changes.iter().map(changed_field).collect(),
+                    place: None,
+                })),
+                ChangeOutcome::Refused(reason) => Some(Err(reason)),
+                ChangeOutcome::Outdated => None,
+            };
+            done.push((position, result));
+        }
+        Ok(done)
+    }
+}
+
+/// The account of a user who seemed to be there already, and is new after all, with the password.
+async fn with_own_password(account: Fields, user: &ReadyUser) -> Result<Fields, String> {
+    let Some(password) = &user.password else { return Ok(account) };
+    Ok(with_password(account, hashed(password.expose_secret().to_owned()).await?))
+}
+
+/// Decides one record; the directory then knows of it. `earlier` are accounts that the database does not have yet.
+pub(super) async fn decided(
+    ReadyUser { record, account, .. }: &ReadyUser,
+    directory: &mut Directory,
+    earlier: Option<&Directory>,
+    rules: Rules,
+    accounts: &MatchedAccounts,
+) -> Result<Decided, RepositoryError> {
+    if directory.get(id_of(account)).is_some() {
+        return Ok(Decided::Over(Ok(created(account))));
+    }
+    let kept = |account: String, found_by: FoundBy| {
+        let found_by = Some(found_by);
+        Decided::Over(Ok(Stored { found_by, ..Stored::new(Outcome::Same, account) }))
+    };
+    let decision = directory.decide(StagedUser::new(record), rules);
+    if let Decision::Update { account, changes, .. } | Decision::Fill { account, changes } = &decision
+        && changes.iter().any(|change| change.field == "active" && change.after == FieldValue::Boolean(false))
+        && let Some(known) = directory.get(account).map(StoredAccount::new)
+        && known.is_active_administrator()
+        && is_last_administrator(account, directory, earlier, accounts).await?
+    {
+        let reason = format!("The last active administrator is not deactivated: account {}.", known.label());
+        return Ok(Decided::Over(Err(reason)));
+    }
+    let change =
+        |directory: &mut Directory, account: String, changes: Vec<FieldChange>, outcome, found_by, ends_placeholder| {
+            directory.change(&account, &changes, ends_placeholder);
+            Decided::Change { account, changes, ends_placeholder, outcome, found_by }
+        };
+    Ok(match decision {
+        Decision::Same { account, found } | Decision::Skip { account, found } => kept(account, found),
+        Decision::Link { account, found, changes } => {
+            change(directory, account, changes, Outcome::Linked, found, false)
+        }
+        Decision::Update { account, found, changes } => {
+            change(directory, account, changes, Outcome::Updated, found, false)
+        }
+        Decision::Fill { account, changes } => {
+            change(directory, account, changes, Outcome::Updated, FoundBy::ImportId, true)
+        }
+        Decision::Fail(failure) => Decided::Over(Err(failure.to_string())),
+        Decision::Create { username_taken_by: None } => {
+            directory.insert(account.clone());
+            Decided::Create(Box::new(account.clone()), None)
+        }
+        Decision::Create { username_taken_by: Some(holder) } => {
+            let username = StagedUser::new(record).username().unwrap_or_default();
+            match free_username(username, directory, earlier, accounts).await? {
+                None => Decided::Over(Err(format!("The user name {username} and {NAMES} like it are taken."))),
+                Some(free) => {
+                    let account = account.clone().with("username", FieldValue::Text(free.clone()));
+                    directory.insert(account.clone());
+                    let note = format!("The user name {username} belongs to the account {holder}; this one is {free}.");
+                    Decided::Create(Box::new(account), Some(note))
+                }
+            }
+        }
+    })
+}
+
+/// Whether nobody else administrates, as earlier records leave the accounts. Source: `setUserActiveStatus`.
+async fn is_last_administrator(
+    account: &str,
+    directory: &Directory,
+    earlier: Option<&Directory>,
+    accounts: &MatchedAccounts,
+) -> Result<bool, RepositoryError> {
+    let others = accounts.other_administrators(account).await?;
+    let is_active = |id: &String| {
+        let known = directory.get(id).or_else(|| earlier.and_then(|earlier| earlier.get(id)));
+        known.is_none_or(|known| StoredAccount::new(known).is_active_administrator())
+    };
+    Ok(!others.iter().any(is_active))
+}
+
+/// The next name like this one that nobody has.
+async fn free_username(
+    username: &str,
+    directory: &Directory,
+    earlier: Option<&Directory>,
+    accounts: &MatchedAccounts,
+) -> Result<Option<String>, RepositoryError> {
+    let names: Vec<String> = numbered(username).take(NAMES).collect();
+    for names in names.chunks(NAMES_AT_A_TIME) {
+        let sought = SoughtAccounts { usernames: names.to_vec(), ..SoughtAccounts::default() };
+        let mut taken = Directory::default();
+        for account in accounts.find(&sought).await? {
+            let id = StoredAccount::new(&account).id();
+            let is_known_better =
+                directory.get(id).is_some() || earlier.is_some_and(|earlier| earlier.get(id).is_some());
+            if !is_known_better {
+                taken.insert(account);
+            }
+        }
+        let directories = || [directory, &taken].into_iter().chain(earlier);
+        let free = names.iter().find(|name| !directories().any(|directory| directory.has_username(name)));
+        if let Some(free) = free {
+            return Ok(Some(free.clone()));
+        }
+    }
+    Ok(None)
+}
+
+fn changed_field(change: &FieldChange) -> ChangedField {
+    let before = change.before.iter().map(|before| ("before", before.clone()));
+    let values = before.chain([("after", change.after.clone())]).collect();
+    ChangedField { field: change.field.clone(), values }
+}

@@ -1,0 +1,170 @@
+//! Staged users become accounts: new ones, or changes of those that are there.
+
+mod creating;
+mod directory;
+mod matching;
+mod newcomers;
+mod rehearsal;
+mod values;
+
+use secrecy::SecretString;
+use tokio::task::spawn_blocking;
+
+use super::{Converter, Identity, Stored, UniqueValue};
+use crate::{
+    domain::{
+        field_value::{Date, FieldValue, Fields},
+        matching::{OnExisting, Rules},
+        new_user::{self, Enrolment, emails_of, username_of},
+        password,
+        receipt::Outcome,
+        record_type::RecordType,
+        staged::StagedUser,
+        user_id::user_id_for,
+    },
+    repository::{Accounts, MatchedAccounts, Repositories, RepositoryError, StagedId},
+};
+pub(crate) use rehearsal::{Fate, Foreseen, ListedUser, Rehearsal};
+
+use creating::{addresses_of, create, id_of};
+use newcomers::Secured;
+
+pub(in crate::engine) use {
+    directory::{Directory, seek},
+    newcomers::Newcomers,
+};
+
+/// Makes an account of each staged user, or finds the one that is there.
+#[derive(Debug)]
+pub(in crate::engine) struct Users {
+    accounts: Accounts,
+    matched: MatchedAccounts,
+    rules: Rules,
+    /// Whether two-factor authentication by e-mail is switched on for new accounts.
+    email_2fa: bool,
+    /// What people of files get beside; those of calls get nothing.
+    newcomers: Option<Newcomers>,
+}
+
+/// A user who is ready to be stored.
+#[derive(Debug)]
+pub(in crate::engine) struct ReadyUser {
+    /// The user as staged.
+    record: Fields,
+    /// The account it becomes, if it becomes a new one.
+    account: Fields,
+    /// The password of that account, in clear text, where somebody seemed to be there already: it is hashed only if the
+    /// account is new after all.
+    password: Option<SecretString>,
+}
+
+impl Users {
+    /// A converter under these rules. `email_2fa` is the workspace's choice for new accounts.
+    pub(in crate::engine) fn new(repositories: &Repositories, rules: Rules, email_2fa: bool) -> Self {
+        let Repositories { accounts, matched_accounts, .. } = repositories;
+        Self { accounts: accounts.clone(), matched: matched_accounts.clone(), rules, email_2fa, newcomers: None }
+    }
+
+    /// The same for people of a file.
+    pub(in crate::engine) fn of_file(self, newcomers: Newcomers) -> Self {
+        Self { newcomers: Some(newcomers), ..self }
+    }
+
+    /// Stores every user as a new account, as Rocket.Chat's API does.
+    async fn create_all(&self, users: &[&ReadyUser]) -> Result<Vec<Result<Stored, String>>, RepositoryError> {
+        let accounts: Vec<&Fields> = users.iter().map(|user| &user.account).collect();
+        let mut reasons = create(&self.accounts, &accounts).await?;
+        let outcomes = accounts.iter().enumerate().map(|(position, account)| match reasons.remove(&position) {
+            Some(reason) => Err(reason),
+            None => Ok(created(account)),
+        });
+        Ok(outcomes.collect())
+    }
+}
+
+/// The bcrypt text of a password.
+async fn hashed(clear_text: String) -> Result<String, String> {
+    // Off the threads that do everything else.
+    let hashed = spawn_blocking(move || password::hash(&clear_text)).await;
+    hashed
+        .map_err(|error| format!("The password could not be hashed: {error}"))?
+        .map_err(|error| format!("The password could not be hashed: {error}"))
+}
+
+fn created(account: &Fields) -> Stored {
+    Stored::new(Outcome::Created, id_of(account).to_owned())
+}
+
+impl Converter for Users {
+    const TYPE: RecordType = RecordType::User;
+    type Ready = ReadyUser;
+
+    fn id_for(&self, id: &StagedId) -> String {
+        user_id_for(&id.as_text())
+    }
+
+    fn identity(&self, data: &Fields) -> Identity {
+        let import_ids = match data.get("importIds") {
+            Some(FieldValue::List(ids)) => ids.as_slice(),
+            _ => &[],
+        };
+        Identity {
+            import_ids: import_ids
+                .iter()
+                .filter_map(FieldValue::as_text)
+                .take(IDENTITY_VALUES)
+                .map(str::to_owned)
+                .collect(),
+            username: username_of(data).map(str::to_owned),
+            emails: emails_of(data).take(IDENTITY_VALUES).map(str::to_owned).collect(),
+        }
+    }
+
+    async fn prepare(&self, id: &StagedId, staged: Fields) -> Result<ReadyUser, String> {
+        new_user::check(&staged)?;
+        let mut password = None;
+        let bcrypt = match new_user::password_of(&staged) {
+            None => password::unusable(),
+            // Nobody takes over a password, so hashing one would be in vain.
+            Some(clear_text) if self.is_there(&staged).await => {
+                password = Some(SecretString::from(clear_text));
+                password::unusable()
+            }
+            Some(clear_text) => hashed(clear_text.to_owned()).await?,
+        };
+        let (id, email_2fa) = (self.id_for(id), self.email_2fa);
+        let account = match &self.newcomers {
+            Some(newcomers) => newcomers.account(&staged, Secured { id, bcrypt, email_2fa }).await?,
+            None => new_user::new_user(&staged, Enrolment { id, bcrypt, email_2fa, now: Date::now() }),
+        };
+        Ok(ReadyUser { record: staged, account, password })
+    }
+
+    fn exclusive(&self, ReadyUser { record, account, .. }: &ReadyUser) -> Vec<UniqueValue> {
+        if self.rules.on_existing == OnExisting::Fail {
+            let username = username_of(account).map(|name| UniqueValue::Username(name.to_owned()));
+            let addresses = addresses_of(account).map(|address| UniqueValue::Email(address.to_owned()));
+            return username.into_iter().chain(addresses).collect();
+        }
+        let user = StagedUser::new(record);
+        let import_ids = user.import_ids().map(|id| UniqueValue::ImportId(id.to_owned()));
+        let username = user.username().map(|name| UniqueValue::Username(name.to_lowercase()));
+        let addresses = user.emails().map(|address| UniqueValue::Email(address.to_lowercase()));
+        import_ids.chain(username).chain(addresses).collect()
+    }
+
+    async fn store(&self, users: &[&ReadyUser]) -> Result<Vec<Result<Stored, String>>, RepositoryError> {
+        let outcomes = if self.rules.on_existing == OnExisting::Fail {
+            self.create_all(users).await?
+        } else {
+            self.match_all(users).await?
+        };
+        if let Some(newcomers) = &self.newcomers {
+            newcomers.join(&outcomes).await?;
+        }
+        Ok(outcomes)
+    }
+}
+
+/// As many import ids and addresses as a receipt has room for.
+const IDENTITY_VALUES: usize = 20;

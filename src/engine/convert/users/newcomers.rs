@@ -1,0 +1,146 @@
+//! New accounts of people in files: made as Rocket.Chat's importers make them, and members of the default channels.
+
+use std::collections::{HashMap, HashSet};
+
+use tokio::sync::Mutex;
+
+use super::super::Stored;
+use crate::{
+    domain::{
+        document::{
+            account::{self, Enrolment, PLACEHOLDER, new_account},
+            room_match::StoredRoom,
+            subscription::{Part, room_subscription},
+            username::suggestions,
+        },
+        field_value::{Date, FieldValue, Fields},
+        matching::StoredAccount,
+        receipt::Outcome,
+        staged::StagedUser,
+    },
+    repository::{MatchedAccounts, People, Repositories, RepositoryError, SoughtAccounts, Subscriptions},
+};
+
+/// Names that are suggested to a person who brings none before the record fails, and of them with one query.
+const NAMES: usize = 1000;
+const NAMES_AT_A_TIME: usize = 20;
+/// What importers mark a person with whom no list names.
+const UNLISTED: &str = "_placeholder";
+
+/// What new accounts have in common.
+#[derive(Debug)]
+pub(in crate::engine) struct Newcomers {
+    default_roles: Vec<String>,
+    approve_manually: bool,
+    /// The beginning of the names of people without a name.
+    prefix: String,
+    /// The default channels.
+    rooms: Vec<Fields>,
+    matched: MatchedAccounts,
+    people: People,
+    subscriptions: Subscriptions,
+    suggested: Mutex<Suggested>,
+}
+
+/// Suggested names, whose accounts may not be stored yet.
+#[derive(Debug, Default)]
+struct Suggested {
+    by_account: HashMap<String, String>,
+    names: HashSet<String>,
+}
+
+/// The password of an account that is to be made, and its `_id`.
+pub(super) struct Secured {
+    pub(super) id: String,
+    pub(super) bcrypt: String,
+    pub(super) email_2fa: bool,
+}
+
+impl Newcomers {
+    /// Reads what the workspace gives new accounts.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub(in crate::engine) async fn new(repositories: &Repositories) -> Result<Self, RepositoryError> {
+        let Repositories { settings, rooms, matched_accounts, people, subscriptions, .. } = repositories;
+        Ok(Self {
+            default_roles: settings.new_user_roles().await?,
+            approve_manually: settings.approves_new_users_manually().await?,
+            prefix: settings.username_prefix().await?,
+            rooms: rooms.defaults().await?,
+            matched: matched_accounts.clone(),
+            people: people.clone(),
+            subscriptions: subscriptions.clone(),
+            suggested: Mutex::default(),
+        })
+    }
+
+    /// Makes the account that the staged user becomes, if it becomes a new one.
+    pub(super) async fn account(&self, staged: &Fields, secured: Secured) -> Result<Fields, String> {
+        let user = StagedUser::new(staged);
+        account::check(user)?;
+        let suggested = match user.username() {
+            Some(_) => None,
+            None => Some(self.suggested(user, &secured.id).await?),
+        };
+        let is_placeholder = [PLACEHOLDER, UNLISTED].into_iter().filter_map(|mark| staged.get(mark));
+        let is_placeholder = is_placeholder.into_iter().any(FieldValue::is_truthy);
+        let rooms: Vec<&str> =
+            self.rooms.iter().map(|room| StoredRoom::new(room).id()).filter(|_| !is_placeholder).collect();
+        let enrolment = Enrolment {
+            id: &secured.id,
+            username: user.username().or(suggested.as_deref()),
+            bcrypt: &secured.bcrypt,
+            email_2fa: secured.email_2fa,
+            default_roles: &self.default_roles,
+            approve_manually: self.approve_manually,
+            rooms: &rooms,
+            is_placeholder,
+            now: Date::now(),
+        };
+        Ok(new_account(user, &enrolment))
+    }
+
+    /// A user name that nobody has, for a person who brings none.
+    async fn suggested(&self, user: StagedUser<'_>, account: &str) -> Result<String, String> {
+        let mut suggested = self.suggested.lock().await;
+        if let Some(name) = suggested.by_account.get(account) {
+            return Ok(name.clone());
+        }
+        let names: Vec<String> = suggestions(user.name().unwrap_or_default(), &self.prefix).take(NAMES).collect();
+        for names in names.chunks(NAMES_AT_A_TIME) {
+            let sought = SoughtAccounts { usernames: names.to_vec(), ..SoughtAccounts::default() };
+            let found = self.matched.find(&sought).await.map_err(|error| error.to_string())?;
+            // An attempt before may have stored this very account.
+            let others = found.iter().map(StoredAccount::new).filter(|other| other.id() != account);
+            let taken: HashSet<String> =
+                others.filter_map(|other| Some(other.username()?.trim().to_lowercase())).collect();
+            let is_free = |name: &&String| !taken.contains(*name) && !suggested.names.contains(*name);
+            if let Some(name) = names.iter().find(is_free) {
+                suggested.names.insert(name.clone());
+                suggested.by_account.insert(account.to_owned(), name.clone());
+                return Ok(name.clone());
+            }
+        }
+        Err(format!("{NAMES} suggested user names are taken."))
+    }
+
+    /// Lets new accounts join the default channels. Done again, it changes nothing.
+    pub(super) async fn join(&self, outcomes: &[Result<Stored, String>]) -> Result<(), RepositoryError> {
+        let created = outcomes.iter().flatten().filter(|stored| stored.outcome == Outcome::Created);
+        let ids: Vec<&str> = created.map(|stored| stored.became.as_str()).collect();
+        if self.rooms.is_empty() || ids.is_empty() {
+            return Ok(());
+        }
+        let people = self.people.newcomers(&ids, PLACEHOLDER).await?;
+        let now = Date::now();
+        for room in &self.rooms {
+            let joining = people.iter().map(|person| room_subscription(room, person, Part::Newcomer, now));
+            let joining: Vec<Fields> = joining.collect();
+            if let Some(reason) = self.subscriptions.insert(&joining.iter().collect::<Vec<_>>()).await? {
+                log::warn!("somebody could not join the channel {}: {reason}", StoredRoom::new(room).id());
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,251 @@
+//! One run from its claim to its end.
+
+mod batch;
+mod finish;
+mod gaps;
+pub(super) mod kept_lease;
+mod pass;
+mod progress;
+mod room_receipts;
+mod stop;
+mod watch;
+mod work;
+
+use std::{
+    pin::pin,
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{EngineSettings, activity::Activity, convert::Survey};
+use crate::{
+    domain::{counts::Counts, progress_step::ProgressStep, state::State},
+    repository::{
+        Checkpoint, IfInvalid, Lease, LeasedOperation, OperationUpdate, ReceiptSummary, Repositories, RepositoryError,
+        with_default_timeout,
+    },
+};
+use {kept_lease::KeptLease, progress::Progress, stop::Stop, watch::watch, work::KeptStep};
+
+/// The first rest after the database failed; each further one is twice as long.
+const FIRST_BACKOFF: Duration = Duration::from_millis(100);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
+/// How long the batches in hand may take once the run is to stop.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(30);
+/// How long the database may take to count or adopt the records of a run. On a cold disk that takes minutes.
+const COUNT_PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// What an operation says whose run was left to Rocket.Chat.
+const RUN_ELSEWHERE: &str = "Rocket.Chat's own process runs this import, too. The run here has stopped.";
+
+/// Runs the operation of the lease until it is done or there is a reason to stop.
+pub(super) async fn run(
+    repositories: &Repositories,
+    lease: Lease,
+    activity: &Activity,
+    settings: EngineSettings,
+    shutdown: CancellationToken,
+) {
+    let _going = activity.run();
+    let run = Run {
+        repositories,
+        id: lease.operation.clone(),
+        operation: LeasedOperation::new(repositories.leases.clone(), lease.clone()),
+        kept: KeptLease::new(repositories.leases.clone(), lease),
+        progress: Progress::new(activity.clone()),
+        survey: OnceLock::new(),
+        shutdown,
+    };
+    let started = Instant::now();
+    let mut failing = Failing::default();
+    loop {
+        // A verdict stays, also if it takes some time to store it.
+        let end = match failing.verdict.clone() {
+            Some(reason) => Err(Stop::Failed(reason)),
+            None => run.attempt().await,
+        };
+        let stop = match end {
+            Ok(()) => {
+                log::info!("operation {} is done after {:.1?}: {:?}", run.id, started.elapsed(), run.progress.actual());
+                return;
+            }
+            Err(stop) => stop,
+        };
+        if let Stop::Failed(reason) = &stop {
+            failing.verdict = Some(reason.clone());
+        }
+        let Err(error) = run.stop(stop).await else { return };
+        let rest = failing.rest(run.progress.actual());
+        if failing.since.is_some_and(|since| since.elapsed() >= settings.retry_for) && failing.verdict.is_none() {
+            failing.verdict = Some(format!("{error}, for {} s", settings.retry_for.as_secs()));
+        }
+        log::warn!("operation {} pauses for {rest:?} and begins to read anew: {error}", run.id);
+        tokio::select! {
+            () = sleep(rest) => {}
+            () = run.shutdown.cancelled() => return,
+            () = run.kept.lost.cancelled() => {
+                log::info!("operation {} was taken over by another instance", run.id);
+                return;
+            }
+        }
+    }
+}
+
+/// Errors that may pass, since the run last got on.
+#[derive(Default)]
+struct Failing {
+    since: Option<Instant>,
+    processed: u64,
+    backoff: Option<ExponentialBackoff>,
+    /// Why the run is to fail.
+    verdict: Option<String>,
+}
+
+impl Failing {
+    /// The rest before the next attempt.
+    fn rest(&mut self, counts: Counts) -> Duration {
+        if self.since.is_none() || counts.processed() > self.processed {
+            self.since = Some(Instant::now());
+            self.processed = counts.processed();
+            self.backoff = None;
+        }
+        let backoff = self.backoff.get_or_insert_with(|| {
+            let backoff = ExponentialBuilder::new().with_min_delay(FIRST_BACKOFF).with_max_delay(LONGEST_BACKOFF);
+            backoff.with_jitter().without_max_times().build()
+        });
+        backoff.next().unwrap_or(LONGEST_BACKOFF)
+    }
+}
+
+struct Run<'a> {
+    repositories: &'a Repositories,
+    id: String,
+    operation: LeasedOperation,
+    kept: KeptLease,
+    progress: Progress,
+    survey: OnceLock<Arc<Survey>>,
+    shutdown: CancellationToken,
+}
+
+impl Run<'_> {
+    /// Goes on from wherever the operation and its receipts say the run is, with somebody watching over it.
+    async fn attempt(&self) -> Result<(), Stop> {
+        let (stop, kept_step) = (CancellationToken::new(), KeptStep::default());
+        let mut work = pin!(self.work(&stop, &kept_step));
+        let reason = tokio::select! {
+            // Nobody else may write counters beside the last ones.
+            end = &mut work => {
+                end?;
+                let kept = *kept_step.lock();
+                return self.close(kept).await;
+            }
+            reason = watch(self.repositories, &self.id, &self.operation, &self.progress, &kept_step) => reason,
+            () = self.kept.lost.cancelled() => Stop::LeaseLost,
+            () = self.shutdown.cancelled() => Stop::Shutdown,
+        };
+        if matches!(reason, Stop::Unavailable(_)) {
+            // What is in hand waits for a server that is gone. Whatever became of it, the next attempt finds it out.
+            return Err(reason);
+        }
+        stop.cancel();
+        match timeout(DRAIN_PATIENCE, work).await {
+            Ok(Ok(())) => {
+                let kept = *kept_step.lock();
+                return self.close(kept).await;
+            }
+            Ok(Err(Stop::Ended | Stop::Shutdown)) => {}
+            Ok(Err(error)) => log::info!("operation {} stops: {error:?}", self.id),
+            Err(_) => log::warn!("operation {}: batches in hand did not finish in {DRAIN_PATIENCE:?}", self.id),
+        }
+        Err(reason)
+    }
+
+    async fn write(&self, update: &OperationUpdate) -> Result<(), Stop> {
+        with_default_timeout(self.operation.write(update, IfInvalid::Refuse)).await?.or_stop()
+    }
+
+    async fn fence(&self) -> Result<ReceiptSummary, RepositoryError> {
+        self.repositories.receipts.fence(&self.id, self.kept.lease.epoch).await
+    }
+
+    /// Waits for something that takes as long as there are records, unless the run is to stop.
+    async fn patiently<T>(
+        &self,
+        work: impl Future<Output = Result<T, RepositoryError>>,
+        stop: &CancellationToken,
+    ) -> Result<T, Stop> {
+        tokio::select! {
+            done = timeout(COUNT_PATIENCE, work) => Ok(done.unwrap_or(Err(RepositoryError::TimedOut))?),
+            () = stop.cancelled() => Err(Stop::Shutdown),
+        }
+    }
+
+    /// Leaves things in order. An error means that the run is to be attempted again.
+    async fn stop(&self, stop: Stop) -> Result<(), RepositoryError> {
+        let leases = &self.repositories.leases;
+        match stop {
+            Stop::Unavailable(error) => return Err(error),
+            Stop::LeaseLost => log::info!("operation {} was taken over by another instance", self.id),
+            Stop::NotOurs => with_default_timeout(leases.release(&self.kept.lease)).await?,
+            Stop::Foreign => {
+                let problem = Some(RUN_ELSEWHERE.to_owned());
+                let update = OperationUpdate { problem, ..OperationUpdate::default() };
+                with_default_timeout(self.operation.write(&update, IfInvalid::WriteAnyway)).await?;
+                with_default_timeout(leases.release(&self.kept.lease)).await?;
+                log::warn!("operation {} is left to another process, which runs it, too", self.id);
+            }
+            Stop::Shutdown => {
+                with_default_timeout(leases.expire_now(&self.kept.lease)).await?;
+                log::info!("operation {} was handed over", self.id);
+            }
+            Stop::Ended => {
+                self.end(OperationUpdate::default(), IfInvalid::WriteAnyway).await?;
+                log::info!("operation {} was ended from outside", self.id);
+            }
+            Stop::Failed(reason) => {
+                let failed = Some(ProgressStep::Failed);
+                let update =
+                    OperationUpdate { step: failed, problem: Some(reason.clone()), ..OperationUpdate::default() };
+                self.end(update, IfInvalid::Refuse).await?;
+                log::error!("operation {} failed: {reason}", self.id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends an operation that is not done: late batches are shut out, and the counters are those of the receipts.
+    async fn end(&self, mut update: OperationUpdate, if_invalid: IfInvalid) -> Result<(), RepositoryError> {
+        let Some(operation) = with_default_timeout(self.repositories.imports.find(&self.id)).await? else {
+            return with_default_timeout(self.repositories.leases.release(&self.kept.lease)).await;
+        };
+        let (checkpoint, _) = with_default_timeout(self.repositories.leases.checkpoint(&self.kept.lease)).await?;
+        if let Checkpoint::Counted(start) = checkpoint
+            && operation.state() != Some(State::Done)
+        {
+            let mut counts = start.counts_before();
+            counts += self.fence().await?.counts;
+            update.counts = Some(counts).filter(|counts| *counts != operation.counts());
+        }
+        if update.counts.is_some() || update.step.is_some() {
+            // Whether it was invalidated meanwhile makes no difference.
+            with_default_timeout(self.operation.write(&update, if_invalid)).await?;
+        }
+        self.leave().await
+    }
+
+    /// Has the succeeded records removed, and gives the lease back.
+    async fn leave(&self) -> Result<(), RepositoryError> {
+        let Repositories { imports, leases, receipts, removals, .. } = self.repositories;
+        if with_default_timeout(receipts.exist(&self.id)).await?
+            && let Some(operation) = with_default_timeout(imports.find(&self.id)).await?
+        {
+            let root = operation.root().unwrap_or(&self.id);
+            with_default_timeout(removals.add_processed(&self.id, root)).await?;
+        }
+        with_default_timeout(leases.release(&self.kept.lease)).await
+    }
+}

@@ -1,0 +1,207 @@
+//! Uploads that go on after a broken connection, also on another instance.
+
+use std::time::Duration;
+
+use futures::{StreamExt as _, stream};
+use sha2::{Digest as _, Sha256};
+
+use super::{Arrived, FileWriter, UploadRefusal, Uploads, known_importer};
+use crate::{
+    domain::{
+        field_value::Date,
+        file_source::FileSource,
+        import_file_name::base_name,
+        operation::{Operation, State},
+        record_type::RecordType,
+    },
+    repository::{CHUNK_BYTES, FileId, NewFile, StoredFile, Upload, with_default_timeout},
+};
+
+/// How long an upload may take from its creation to its end.
+const UPLOAD_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// How much of a file is read at once to be checked, and how many such pieces.
+const CHECKED_BYTES: u64 = 16 * CHUNK_BYTES as u64;
+const CHECKED_AT_A_TIME: usize = 2;
+
+/// The announcement of an upload, before its first byte.
+#[derive(Debug)]
+pub(crate) struct Announced<'a> {
+    pub(crate) owner: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) content_type: Option<&'a str>,
+    pub(crate) size: u64,
+    pub(crate) importer: &'a str,
+    pub(crate) replaces: bool,
+    /// The SHA-256 of the whole file, in hex digits.
+    pub(crate) sha256: Option<String>,
+    /// The text in which all this was said.
+    pub(crate) metadata: &'a str,
+}
+
+impl Uploads {
+    /// Makes an upload without content.
+    ///
+    /// # Errors
+    /// When its importer is not known or it does not fit.
+    pub(crate) async fn announce(&self, upload: &Announced<'_>) -> Result<StoredFile, UploadRefusal> {
+        known_importer(upload.importer)?;
+        self.has_room(upload.size).await?;
+        let lifetime = i64::try_from(UPLOAD_LIFETIME.as_millis()).unwrap_or(i64::MAX);
+        let expires_at = Date::from_epoch_millis(Date::now().epoch_millis().saturating_add(lifetime));
+        let file = NewFile {
+            name: base_name(upload.name),
+            content_type: upload.content_type.map(str::to_owned),
+            owner: upload.owner.to_owned(),
+            upload: Some(Upload {
+                size: upload.size,
+                expires_at,
+                importer: upload.importer.to_owned(),
+                replaces: upload.replaces,
+                sha256: upload.sha256.clone(),
+                metadata: upload.metadata.to_owned(),
+            }),
+        };
+        let id = with_default_timeout(self.repositories().files.create(&file)).await?;
+        let (file, _) = self.upload_of(upload.owner, &id.0).await?;
+        Ok(file)
+    }
+
+    /// Returns the upload of this user.
+    ///
+    /// # Errors
+    /// When there is none: also when it is another user's, or its time is over.
+    pub(crate) async fn upload_of(&self, user_id: &str, id: &str) -> Result<(StoredFile, Upload), UploadRefusal> {
+        let file = with_default_timeout(self.repositories().files.find(&FileId(id.to_owned()))).await?;
+        let file = file.filter(|file| file.owner == user_id && !file.is_given_up);
+        let found = file.and_then(|file| file.upload.clone().map(|upload| (file, upload)));
+        found
+            .filter(|(file, upload)| file.is_complete || Date::now() < upload.expires_at)
+            .ok_or(UploadRefusal::NoSuchUpload)
+    }
+
+    /// Returns all uploads of this user.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn uploads_of(&self, user_id: &str) -> Result<Vec<(StoredFile, Upload)>, UploadRefusal> {
+        let files = with_default_timeout(self.repositories().files.all(Some(user_id))).await?;
+        let now = Date::now();
+        let uploads = files.into_iter().filter_map(|file| file.upload.clone().map(|upload| (file, upload)));
+        Ok(uploads
+            .filter(|(file, upload)| !file.is_given_up && (file.is_complete || now < upload.expires_at))
+            .collect())
+    }
+
+    /// Goes on with the upload at `offset`.
+    ///
+    /// # Errors
+    /// When it goes on elsewhere.
+    pub(crate) fn go_on(&self, file: &StoredFile, offset: u64) -> Result<FileWriter, UploadRefusal> {
+        if offset != file.length {
+            return Err(UploadRefusal::OtherOffset { offset: file.length });
+        }
+        Ok(self.go_on_with(file.id.clone(), file.length))
+    }
+
+    /// Removes the upload, unless an import was begun with it.
+    ///
+    /// # Errors
+    /// When an import was, or the database does not answer.
+    pub(crate) async fn terminate(&self, file: &StoredFile) -> Result<(), UploadRefusal> {
+        // Another operation may go on with that which was begun with it.
+        let newest = with_default_timeout(self.repositories().imports.newest()).await?;
+        let source = Some(FileSource::Stored(file.id.0.clone()));
+        let reads_it = |operation: &Operation| operation.file_source() == source && is_going_on(operation);
+        if newest.is_some_and(|operation| reads_it(&operation))
+            || self.operation_with(&file.id).await?.is_some_and(|operation| is_going_on(&operation))
+        {
+            return Err(UploadRefusal::InUse);
+        }
+        self.repositories().files.remove(&file.id).await?;
+        Ok(())
+    }
+
+    /// Begins the import with an upload of which every byte is there. Returns the operation; the same one however often this
+    /// is called.
+    ///
+    /// # Errors
+    /// When the content is not the announced one, or an import is in the way: then the bytes stay.
+    pub(crate) async fn finish(&self, user_id: &str, id: &str, replaces: bool) -> Result<String, UploadRefusal> {
+        let (this, user_id, id) = (self.clone(), user_id.to_owned(), id.to_owned());
+        // To its end, also if the client goes away: it knows that all bytes are there.
+        let finished = self.shared.engine.shared.runtime.spawn(async move {
+            let _only_one = this.shared.beginnings.lock().await;
+            let (file, upload) = this.upload_of(&user_id, &id).await?;
+            if let Some(operation) = this.operation_with(&file.id).await? {
+                return Ok(operation.id().unwrap_or_default().to_owned());
+            }
+            let importer = known_importer(&upload.importer)?;
+            if !file.is_complete {
+                this.check_content(&file, &upload).await?;
+                with_default_timeout(this.repositories().files.complete(&file.id, None, None)).await?;
+            }
+            if !(replaces || upload.replaces) {
+                this.nothing_in_the_way().await?;
+            }
+            let arrived =
+                Arrived { user_id: &user_id, importer, name: &file.name, content_type: file.content_type.as_deref() };
+            this.begin(FileSource::Stored(file.id.0.clone()), &arrived).await
+        });
+        finished.await.unwrap_or_else(|_| Err(UploadRefusal::Busy))
+    }
+
+    /// The operation that was begun with the file: it has the same id.
+    pub(crate) async fn operation_with(&self, id: &FileId) -> Result<Option<Operation>, UploadRefusal> {
+        Ok(with_default_timeout(self.repositories().imports.find(&id.0)).await?)
+    }
+
+    /// Reads the whole file again, if its hash was announced.
+    async fn check_content(&self, file: &StoredFile, upload: &Upload) -> Result<(), UploadRefusal> {
+        let Some(announced) = &upload.sha256 else { return Ok(()) };
+        let files = &self.repositories().files;
+        let offsets = (0..file.length.div_ceil(CHECKED_BYTES)).map(|piece| piece * CHECKED_BYTES);
+        let length = usize::try_from(CHECKED_BYTES).unwrap_or(CHUNK_BYTES);
+        let mut pieces = stream::iter(offsets)
+            .map(|offset| with_default_timeout(files.read_at(&file.id, offset, length)))
+            .buffered(CHECKED_AT_A_TIME);
+        let mut hash = Sha256::new();
+        while let Some(piece) = pieces.next().await {
+            hash.update(piece?);
+            tokio::task::yield_now().await;
+        }
+        drop(pieces);
+        let found = format!("{:x}", hash.finalize());
+        if found.eq_ignore_ascii_case(announced) {
+            return Ok(());
+        }
+        files.remove(&file.id).await?;
+        Err(UploadRefusal::OtherContent)
+    }
+
+    /// Makes sure that no import is lost by a new one.
+    async fn nothing_in_the_way(&self) -> Result<(), UploadRefusal> {
+        let repositories = self.repositories();
+        let Some(newest) = with_default_timeout(repositories.imports.newest()).await? else { return Ok(()) };
+        let reason = match newest.state() {
+            Some(State::Loading) => "An import is being loaded",
+            Some(State::Ready) => "An import is ready to be run",
+            Some(State::Importing) => "An import is running",
+            Some(State::Done) if self.has_failures(&newest).await? => "Records of the last import have failed",
+            Some(State::New | State::Done | State::Error | State::Canceled) | None => return Ok(()),
+        };
+        Err(UploadRefusal::ImportInTheWay(reason))
+    }
+
+    async fn has_failures(&self, ended: &Operation) -> Result<bool, UploadRefusal> {
+        if ended.counts().error == 0 || !ended.is_valid() {
+            return Ok(false);
+        }
+        let staging = &self.repositories().staging;
+        let root = ended.root().unwrap_or_default();
+        Ok(with_default_timeout(staging.count_importable(root, RecordType::User)).await? > 0)
+    }
+}
+
+fn is_going_on(operation: &Operation) -> bool {
+    operation.is_valid() && operation.state().is_some_and(|state| !state.is_end())
+}

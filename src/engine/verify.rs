@@ -1,0 +1,201 @@
+//! Comparing the receipt of an operation with the accounts, rooms and messages that are there.
+
+use std::collections::HashMap;
+
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+
+use crate::{
+    domain::{counts::Counts, field_value::FieldValue, operation::State, receipt::Outcome, record_type::RecordType},
+    engine::room_history::{ComparedHistory, MissingMessages, compare_history},
+    repository::{
+        Identity, Part, ReceiptRecords, RecordReceipt, Repositories, RepositoryError, Which, with_default_timeout,
+    },
+};
+
+/// Records that are compared together.
+const RECORDS_AT_A_TIME: usize = 500;
+/// The field of the addresses.
+const EMAILS: &str = "emails";
+/// The end of a text that a receipt has cut.
+const CUT_MARK: char = '…';
+
+/// A difference between a receipt and the database.
+#[derive(Debug)]
+pub(crate) enum Difference {
+    /// There is no such account any more.
+    Missing(RecordReceipt),
+    /// The account has lost import ids.
+    ImportIds { record: RecordReceipt, lost: Vec<String> },
+    /// The account has lost addresses that it was created or updated with.
+    Emails { record: RecordReceipt, lost: Vec<String>, present: Vec<String> },
+    /// There is no such room any more.
+    MissingRoom(RecordReceipt),
+    /// A room's history has lost messages.
+    Messages(MissingMessages),
+    /// The operation's own counters are others than those of its receipt.
+    Counts { receipt: Counts, operation: Counts },
+}
+
+/// What was compared, and how many differences there are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct VerifySummary {
+    /// Records in the receipt.
+    pub(crate) records: u64,
+    /// Records among them whose accounts were looked for.
+    pub(crate) accounts: u64,
+    /// Rooms among them that were looked for.
+    pub(crate) rooms: u64,
+    /// New messages that were looked for in the histories of rooms.
+    pub(crate) messages: u64,
+    /// Records among them that failed.
+    pub(crate) failed: u64,
+    pub(crate) differences: u64,
+}
+
+/// A part of the comparison; the summary is the last.
+#[derive(Debug)]
+pub(crate) enum Finding {
+    Difference(Box<Difference>),
+    Summary(VerifySummary),
+}
+
+/// Compares each record of the operation's receipt with its account or room, and the messages with the rooms' histories.
+pub(crate) async fn verify(
+    repositories: &Repositories,
+    operation: &str,
+) -> Result<impl Stream<Item = Result<Finding, RepositoryError>> + Send + 'static, RepositoryError> {
+    let counted = counts_of_ended(repositories, operation).await?;
+    let records = ReceiptRecords::of(&repositories.receipts, operation, Which::All).await?;
+    let everything = Part { offset: 0, limit: u64::MAX };
+    let chunks = records.read(everything).try_chunks(RECORDS_AT_A_TIME).map_err(|error| error.1);
+    // Messages that are in have no record each; those that failed have one.
+    let counts = with_default_timeout(repositories.receipts.counts(operation)).await?;
+    let messages = counts.get(&RecordType::Message).map_or(0, |counts| counts.completed);
+    let comparison = Comparison {
+        repositories: repositories.clone(),
+        operation: operation.to_owned(),
+        counted,
+        receipt: Counts { completed: messages, error: 0 },
+        summary: VerifySummary { records: messages, ..VerifySummary::default() },
+    };
+    let findings = stream::try_unfold(Some((Box::pin(chunks), comparison)), |state| async {
+        let Some((mut chunks, mut comparison)) = state else { return Ok::<_, RepositoryError>(None) };
+        Ok(Some(match chunks.next().await.transpose()? {
+            Some(records) => (comparison.compare(records).await?, Some((chunks, comparison))),
+            None => (comparison.end().await?, None),
+        }))
+    });
+    Ok(findings.map_ok(|findings| stream::iter(findings).map(Ok)).try_flatten())
+}
+
+/// The counters of an operation that is done; those of another one may still move.
+async fn counts_of_ended(
+    Repositories { imports, .. }: &Repositories,
+    operation: &str,
+) -> Result<Option<Counts>, RepositoryError> {
+    let operation = imports.find(operation).await?.filter(|operation| operation.state() == Some(State::Done));
+    Ok(operation.map(|operation| operation.counts()))
+}
+
+struct Comparison {
+    repositories: Repositories,
+    operation: String,
+    /// The operation's own counters, if they do not move any more.
+    counted: Option<Counts>,
+    receipt: Counts,
+    summary: VerifySummary,
+}
+
+impl Comparison {
+    async fn compare(&mut self, records: Vec<(RecordType, RecordReceipt)>) -> Result<Vec<Finding>, RepositoryError> {
+        let mut expected: HashMap<String, Vec<RecordReceipt>> = HashMap::new();
+        let mut rooms: HashMap<String, RecordReceipt> = HashMap::new();
+        for (kind, record) in records {
+            self.summary.records += 1;
+            if record.outcome == Outcome::Failed {
+                self.receipt.error += 1;
+                self.summary.failed += 1;
+                continue;
+            }
+            self.receipt.completed += 1;
+            match (kind, &record.became) {
+                (RecordType::User, Some(account)) => {
+                    self.summary.accounts += 1;
+                    expected.entry(account.clone()).or_default().push(record);
+                }
+                (RecordType::Channel, Some(room)) => {
+                    self.summary.rooms += 1;
+                    rooms.insert(room.clone(), record);
+                }
+                _ => {}
+            }
+        }
+        let ids: Vec<String> = expected.keys().cloned().collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let found = with_default_timeout(self.repositories.identities.of(&ids)).await?;
+        futures::pin_mut!(found);
+        let mut differences = Vec::new();
+        while let Some(identity) = with_default_timeout(async { found.next().await.transpose() }).await? {
+            for record in expected.remove(&identity.id).unwrap_or_default() {
+                compare(record, &identity, &mut differences);
+            }
+        }
+        differences.extend(expected.into_values().flatten().map(Difference::Missing));
+        let ids: Vec<&str> = rooms.keys().map(String::as_str).collect();
+        let present = with_default_timeout(self.repositories.rooms.of(&ids)).await?;
+        let gone = rooms.into_iter().filter(|(id, _)| !present.contains_key(id));
+        differences.extend(gone.map(|(_, record)| Difference::MissingRoom(record)));
+        self.summary.differences += differences.len() as u64;
+        Ok(differences.into_iter().map(|difference| Finding::Difference(Box::new(difference))).collect())
+    }
+
+    async fn end(mut self) -> Result<Vec<Finding>, RepositoryError> {
+        let ComparedHistory { messages, missing, .. } = compare_history(&self.repositories, &self.operation).await?;
+        self.summary.messages = messages;
+        self.summary.differences += missing.len() as u64;
+        let lost = |missing| Finding::Difference(Box::new(Difference::Messages(missing)));
+        let mut findings: Vec<Finding> = missing.into_iter().map(lost).collect();
+        if let Some(operation) = self.counted.filter(|counted| *counted != self.receipt) {
+            self.summary.differences += 1;
+            let difference = Difference::Counts { receipt: self.receipt, operation };
+            findings.push(Finding::Difference(Box::new(difference)));
+        }
+        findings.push(Finding::Summary(self.summary));
+        Ok(findings)
+    }
+}
+
+fn compare(record: RecordReceipt, account: &Identity, differences: &mut Vec<Difference>) {
+    // An account that was left as it was need not have the record's.
+    let lost = if record.outcome == Outcome::Same { Vec::new() } else { lost(&record.import_ids, &account.import_ids) };
+    if !lost.is_empty() {
+        differences.push(Difference::ImportIds { record: record.clone(), lost });
+    }
+    // An account that was only linked keeps its own addresses; one that was updated got those that nobody else has.
+    let is_given = record.outcome == Outcome::Created
+        || (record.outcome == Outcome::Updated && record.changed.iter().any(|change| change.field == EMAILS));
+    if is_given {
+        let given = if record.outcome == Outcome::Created { record.emails.clone() } else { given_emails(&record) };
+        let lost = self::lost(&given, &account.emails);
+        if !lost.is_empty() {
+            differences.push(Difference::Emails { record, lost, present: account.emails.clone() });
+        }
+    }
+}
+
+/// The addresses that an update gave to the account.
+fn given_emails(record: &RecordReceipt) -> Vec<String> {
+    let after =
+        record.changed.iter().find(|change| change.field == EMAILS).and_then(|change| change.values.get("after"));
+    let Some(FieldValue::List(emails)) = after else { return Vec::new() };
+    emails.iter().filter_map(|email| Some(email.as_object()?.get("address")?.as_text()?.to_owned())).collect()
+}
+
+/// The texts of a receipt that are not among those that are stored now.
+fn lost(receipt: &[String], stored: &[String]) -> Vec<String> {
+    let is_stored = |text: &String| {
+        let beginning = text.strip_suffix(CUT_MARK);
+        stored.iter().any(|stored| stored == text || beginning.is_some_and(|beginning| stored.starts_with(beginning)))
+    };
+    receipt.iter().filter(|text| !is_stored(text)).cloned().collect()
+}

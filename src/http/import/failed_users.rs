@@ -1,0 +1,201 @@
+//! `GET import.errors`, our own: which records failed, and why. The problems of the file, and the failed part of the receipt.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures::{StreamExt as _, TryStreamExt as _};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    list_part::{Page, part_of_list},
+    report::{PlacedRecord, parts, placed},
+};
+use crate::{
+    domain::{
+        field_value::{FieldValue, Fields},
+        loading::{NotStaged, ReportLine},
+        new_user::{emails_of, username_of},
+        operation::Operation,
+    },
+    http::{
+        AppState,
+        access::authentication::{Authorized, RunImport},
+        error::ApiError,
+        error_schemas::Refusals,
+        streamed::{self, list},
+    },
+    repository::{Part, ReceiptRecords, Repositories, RepositoryError, Which},
+};
+
+/// Bytes of one text of a failed user that are shown.
+const TEXT_BYTES: usize = 4 * 1024;
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FailedUser {
+    #[serde(rename = "_id")]
+    #[schema(required)]
+    id: Option<String>,
+    import_ids: Vec<String>,
+    emails: Vec<String>,
+    #[schema(required)]
+    username: Option<String>,
+    errors: Vec<String>,
+    /// `user`, `contact`, `channel`, `message`, or `entry` for an entry of an archive as a whole.
+    #[serde(rename = "type")]
+    kind: String,
+    /// Where in its file the element is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    place: Option<String>,
+}
+
+/// The body, which is written piece by piece.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is here to be described")]
+pub(super) struct FailedUsers {
+    errors: Vec<FailedUser>,
+    count: usize,
+    offset: u64,
+    total: u64,
+    success: bool,
+}
+
+/// The failed records of the newest operation, in the order they were staged, a page at a time.
+#[utoipa::path(
+    get,
+    path = "/api/v1/import.errors",
+    tag = "import",
+    operation_id = "getImportErrors",
+    summary = "The records that failed, and why",
+    description = "Ours. The elements of a file that cannot be imported, and then the failed part of the receipt of the newest operation; of the operation that it resumes, as long as it was not run itself; and where Rocket.Chat ran the operation, the staged users that it marked. In the order they were staged, a page at a time. Other query parameters are ignored. Permission `run-import`.",
+    security(("userId" = [], "authToken" = [])),
+    params(Page),
+    responses(
+        (
+            status = 200,
+            description = "A page of failed users",
+            body = FailedUsers,
+            content_type = "application/json",
+            example = json!({
+                "errors": [{
+                    "_id": "64d51ea91558939980aab372",
+                    "importIds": ["old-system-17"],
+                    "emails": ["jane@example.com"],
+                    "username": "jane",
+                    "errors": ["The username jane is taken by the user jane (rbAXPnMktTFbNpwtJ)."],
+                    "type": "user"
+                }],
+                "count": 1,
+                "offset": 0,
+                "total": 1,
+                "success": true
+            })
+        ),
+        Refusals
+    )
+)]
+pub(in crate::http) async fn errors(
+    caller: Authorized<RunImport>,
+    request: HttpRequest,
+    app: web::Data<AppState>,
+) -> Result<HttpResponse, ApiError> {
+    let wanted = part_of_list(request.query_string())?;
+    let place = app.streams.take_place()?;
+    let repositories = &app.repositories;
+    let part = caller.deadline.bound(wanted.allowed(&repositories.settings)).await?;
+    let newest = caller.deadline.bound(repositories.imports.newest()).await?;
+    let newest = newest.as_deref();
+    let root = newest.and_then(Operation::root).unwrap_or_default();
+    let of_file = caller.deadline.bound(repositories.load_reports.lines(root, Some(NotStaged::Failed))).await?;
+    let Part { offset, .. } = part;
+    let length = of_file.total();
+    let (first, part) = parts(part, length);
+    let of_file = of_file.read(first).map_ok(problem_of_file);
+    let receipt = caller.deadline.bound(receipt_of(repositories, newest)).await?;
+    let (users, total) = if let Some(receipt) = receipt {
+        let total = receipt.total();
+        (placed(repositories, receipt.read(part)).map_ok(failed_record).left_stream(), total)
+    } else {
+        let staged = &repositories.staged_view;
+        let total = caller.deadline.bound(staged.count_failed(root)).await?;
+        // To the database, no limit and a limit of nothing are the same.
+        let part = if part.limit == 0 { Part { offset: total, limit: 1 } } else { part };
+        let users = caller.deadline.bound(staged.failed(root, part)).await?;
+        (users.map_ok(|record| failed_user(&record)).right_stream(), total)
+    };
+    let (users, total) = (of_file.chain(users), length + total);
+    let body = list(r#"{"errors":["#.to_owned(), users, move |count| {
+        format!(r#"],"count":{count},"offset":{offset},"total":{total},"success":true}}"#)
+    });
+    place.answer(&request, streamed::JSON, body).await
+}
+
+/// The failed records of the newest operation, or of the one that it resumes; `None` if neither has a receipt.
+async fn receipt_of(
+    Repositories { receipts, .. }: &Repositories,
+    newest: Option<&Operation>,
+) -> Result<Option<ReceiptRecords>, RepositoryError> {
+    let Some(newest) = newest else { return Ok(None) };
+    for operation in newest.id().into_iter().chain(newest.resumes()) {
+        if receipts.exist(operation).await? {
+            return ReceiptRecords::of(receipts, operation, Which::Failed).await.map(Some);
+        }
+    }
+    Ok(None)
+}
+
+fn problem_of_file(line: ReportLine) -> FailedUser {
+    FailedUser {
+        id: None,
+        import_ids: line.ids,
+        emails: Vec::new(),
+        username: None,
+        errors: vec![line.reason],
+        kind: line.kind,
+        place: Some(line.place).filter(|place| !place.is_empty()),
+    }
+}
+
+fn failed_record(PlacedRecord { kind, record, place }: PlacedRecord) -> FailedUser {
+    FailedUser {
+        id: Some(record.id.as_text()),
+        import_ids: record.import_ids,
+        emails: record.emails,
+        username: record.username,
+        errors: record.reason.into_iter().collect(),
+        kind: kind.data_type().to_owned(),
+        place,
+    }
+}
+
+fn failed_user(record: &Fields) -> FailedUser {
+    let data = record.get("data").and_then(FieldValue::as_object);
+    FailedUser {
+        id: record.get("_id").and_then(FieldValue::as_text).map(short),
+        import_ids: data.and_then(|data| data.get("importIds")).map(texts_of).unwrap_or_default(),
+        emails: data.map(|data| emails_of(data).map(short).collect()).unwrap_or_default(),
+        username: data.and_then(username_of).map(short),
+        errors: match record.get("errors") {
+            Some(FieldValue::List(errors)) => errors.iter().filter_map(message_of).map(short).collect(),
+            _ => Vec::new(),
+        },
+        kind: record.get("dataType").and_then(FieldValue::as_text).map(short).unwrap_or_default(),
+        place: record.get("place").and_then(FieldValue::as_text).map(short),
+    }
+}
+
+fn message_of(error: &FieldValue) -> Option<&str> {
+    error.as_object()?.get("message")?.as_text()
+}
+
+fn texts_of(list: &FieldValue) -> Vec<String> {
+    match list {
+        FieldValue::List(texts) => texts.iter().filter_map(FieldValue::as_text).map(short).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn short(text: &str) -> String {
+    let end = (0..=TEXT_BYTES.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    text[..end.unwrap_or_default()].to_owned()
+}

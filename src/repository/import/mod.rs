@@ -1,0 +1,48 @@
+//! The import itself: operations, the staging area, leases on runs, receipts, removals, and the feed of changes.
+
+mod feed;
+mod file_operations;
+mod filling;
+mod keys;
+mod leased_operation;
+mod leases;
+mod load_reports;
+mod making;
+mod message_notes;
+mod newest_operation;
+pub(in crate::repository) mod operations;
+mod receipt_records;
+mod receipts;
+mod removals;
+mod resuming;
+mod room_notes;
+mod selections;
+mod staged_choice;
+mod staged_id;
+mod staged_view;
+mod staging;
+mod stored_rules;
+
+pub use feed::{ClusterTime, OperationFeed, Reading, Snapshot};
+pub use file_operations::{FileOfOperation, FileUse};
+pub use filling::{NewRecord, QuickInsert};
+pub use keys::{IdempotentCall, KeyUse, Keys};
+pub use leased_operation::{IfInvalid, LeasedOperation, MessagesStatus, OperationUpdate, WriteOutcome};
+pub use leases::{Checkpoint, Claim, Lease, Leases, RunStart};
+pub(crate) use leases::{LEASE_LIFETIME, LEASE_RENEWAL_INTERVAL};
+pub use load_reports::LoadReports;
+pub use message_notes::{MessageNote, MessageNotes, SourceRecord};
+pub use operations::{Imports, StageOutcome};
+pub use receipt_records::{Part, ReceiptRecords, Which};
+pub use receipts::{
+    BatchReceipt, ChangedField, LastMessage, ReceiptOutcome, ReceiptSummary, Receipts, RecordReceipt, RoomReceipt,
+};
+pub(crate) use receipts::{FENCE_WIDTH, RECEIPT_LIFETIME};
+pub use removals::{Removal, RemovalTask, Removals};
+pub use resuming::{Resumption, ResumptionCause};
+pub use room_notes::{RoomNote, RoomNotes};
+pub use selections::Selections;
+pub use staged_choice::{ChoosableRecord, Mark, MessageLinks, StagedChoice};
+pub use staged_id::StagedId;
+pub use staged_view::StagedView;
+pub use staging::{Discarded, Gap, StagedRecord, Staging};

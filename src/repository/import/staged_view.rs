@@ -1,0 +1,158 @@
+//! Staged records for people to look at: as a stream, and only the fields that are shown, which no password is among.
+
+use std::collections::HashMap;
+
+use bson::{Bson, Document, RawDocumentBuf, doc};
+use chrono::{DateTime, Utc};
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
+use mongodb::Collection;
+
+use super::{
+    receipt_records::Part,
+    staged_id::StagedId,
+    staging::{self, failures, importable},
+};
+use crate::{
+    domain::{field_value::Fields, record_type::RecordType, staged::ChannelType},
+    repository::{Connection, RepositoryError, bson::read::read_fields},
+};
+
+/// Records that the database sends at a time. They may be large.
+const CURSOR_BATCH: u32 = 200;
+/// Values of a list that are shown.
+const SHOWN_VALUES: i32 = 20;
+
+/// Reads staged records for people.
+#[derive(Debug, Clone)]
+pub struct StagedView {
+    records: Collection<RawDocumentBuf>,
+}
+
+impl StagedView {
+    pub(in crate::repository) fn new(connection: &Connection) -> Self {
+        Self { records: connection.collection(staging::COLLECTION) }
+    }
+
+    /// Every staged user of the root operation in the order they were staged: `username`, `emails`, `importIds`, `deleted` and `type`.
+    pub async fn users(
+        &self,
+        root: &str,
+    ) -> Result<impl Stream<Item = Result<Fields, RepositoryError>> + Send + use<>, RepositoryError> {
+        let shown = doc! {
+            "_id": 0,
+            "data.username": 1,
+            "data.deleted": 1,
+            "data.type": 1,
+            "data.emails": { "$slice": SHOWN_VALUES },
+            "data.importIds": { "$slice": SHOWN_VALUES },
+        };
+        self.choices(importable(root, RecordType::User), shown).await
+    }
+
+    /// Every staged room of the root operation that can be chosen by itself: `name`, `t`, `archived` and `importIds`.
+    pub async fn channels(
+        &self,
+        root: &str,
+    ) -> Result<impl Stream<Item = Result<Fields, RepositoryError>> + Send + use<>, RepositoryError> {
+        let shown = doc! {
+            "_id": 0,
+            "data.name": 1,
+            "data.t": 1,
+            "data.archived": 1,
+            "data.importIds": { "$slice": SHOWN_VALUES },
+        };
+        let mut channels = importable(root, RecordType::Channel);
+        channels.insert("data.t", doc! { "$ne": ChannelType::DirectMessage.letter() });
+        self.choices(channels, shown).await
+    }
+
+    /// Every staged contact of the root operation: `name`, `emails`, `phones` and `importIds`.
+    pub async fn contacts(
+        &self,
+        root: &str,
+    ) -> Result<impl Stream<Item = Result<Fields, RepositoryError>> + Send + use<>, RepositoryError> {
+        let shown = doc! {
+            "_id": 0,
+            "data.name": 1,
+            "data.emails": { "$slice": SHOWN_VALUES },
+            "data.phones": { "$slice": SHOWN_VALUES },
+            "data.importIds": { "$slice": SHOWN_VALUES },
+        };
+        self.choices(importable(root, RecordType::Contact), shown).await
+    }
+
+    /// Whether a direct message of the root operation is staged.
+    pub async fn has_direct_messages(&self, root: &str) -> Result<bool, RepositoryError> {
+        let mut direct = importable(root, RecordType::Channel);
+        direct.insert("data.t", ChannelType::DirectMessage.letter());
+        Ok(self.records.find_one(direct).projection(doc! { "_id": 1 }).await?.is_some())
+    }
+
+    /// The kinds of the staged rooms of the root operation.
+    pub async fn channel_types(&self, root: &str) -> Result<Vec<ChannelType>, RepositoryError> {
+        let found = self.records.distinct("data.t", importable(root, RecordType::Channel)).await?;
+        Ok(found.iter().filter_map(|kind| ChannelType::from_letter(kind.as_str()?)).collect())
+    }
+
+    /// Whether a message of the root operation is staged that was written before then.
+    pub async fn has_message_before(&self, root: &str, then: DateTime<Utc>) -> Result<bool, RepositoryError> {
+        let mut older = importable(root, RecordType::Message);
+        older.insert("data.ts", doc! { "$lt": bson::DateTime::from_chrono(then) });
+        Ok(self.records.find_one(older).projection(doc! { "_id": 1 }).await?.is_some())
+    }
+
+    /// Where these staged records stand in their file, by their ids as texts.
+    pub async fn places(&self, ids: &[StagedId]) -> Result<HashMap<String, String>, RepositoryError> {
+        let ids: Vec<&Bson> = ids.iter().map(|id| &id.0).collect();
+        let found = self.records.find(doc! { "_id": { "$in": ids } }).projection(doc! { "place": 1 }).await?;
+        let places = found.map_err(RepositoryError::from).map(|record| read(&record?));
+        let text = |record: &Fields, name: &str| record.get(name).and_then(|value| value.as_text()).map(str::to_owned);
+        places
+            .try_filter_map(|record| async move { Ok(text(&record, "_id").zip(text(&record, "place"))) })
+            .try_collect()
+            .await
+    }
+
+    async fn choices(
+        &self,
+        filter: Document,
+        shown: Document,
+    ) -> Result<impl Stream<Item = Result<Fields, RepositoryError>> + Send + use<>, RepositoryError> {
+        let found =
+            self.records.find(filter).sort(doc! { "_id": 1 }).projection(shown).batch_size(CURSOR_BATCH).await?;
+        let records = found.map_err(RepositoryError::from).map(|record| read(&record?));
+        // A record without data in it is nothing to choose.
+        Ok(records
+            .try_filter_map(|record| async move { Ok(record.get("data").and_then(|data| data.as_object()).cloned()) }))
+    }
+
+    /// The number of staged users of the root operation that failed.
+    pub async fn count_failed(&self, root: &str) -> Result<u64, RepositoryError> {
+        Ok(self.records.count_documents(failures(root)).await?)
+    }
+
+    /// The staged users of the root operation that failed in the order they were staged: `_id`, `errors`, `dataType`, `place`,
+    /// and of their `data` `username`, `emails` and `importIds`.
+    pub async fn failed(
+        &self,
+        root: &str,
+        Part { offset, limit }: Part,
+    ) -> Result<impl Stream<Item = Result<Fields, RepositoryError>> + Send + use<>, RepositoryError> {
+        let shown = doc! {
+            "data.username": 1,
+            "data.emails": { "$slice": SHOWN_VALUES },
+            "data.importIds": { "$slice": SHOWN_VALUES },
+            "errors": { "$slice": SHOWN_VALUES },
+            "dataType": 1,
+            "place": 1,
+        };
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let found = self.records.find(failures(root)).sort(doc! { "_id": 1 }).skip(offset).limit(limit);
+        let found = found.projection(shown).batch_size(CURSOR_BATCH).await?;
+        Ok(found.map_err(RepositoryError::from).map(|record| read(&record?)))
+    }
+}
+
+fn read(record: &RawDocumentBuf) -> Result<Fields, RepositoryError> {
+    read_fields(record).map_err(|reason| RepositoryError::Unreadable { collection: staging::COLLECTION, reason })
+}

@@ -1,0 +1,341 @@
+//! The staging area, `rocketchat_import_data`: the records that are to be imported.
+//!
+//! Records of ours carry the operation they belong to, in `operation`. An operation that goes on with the records of
+//! another one names that one as their *root*. Records without `operation` were staged by Rocket.Chat or by an older
+//! release of this service; the run of the newest operation adopts them.
+//!
+//! Every write names the operation, so a late one changes nothing of a newer operation.
+
+use bson::{Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
+use mongodb::{Collection, options::Hint};
+
+use super::staged_id::StagedId;
+use crate::{
+    domain::{field_value::Fields, record_type::RecordType},
+    repository::{Connection, PRIMARY_ONLY, RepositoryError, bson::read::read_fields, connection::error::has_code},
+};
+
+pub(in crate::repository) const COLLECTION: &str = "rocketchat_import_data";
+/// The mark of a record of a person who was left out and is needed all the same.
+pub(super) const PLACEHOLDER_MARK: &str = "placeholder";
+/// Records the database sends at a time; it sends no more than 16 MiB in any case.
+const CURSOR_BATCH: u32 = 1000;
+/// Ids that one command removes.
+const REMOVED_AT_A_TIME: usize = 1000;
+/// The codes of a document that would exceed 16 MiB after an update.
+const TOO_LARGE_CODES: [i32; 2] = [10_334, 17_419];
+
+/// Reads and writes staged records.
+#[derive(Debug, Clone)]
+pub struct Staging {
+    connection: Connection,
+    pub(super) records: Collection<RawDocumentBuf>,
+}
+
+/// A record that waits to be imported.
+#[derive(Debug)]
+pub struct StagedRecord {
+    pub id: StagedId,
+    /// The staged data, or why it cannot be read.
+    pub data: Result<Fields, String>,
+    /// The reason of a failure that an earlier run left on the record.
+    pub failure: Option<String>,
+    /// Whether the person was left out of the import, and is linked or becomes a placeholder.
+    pub is_placeholder: bool,
+    /// The size of the data as it is stored.
+    pub bytes: usize,
+}
+
+/// A range of staged ids, both ends exclusive; `None` for an open end.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Gap {
+    pub after: Option<StagedId>,
+    pub before: Option<StagedId>,
+}
+
+/// The records that an import gave up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Discarded {
+    /// The roots of the operations that were known then.
+    pub roots: Vec<String>,
+    /// The highest id of a record without an operation; `None` if there was none.
+    pub unlabelled_up_to: Option<StagedId>,
+}
+
+impl Staging {
+    pub(in crate::repository) fn new(connection: &Connection) -> Self {
+        Self { connection: connection.clone(), records: connection.collection(COLLECTION) }
+    }
+
+    /// The records of this type within the gap, in the order of their ids.
+    ///
+    /// # Errors
+    /// As for every read. After an error the caller may begin again after the last id it saw.
+    pub async fn records(
+        &self,
+        root: &str,
+        kind: RecordType,
+        gap: &Gap,
+    ) -> Result<impl Stream<Item = Result<StagedRecord, RepositoryError>> + Send + use<>, RepositoryError> {
+        // Few among many messages: the index of the types finds them. Files have texts as ids.
+        let is_few = matches!(kind, RecordType::Contact | RecordType::Channel);
+        let mut filter = records_of(root, kind);
+        if is_few {
+            filter.insert("_id", between(gap));
+        }
+        let mut records = self
+            .records
+            .find(filter)
+            .sort(doc! { "_id": 1 })
+            .projection(doc! { "data": 1, "errors": 1, PLACEHOLDER_MARK: 1 })
+            .batch_size(CURSOR_BATCH);
+        if is_few {
+            records = records.allow_disk_use(true);
+        } else {
+            // Bounds of the index and not conditions: those compare within one type of id only.
+            records = records.hint(Hint::Keys(doc! { "_id": 1 }));
+            if let Some(after) = &gap.after {
+                records = records.min(doc! { "_id": &after.0 });
+            }
+            if let Some(before) = &gap.before {
+                records = records.max(doc! { "_id": &before.0 });
+            }
+        }
+        let after = gap.after.clone();
+        let records = records.await?.map(|record| record.map(|record| staged_record(&record)));
+        Ok(records.map_err(RepositoryError::from).try_filter(move |record| {
+            let is_after = after.as_ref() != Some(&record.id);
+            async move { is_after }
+        }))
+    }
+
+    /// The number of records of this type that belong to the root.
+    pub async fn count(&self, root: &str, kind: RecordType) -> Result<u64, RepositoryError> {
+        Ok(self.records.count_documents(records_of(root, kind)).await?)
+    }
+
+    /// The number of records of any type that belong to the root.
+    pub async fn count_all(&self, root: &str) -> Result<u64, RepositoryError> {
+        Ok(self.records.count_documents(doc! { "operation": root }).await?)
+    }
+
+    /// The number of records of this type that somebody chose to leave out.
+    pub async fn count_left_out(&self, root: &str, kind: RecordType) -> Result<u64, RepositoryError> {
+        let left_out = doc! { "operation": root, "dataType": kind.data_type(), "skipped": true };
+        Ok(self.records.count_documents(left_out).await?)
+    }
+
+    /// The number of records of this type that belong to no operation.
+    pub async fn count_unlabelled(&self, kind: RecordType) -> Result<u64, RepositoryError> {
+        Ok(self.records.count_documents(unlabelled(kind)).await?)
+    }
+
+    /// Gives the records without an operation to this root. Only the holder of the lease may call this.
+    ///
+    /// # Errors
+    /// Some records may have been adopted all the same.
+    pub async fn adopt(&self, root: &str) -> Result<(), RepositoryError> {
+        let unlabelled = doc! { "operation": { "$exists": false } };
+        self.records.update_many(unlabelled, doc! { "$set": { "operation": root } }).await?;
+        Ok(())
+    }
+
+    /// The highest id of a record that belongs to no operation.
+    pub async fn last_unlabelled(&self) -> Result<Option<StagedId>, RepositoryError> {
+        self.last(doc! { "operation": { "$exists": false } }).await
+    }
+
+    /// The highest id of all records.
+    pub async fn last_of_all(&self) -> Result<Option<StagedId>, RepositoryError> {
+        self.last(doc! {}).await
+    }
+
+    /// The operations that staged records name.
+    pub async fn roots(&self) -> Result<Vec<String>, RepositoryError> {
+        let roots = self.records.distinct("operation", doc! {}).await?;
+        Ok(roots.iter().filter_map(Bson::as_str).map(str::to_owned).collect())
+    }
+
+    async fn last(&self, filter: Document) -> Result<Option<StagedId>, RepositoryError> {
+        let last = self.records.find_one(filter).sort(doc! { "_id": -1 }).projection(doc! { "_id": 1 }).await?;
+        Ok(last.map(|record| id_of(&record)))
+    }
+
+    /// The number of records of this type that the newest operation would import.
+    pub async fn count_importable(&self, root: &str, kind: RecordType) -> Result<u64, RepositoryError> {
+        Ok(self.records.count_documents(importable(root, kind)).await?)
+    }
+
+    /// Leaves the reasons on failed records, unless a later run has written there. A record that has no room for its
+    /// reason stays as it is: the receipt holds the reason, too.
+    ///
+    /// # Errors
+    /// Some records may have got their reason all the same.
+    pub async fn mark_failed(
+        &self,
+        root: &str,
+        epoch: i64,
+        failed: &[(StagedId, String)],
+    ) -> Result<(), RepositoryError> {
+        if failed.is_empty() {
+            return Ok(());
+        }
+        let now = DateTime::now();
+        let mark = |(id, reason): &(StagedId, String)| {
+            let record = doc! { "_id": &id.0, "operation": root, "run": { "$not": { "$gt": epoch } } };
+            let change = doc! { "$set": { "errors": [{ "message": reason }], "run": epoch, "_updatedAt": now } };
+            (record, change)
+        };
+        let updates: Vec<Document> = failed.iter().map(&mark).map(|(q, u)| doc! { "q": q, "u": u }).collect();
+        let command = doc! { "update": COLLECTION, "updates": updates, "ordered": false };
+        let answer = self.connection.database().run_command(command).await?;
+        if !answer.contains_key("writeErrors") && !answer.contains_key("writeConcernError") {
+            return Ok(());
+        }
+        // One by one, so that the driver says of each what is wrong.
+        for (record, change) in failed.iter().map(mark) {
+            match self.records.update_one(record, change).await {
+                Err(error) if !has_code(&error, &TOO_LARGE_CODES) => return Err(error.into()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes these records of the root.
+    ///
+    /// # Errors
+    /// Some may have been removed all the same.
+    pub async fn remove(&self, root: &str, ids: &[StagedId]) -> Result<(), RepositoryError> {
+        for ids in ids.chunks(REMOVED_AT_A_TIME) {
+            self.remove_these(doc! { "operation": root }, ids).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes the records of this type within a range, both ends inclusive, that did not fail.
+    ///
+    /// # Errors
+    /// Some may have been removed all the same.
+    pub async fn remove_range(
+        &self,
+        root: &str,
+        kind: RecordType,
+        (first, last): &(StagedId, StagedId),
+        failed: &[StagedId],
+    ) -> Result<(), RepositoryError> {
+        let failed: Vec<&Bson> = failed.iter().map(|id| &id.0).collect();
+        let mut records = records_of(root, kind);
+        records.insert("_id", doc! { "$gte": &first.0, "$lte": &last.0, "$nin": failed });
+        self.records.delete_many(records).write_concern(PRIMARY_ONLY.clone()).await?;
+        Ok(())
+    }
+
+    /// The ids of the records that were left out, some at a time.
+    pub async fn left_out(
+        &self,
+        root: &str,
+    ) -> Result<impl Stream<Item = Result<Vec<StagedId>, RepositoryError>> + Send + use<>, RepositoryError> {
+        let left_out = doc! { "operation": root, "skipped": true };
+        let ids = self.records.find(left_out).projection(doc! { "_id": 1 });
+        let ids = ids.batch_size(CURSOR_BATCH).await?.map_ok(|record| id_of(&record));
+        Ok(ids.try_chunks(REMOVED_AT_A_TIME).map_err(|error| error.1.into()))
+    }
+
+    /// The ids of the records that were given up, some at a time.
+    pub async fn discarded(
+        &self,
+        discarded: &Discarded,
+    ) -> Result<impl Stream<Item = Result<Vec<StagedId>, RepositoryError>> + Send + use<>, RepositoryError> {
+        let ids = self.records.find(discarded_records(discarded)).projection(doc! { "_id": 1 });
+        let ids = ids.batch_size(CURSOR_BATCH).await?.map_ok(|record| id_of(&record));
+        Ok(ids.try_chunks(REMOVED_AT_A_TIME).map_err(|error| error.1.into()))
+    }
+
+    /// Removes those of these records that were given up.
+    ///
+    /// # Errors
+    /// Some may have been removed all the same.
+    pub async fn remove_discarded(&self, discarded: &Discarded, ids: &[StagedId]) -> Result<(), RepositoryError> {
+        self.remove_these(discarded_records(discarded), ids).await
+    }
+
+    async fn remove_these(&self, mut filter: Document, ids: &[StagedId]) -> Result<(), RepositoryError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<&Bson> = ids.iter().map(|id| &id.0).collect();
+        filter.insert("_id", doc! { "$in": ids });
+        self.records.delete_many(filter).write_concern(PRIMARY_ONLY.clone()).await?;
+        Ok(())
+    }
+}
+
+fn between(gap: &Gap) -> Document {
+    let mut bounds = doc! { "$exists": true };
+    if let Some(after) = &gap.after {
+        bounds.insert("$gt", &after.0);
+    }
+    if let Some(before) = &gap.before {
+        bounds.insert("$lt", &before.0);
+    }
+    bounds
+}
+
+/// Records that Rocket.Chat's own importers decided to skip are not there to be imported.
+fn of_type(kind: RecordType) -> Document {
+    doc! { "dataType": kind.data_type(), "skipped": { "$ne": true } }
+}
+
+fn records_of(root: &str, kind: RecordType) -> Document {
+    let mut filter = of_type(kind);
+    filter.insert("operation", root);
+    filter
+}
+
+fn unlabelled(kind: RecordType) -> Document {
+    let mut filter = of_type(kind);
+    filter.insert("operation", doc! { "$exists": false });
+    filter
+}
+
+/// `null` stands for a missing field, too.
+pub(super) fn importable(root: &str, kind: RecordType) -> Document {
+    let mut filter = of_type(kind);
+    filter.insert("operation", doc! { "$in": [root, Bson::Null] });
+    filter
+}
+
+pub(super) fn failures(root: &str) -> Document {
+    doc! { "operation": { "$in": [root, Bson::Null] }, "errors": { "$exists": true }, "skipped": { "$ne": true } }
+}
+
+fn discarded_records(discarded: &Discarded) -> Document {
+    let labelled = doc! { "operation": { "$in": &discarded.roots } };
+    match &discarded.unlabelled_up_to {
+        None => labelled,
+        Some(last) => {
+            // Ids of other types than the last are older tools' and go as well.
+            let unlabelled = doc! { "operation": { "$exists": false }, "_id": { "$not": { "$gt": &last.0 } } };
+            doc! { "$or": [labelled, unlabelled] }
+        }
+    }
+}
+
+pub(super) fn id_of(record: &RawDocument) -> StagedId {
+    StagedId(record.get("_id").ok().flatten().and_then(|id| Bson::try_from(id).ok()).unwrap_or(Bson::Null))
+}
+
+fn staged_record(record: &RawDocument) -> StagedRecord {
+    let data = match record.get_document("data") {
+        Ok(data) => read_fields(data).map_err(|error| format!("The record cannot be read: {error}")),
+        Err(_) => Err("The record holds nothing to import.".to_owned()),
+    };
+    let is_placeholder = record.get_bool(PLACEHOLDER_MARK).unwrap_or_default();
+    let failure = record.get_array("errors").ok().map(|errors| {
+        let first = errors.get_document(0).ok().and_then(|error| error.get_str("message").ok());
+        first.unwrap_or("The record failed before, and the reason is not known.").to_owned()
+    });
+    StagedRecord { id: id_of(record), data, failure, is_placeholder, bytes: record.as_bytes().len() }
+}

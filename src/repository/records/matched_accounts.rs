@@ -1,0 +1,198 @@
+//! Accounts that are there: finding those that records may belong to, and changing them.
+
+use bson::{Bson, Document, RawDocumentBuf, doc};
+use futures::TryStreamExt as _;
+use mongodb::{
+    Collection,
+    options::{Collation, CollationStrength},
+};
+
+use super::accounts::reason_of;
+use crate::{
+    domain::{
+        document::{FieldChange, account::PLACEHOLDER},
+        field_value::{Date, FieldValue, Fields},
+    },
+    repository::{
+        Connection, RepositoryError,
+        access::users::COLLECTION,
+        bson::{read::read_fields, write::document_of},
+        connection::error::{code_of, is_duplicate_key},
+    },
+};
+
+/// The language of Rocket.Chat's indexes that ignore the letter case.
+///
+/// Source: `packages/models/src/models/Users.ts` (`username_insensitive`, `emails.address_insensitive`).
+const COLLATION_LOCALE: &str = "en";
+/// Everything that matching reads of an account. No secrets are among it.
+const SHOWN: [&str; 16] = [
+    "_id",
+    "username",
+    "emails",
+    "importIds",
+    "name",
+    "bio",
+    "statusText",
+    "utcOffset",
+    "_pendingAvatarUrl",
+    "avatarETag",
+    "customFields",
+    "roles",
+    "type",
+    "active",
+    "inactiveReason",
+    PLACEHOLDER,
+];
+
+/// The role without which nobody can administrate.
+const ADMINISTRATOR: &str = "admin";
+/// As many other administrators are looked at.
+const MOST_ADMINISTRATORS: i64 = 200;
+
+/// Finds and changes accounts that are there.
+#[derive(Debug, Clone)]
+pub struct MatchedAccounts {
+    accounts: Collection<RawDocumentBuf>,
+}
+
+/// What accounts may be found by. Repetitions do no harm.
+#[derive(Debug, Clone, Default)]
+pub struct SoughtAccounts {
+    /// `_id`s of accounts.
+    pub ids: Vec<String>,
+    pub import_ids: Vec<String>,
+    /// In any letter case.
+    pub emails: Vec<String>,
+    /// In any letter case.
+    pub usernames: Vec<String>,
+}
+
+/// A change of one account.
+#[derive(Debug, Clone, Copy)]
+pub struct AccountChange<'a> {
+    /// The account's `_id`.
+    pub account: &'a str,
+    pub changes: &'a [FieldChange],
+    /// Whether the account stood in for somebody who is there now.
+    pub ends_placeholder: bool,
+}
+
+/// What became of an [`AccountChange`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChangeOutcome {
+    Changed,
+    /// The account is gone, or has other values than those that were read.
+    Outdated,
+    /// The database refused it, for this reason.
+    Refused(String),
+}
+
+impl MatchedAccounts {
+    pub(in crate::repository) fn new(connection: &Connection) -> Self {
+        Self { accounts: connection.collection(COLLECTION) }
+    }
+
+    /// The accounts with one of these values, in any order; one may come more than once.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find(&self, sought: &SoughtAccounts) -> Result<Vec<Fields>, RepositoryError> {
+        let SoughtAccounts { ids, import_ids, emails, usernames } = sought;
+        let mut found = Vec::new();
+        if !ids.is_empty() {
+            self.read(doc! { "_id": { "$in": ids } }, None, &mut found).await?;
+        }
+        if !import_ids.is_empty() {
+            self.read(doc! { "importIds": { "$in": import_ids } }, None, &mut found).await?;
+        }
+        if !emails.is_empty() {
+            self.read(doc! { "emails.address": { "$in": emails } }, Some(any_letter_case()), &mut found).await?;
+        }
+        if !usernames.is_empty() {
+            self.read(doc! { "username": { "$in": usernames } }, Some(any_letter_case()), &mut found).await?;
+        }
+        Ok(found)
+    }
+
+    async fn read(
+        &self,
+        wanted: Document,
+        collation: Option<Collation>,
+        found: &mut Vec<Fields>,
+    ) -> Result<(), RepositoryError> {
+        let shown: Document = SHOWN.iter().map(|field| ((*field).to_owned(), Bson::Int32(1))).collect();
+        let mut query = self.accounts.find(wanted).projection(shown);
+        if let Some(collation) = collation {
+            query = query.collation(collation);
+        }
+        let mut accounts = query.await?;
+        while let Some(account) = accounts.try_next().await? {
+            let account = read_fields(&account);
+            found.push(account.map_err(|reason| RepositoryError::Unreadable { collection: COLLECTION, reason })?);
+        }
+        Ok(())
+    }
+
+    /// The `_id`s of the first administrators who are active, without this one.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn other_administrators(&self, account: &str) -> Result<Vec<String>, RepositoryError> {
+        let others = doc! { "roles": ADMINISTRATOR, "active": true, "_id": { "$ne": account } };
+        let found = self.accounts.find(others).projection(doc! { "_id": 1 }).limit(MOST_ADMINISTRATORS).await?;
+        let ids = found.try_filter_map(|account| async move { Ok(account.get_str("_id").ok().map(str::to_owned)) });
+        Ok(ids.try_collect().await?)
+    }
+
+    /// Changes an account whose fields are still as they were read; stored by a majority.
+    ///
+    /// # Errors
+    /// When the database does not answer. The account may have been changed all the same.
+    pub async fn change(&self, change: AccountChange<'_>, now: Date) -> Result<ChangeOutcome, RepositoryError> {
+        let AccountChange { account, changes, ends_placeholder } = change;
+        let read = |field: &str, value: Option<&FieldValue>| match value {
+            Some(value) => (field.to_owned(), bson_of(field, value)),
+            None => (field.to_owned(), Bson::Document(doc! { "$exists": false })),
+        };
+        let mut unchanged = doc! { "_id": account };
+        unchanged.extend(changes.iter().map(|change| read(&change.field, change.before.as_ref())));
+        let mut values: Document =
+            changes.iter().map(|change| (change.field.clone(), bson_of(&change.field, &change.after))).collect();
+        if deactivates(changes) {
+            // Rocket.Chat's API looks at nothing but the token.
+            values.insert("services.resume.loginTokens", Bson::Array(Vec::new()));
+        }
+        values.insert("_updatedAt", bson_of("_updatedAt", &FieldValue::Date(now)));
+        let mut update = doc! { "$set": values };
+        if ends_placeholder {
+            update.insert("$unset", doc! { PLACEHOLDER: 1 });
+        }
+        match self.accounts.update_one(unchanged, update).await {
+            Ok(result) if result.matched_count == 1 => Ok(ChangeOutcome::Changed),
+            Ok(_) => Ok(ChangeOutcome::Outdated),
+            Err(error) if is_duplicate_key(&error) => {
+                Ok(ChangeOutcome::Refused(reason_of(code_of(&error).unwrap_or_default(), &error.to_string())))
+            }
+            Err(error) => match RepositoryError::from(error) {
+                error if error.is_about_documents() => {
+                    Ok(ChangeOutcome::Refused(format!("The account cannot be changed: {error}.")))
+                }
+                error => Err(error),
+            },
+        }
+    }
+}
+
+/// Whether the changes end the account's activity.
+fn deactivates(changes: &[FieldChange]) -> bool {
+    changes.iter().any(|change| change.field == "active" && change.after == FieldValue::Boolean(false))
+}
+
+fn any_letter_case() -> Collation {
+    Collation::builder().locale(COLLATION_LOCALE).strength(CollationStrength::Secondary).build()
+}
+
+fn bson_of(field: &str, value: &FieldValue) -> Bson {
+    document_of(&Fields::from_iter([(field, value.clone())])).remove(field).unwrap_or(Bson::Null)
+}

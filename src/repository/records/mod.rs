@@ -1,0 +1,21 @@
+//! The documents an import makes.
+
+mod accounts;
+mod bulk;
+mod contacts;
+mod identities;
+mod matched_accounts;
+mod messages;
+mod people;
+mod rooms;
+mod subscriptions;
+
+pub use accounts::{Accounts, Holder, Rejection};
+pub use bulk::RefusedBecause;
+pub use contacts::Contacts;
+pub use identities::{Identities, Identity};
+pub use matched_accounts::{AccountChange, ChangeOutcome, MatchedAccounts, SoughtAccounts};
+pub use messages::Messages;
+pub use people::People;
+pub use rooms::{RoomGrowth, RoomInserted, Rooms, RoomsWanted, mentioned};
+pub use subscriptions::Subscriptions;

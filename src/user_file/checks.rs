@@ -1,0 +1,219 @@
+//! Checks of users that are whole: values that are there twice, and those that are hardly meant.
+
+use std::{
+    collections::{HashMap, hash_map::Entry, hash_map::RandomState},
+    hash::BuildHasher as _,
+};
+
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    fields::{EMAILS, IMPORT_IDS, NAME, USERNAME, User, text_of, texts_of},
+    problem::{Fault, Kind, quoted},
+};
+
+const TYPOGRAPHIC_QUOTES: [char; 10] = ['“', '”', '„', '‟', '‘', '’', '‚', '‛', '«', '»'];
+/// Names that mean everybody when they are mentioned.
+const MENTIONS_OF_ALL: [&str; 2] = ["all", "here"];
+/// Bytes of a digest that are kept. Two of a hundred million values share them with a chance of 10⁻¹³.
+const KEY_BYTES: usize = 12;
+
+/// Faults of a user beside others.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) errors: Vec<Fault>,
+    pub(super) warnings: Vec<Fault>,
+}
+
+/// The line of every value that may be there once. Digests, because a file may hold millions.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    /// By the digest without letter case: the line, and a digest with it.
+    lines: HashMap<[u8; KEY_BYTES], (u32, u32)>,
+    exact: RandomState,
+}
+
+impl Taken {
+    /// Takes the values of a user.
+    pub(super) fn take(&mut self, user: &User, line: u64, found: &mut Found) {
+        let line = u32::try_from(line).unwrap_or(u32::MAX);
+        let values = text_of(user, USERNAME).map(|name| ("username", name)).into_iter();
+        let values = values.chain(texts_of(user, EMAILS).map(|email| ("e-mail", email)));
+        for (what, value) in values.chain(texts_of(user, IMPORT_IDS).map(|id| ("importId", id))) {
+            let exact = u32::try_from(self.exact.hash_one(value) >> u32::BITS).unwrap_or_default();
+            match self.lines.entry(digest(what, value)) {
+                Entry::Vacant(entry) => drop(entry.insert((line, exact))),
+                Entry::Occupied(entry) => {
+                    let (other, other_exact) = *entry.get();
+                    if other == line {
+                        continue;
+                    }
+                    let value = quoted(value);
+                    if exact == other_exact {
+                        let reason = format!("{what} {value} is that of line {other} too: keep one of the two");
+                        found.errors.push(Fault::new(Kind::Twice, reason));
+                    } else if what != "importId" {
+                        let reason = format!(
+                            "{what} {value} differs from that of line {other} in letter case only: two accounts are \
+                             made, of which one can hardly log in"
+                        );
+                        found.warnings.push(Fault::new(Kind::CaseTwins, reason));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn digest(what: &str, value: &str) -> [u8; KEY_BYTES] {
+    let mut hasher = Sha256::new_with_prefix(what);
+    hasher.update([0]);
+    if value.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        hasher.update(value);
+    } else {
+        hasher.update(value.to_lowercase());
+    }
+    let mut key = [0; KEY_BYTES];
+    key.copy_from_slice(&hasher.finalize()[..KEY_BYTES]);
+    key
+}
+
+/// Looks for values that are hardly meant.
+pub(super) fn suspect(user: &User, found: &mut Found) {
+    let warnings = &mut found.warnings;
+    let username = text_of(user, USERNAME).unwrap_or_default();
+    let are_swapped = username.contains('@') && texts_of(user, EMAILS).all(|email| !email.contains('@'));
+    if are_swapped {
+        let emails: Vec<&str> = texts_of(user, EMAILS).collect();
+        let reason = format!(
+            "username {} is an address, and emails {} is none: the columns seem to be swapped; swap their names in the header",
+            quoted(username),
+            quoted(&emails.join(";"))
+        );
+        warnings.push(Fault::new(Kind::SwappedColumns, reason));
+    } else {
+        warnings.extend(texts_of(user, EMAILS).filter_map(about_address));
+        warnings.extend(about_username(username));
+    }
+    let name = text_of(user, NAME).unwrap_or_default();
+    if name.starts_with(TYPOGRAPHIC_QUOTES) && name.ends_with(TYPOGRAPHIC_QUOTES) {
+        let reason = format!("name {} has typographic quotation marks round it: take them off", quoted(name));
+        warnings.push(Fault::new(Kind::TypographicQuotes, reason));
+    }
+    warnings.extend([username, name].into_iter().filter(|text| is_garbled(text)).map(|text| {
+        let reason = format!("{} was saved in a wrong encoding before: save the source as UTF-8", quoted(text));
+        Fault::new(Kind::Garbled, reason)
+    }));
+}
+
+fn about_address(email: &str) -> Option<Fault> {
+    if email.contains(TYPOGRAPHIC_QUOTES) {
+        let reason = format!("e-mail {} holds typographic quotation marks: take them off", quoted(email));
+        return Some(Fault::new(Kind::TypographicQuotes, reason));
+    }
+    let (local, domain) = email.rsplit_once('@').unwrap_or_default();
+    let problem = if !email.contains('@') {
+        "has no @"
+    } else if email.contains(char::is_whitespace) {
+        "holds blanks"
+    } else if email.contains('"') || (email.starts_with('\'') && email.ends_with('\'')) {
+        "holds quotation marks"
+    } else if email.contains(['<', '>', '(', ')', ',', ':', '\\']) {
+        "holds signs that belong to no address"
+    } else if local.is_empty() || domain.is_empty() || local.contains('@') {
+        "has nothing before or behind its @, or two of them"
+    } else {
+        return None;
+    };
+    Some(Fault::new(Kind::Address, format!("e-mail {} {problem}, so no mail arrives: correct it", quoted(email))))
+}
+
+/// Source: the default of `UTF8_User_Names_Validation` in `apps/meteor/server/settings/message.ts`.
+fn about_username(username: &str) -> Option<Fault> {
+    let is_plain = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_' | '.');
+    let problem = if MENTIONS_OF_ALL.contains(&username.to_lowercase().as_str()) {
+        "is a mention of everybody: choose another"
+    } else if username.chars().all(is_plain) {
+        return None;
+    } else {
+        "cannot be mentioned: use letters from a to z, digits, and - _ ."
+    };
+    Some(Fault::new(Kind::Username, format!("username {} {problem}", quoted(username))))
+}
+
+/// Whether UTF-8 was read as Latin-1 or lost its letters: `JosÃ©`.
+fn is_garbled(text: &str) -> bool {
+    let mut signs = text.chars().peekable();
+    while let Some(sign) = signs.next() {
+        if sign == '\u{fffd}' {
+            return true;
+        }
+        if matches!(sign, 'Ã' | 'Â' | 'Ð' | 'Å')
+            && signs.peek().is_some_and(|next| matches!(next, '\u{80}'..='\u{bf}' | '€' | '‚' | '„' | '†' | 'Ÿ' | '™'))
+        {
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn user(value: Value) -> User {
+        let Value::Object(user) = value else { panic!("an object") };
+        user
+    }
+
+    fn kinds(value: Value) -> Vec<Kind> {
+        let mut found = Found::default();
+        suspect(&user(value), &mut found);
+        found.warnings.iter().map(|fault| fault.kind).collect()
+    }
+
+    #[test]
+    fn a_value_of_another_line_is_an_error_and_a_twin_in_letter_case_a_warning() {
+        let mut taken = Taken::default();
+        let mut take = |value, line| {
+            let mut found = Found::default();
+            taken.take(&user(value), line, &mut found);
+            let reasons =
+                |faults: Vec<Fault>| faults.into_iter().map(|fault| fault.reason).collect::<Vec<_>>().join("; ");
+            (reasons(found.errors), reasons(found.warnings))
+        };
+        let first = take(json!({ "username": "ann", "emails": ["a@b.c", "A@b.c"], "importIds": ["ann"] }), 2);
+        assert_eq!(first, (String::new(), String::new()));
+        let (errors, warnings) = take(json!({ "username": "Ann", "emails": ["a@b.c"], "importIds": ["ANN"] }), 3);
+        assert!(errors.starts_with("e-mail \"a@b.c\" is that of line 2 too"), "{errors}");
+        assert!(warnings.starts_with("username \"Ann\" differs from that of line 2"), "{warnings}");
+        let (errors, _) = take(json!({ "username": "cid", "emails": ["x@b.c"], "importIds": ["ann"] }), 4);
+        assert!(errors.starts_with("importId \"ann\" is that of line 2"), "{errors}");
+    }
+
+    #[test]
+    fn values_that_are_hardly_meant_are_warned_about() {
+        for (username, email, kind) in [
+            ("ann", "ann", Kind::Address),
+            ("ann", "ann @corp.example", Kind::Address),
+            ("ann", "\"ann@corp.example\"", Kind::Address),
+            ("ann", "'ann@corp.example'", Kind::Address),
+            ("ann", "Ann <ann@corp.example>", Kind::Address),
+            ("ann", "@corp.example", Kind::Address),
+            ("ann", "„ann@corp.example“", Kind::TypographicQuotes),
+            ("ann@corp.example", "ann", Kind::SwappedColumns),
+            ("Ann Lee", "ann@corp.example", Kind::Username),
+            ("all", "ann@corp.example", Kind::Username),
+            ("JosÃ©", "ann@corp.example", Kind::Garbled),
+        ] {
+            let kinds = kinds(json!({ "username": username, "emails": [email] }));
+            assert!(kinds.contains(&kind), "{username}, {email}: {kinds:?}");
+        }
+        assert_eq!(
+            kinds(json!({ "username": "ann.o-b_1", "emails": ["o'brien@corp.example"], "name": "Ann “A” Lee" })),
+            []
+        );
+    }
+}

@@ -1,0 +1,88 @@
+//! Objects of a file: JSON in its several shapes, and LDIF.
+
+mod ldif;
+mod lines;
+mod values;
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{MapAccess, Visitor},
+    ser::SerializeMap as _,
+};
+use serde_json::value::RawValue;
+
+pub(super) use ldif::Ldif;
+pub(super) use lines::Lines;
+pub(super) use values::Values;
+
+use super::problem::{Fault, Kind, Problem};
+
+/// The longest object, as large as a document of the database can be.
+const MAX_OBJECT_BYTES: usize = 16 * 1024 * 1024;
+
+/// An object, or the reason why what stands there is none.
+#[derive(Debug)]
+pub(super) struct Piece {
+    pub(super) line: u64,
+    pub(super) object: Result<Object, Fault>,
+}
+
+/// Objects in their order. A problem is that of the whole file: a fatal one is the last item, a warning is not.
+pub(super) type Objects = Box<dyn Iterator<Item = Result<Piece, Problem>> + Send>;
+
+/// The members of an object as they are written: digits are kept, and so are members of the same name.
+#[derive(Debug, Default)]
+pub(crate) struct Object(pub(super) Vec<(String, Box<RawValue>)>);
+
+impl Object {
+    pub(super) fn read(text: &str) -> Result<Self, Fault> {
+        if !text.trim_start().starts_with('{') {
+            return Err(Fault::new(Kind::Syntax, "a user must be an object, as in {\"username\": \"ann\"}"));
+        }
+        serde_json::from_str(text).map_err(|error| {
+            let words = error.to_string();
+            let words = words.split_once(" at line ").map_or(words.as_str(), |(words, _)| words);
+            Fault::new(Kind::Syntax, format!("not valid JSON: {words} (column {})", error.column()))
+        })
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&RawValue> {
+        self.0.iter().find(|(member, _)| member == name).map(|(_, value)| &**value)
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Object;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Object(members))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+impl Serialize for Object {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        self.0.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))?;
+        map.end()
+    }
+}

@@ -1,0 +1,199 @@
+//! Files as other programs export them: found by themselves, or named with `--from`.
+
+use serde_json::{Value, json};
+
+use super::{File, add_roles, call, summary};
+use crate::harness::{Finished, run, served};
+
+const BCRYPT: &str = "$2b$10$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZabcde";
+
+/// Stages a file, and gives the users that are staged and how the command ended.
+async fn staged(name: &str, text: &str, flags: &[&str]) -> (Vec<Value>, Finished) {
+    let (workspace, service) = served().await;
+    add_roles(&workspace).await;
+    let file = File::new(name, text);
+    let arguments = [&["users", file.path(), "--json"], flags].concat();
+    let finished = call(&service.address, &arguments).await;
+    let users = workspace.staged_data().await;
+    let users = users.into_iter().map(|user| without_default_role(bson::Bson::Document(user).into_relaxed_extjson()));
+    (users.collect(), finished)
+}
+
+/// The user as it was sent: the server adds the workspace's default role behind those of the file.
+fn without_default_role(mut user: Value) -> Value {
+    let roles = user["roles"].as_array_mut().expect("the server gives every user a role");
+    assert_eq!(roles.pop(), Some(json!("user")));
+    if roles.is_empty() {
+        user.as_object_mut().unwrap().remove("roles");
+    }
+    user
+}
+
+#[tokio::test]
+async fn rocket_chats_users_csv_without_a_header_is_recognised() {
+    let (users, finished) =
+        staged("users.csv", "ann.lee, ann@corp.example, Ann Lee\nbea,bea@corp.example,\"Bea, Jr.\"\n", &[]).await;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert!(
+        finished.errors.contains("without a header") && finished.errors.contains("--from rocketchat"),
+        "{finished:?}"
+    );
+    assert_eq!(
+        users,
+        [
+            json!({ "username": "ann.lee", "emails": ["ann@corp.example"], "name": "Ann Lee", "importIds": ["ann.lee"] }),
+            json!({ "username": "bea", "emails": ["bea@corp.example"], "name": "Bea, Jr.", "importIds": ["bea"] }),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn slacks_member_list_gives_roles_bots_and_people_who_left() {
+    let text = "username,email,status,billing-active,has-2fa,has-sso,userid,fullname,displayname,expiration-timestamp\n\
+                ann,ann@corp.example,Admin,1,0,0,U01ANN,Ann Lee,annie,\n\
+                ci,,Bot,0,0,0,U02CI,CI Bot,,\n\
+                old,old@corp.example,Deactivated,0,0,0,U03OLD,,Old One,\n";
+    let (users, finished) = staged("members.csv", text, &["--skip-bad"]).await;
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(finished.errors.contains("line 3: emails missing of the user \"ci\""), "{finished:?}");
+    assert_eq!(
+        users,
+        [
+            json!({ "username": "ann", "emails": ["ann@corp.example"], "roles": ["admin"], "importIds": ["U01ANN"], "name": "Ann Lee" }),
+            json!({ "username": "old", "emails": ["old@corp.example"], "deleted": true, "importIds": ["U03OLD"], "name": "Old One" }),
+        ]
+    );
+    assert_eq!(
+        summary(&finished)["ignoredColumns"],
+        json!(["billing-active", "has-2fa", "has-sso", "expiration-timestamp"])
+    );
+}
+
+#[tokio::test]
+async fn answers_of_users_list_are_taken_over_with_addresses_out_of_objects_and_inactive_users_as_deleted() {
+    let text = r#"{"users":[{"_id":"a1","username":"ann","emails":[{"address":"ann@corp.example","verified":true}],
+        "type":"user","active":false,"roles":["admin"],"name":"Ann","utcOffset":5.5,"status":"online"}],
+        "count":1,"offset":0,"total":2,"success":true}"#;
+    let (users, finished) = staged("list.json", text, &[]).await;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let expected = json!({
+        "importIds": ["a1"], "username": "ann", "emails": ["ann@corp.example"], "type": "user", "deleted": true,
+        "roles": ["admin"], "name": "Ann", "utcOffset": 5.5,
+    });
+    assert_eq!(users, [expected]);
+    assert!(finished.errors.contains("the answer holds 1 of 2 users"), "{finished:?}");
+}
+
+#[tokio::test]
+async fn mongoexport_of_rocket_chat_keeps_its_own_password_hashes_and_drops_every_other_secret() {
+    let user = |id: &str, services: Value| {
+        json!({ "_id": id, "createdAt": { "$date": "2020-01-01T00:00:00Z" }, "username": id, "active": true,
+            "emails": [{ "address": format!("{id}@corp.example"), "verified": true }], "services": services })
+    };
+    let lines = [
+        user(
+            "ann",
+            json!({ "password": { "bcrypt": BCRYPT }, "resume": { "loginTokens": [{ "hashedToken": "SECRET" }] },
+            "totp": { "secret": "SECRET" }, "email2fa": { "enabled": true }, "ldap": { "id": "SECRET" } }),
+        ),
+        user("bea", json!({ "password": { "bcrypt": "$1$SECRET" } })),
+        user("cid", json!({ "password": { "bcrypt": BCRYPT.replace("$10$", "$04$") } })),
+    ];
+    let text = lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
+    let (users, finished) = staged("users.json", &text, &[]).await;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert_eq!(users[0]["services"], json!({ "password": { "bcrypt": BCRYPT } }));
+    assert!(users[1].get("services").is_none() && users[2].get("services").is_none(), "{users:?}");
+    assert!(!Value::from(users).to_string().contains("SECRET"));
+    assert!(!finished.errors.contains(BCRYPT) && !finished.output.contains(BCRYPT), "{finished:?}");
+    let expected = json!({ "loginTokens": 1, "twoFactor": 1, "otherHashes": 2, "otherServices": 1 });
+    assert_eq!(summary(&finished)["dropped"], expected);
+    assert!(finished.errors.contains("left out for safety: 1 login tokens, 1 second factors"), "{finished:?}");
+}
+
+#[tokio::test]
+async fn lists_of_google_entra_and_a_directory_are_recognised() {
+    let google = "First Name [Required],Last Name [Required],Email Address [Required],Password [Required],Org Unit Path [Required],Status [READ ONLY],Employee ID\n\
+                  Ann,Lee,ann@corp.example,****,/,Active,\nBea,Poe,bea@corp.example,****,/,Suspended,e2\n";
+    let (users, finished) = staged("google.csv", google, &[]).await;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert_eq!(
+        users,
+        [
+            json!({ "emails": ["ann@corp.example"], "name": "Ann Lee", "importIds": ["ann@corp.example"] }),
+            json!({ "emails": ["bea@corp.example"], "name": "Bea Poe", "importIds": ["e2"], "deleted": true }),
+        ]
+    );
+    let entra = "userPrincipalName,displayName,surname,mail,givenName,id,userType,accountEnabled\n\
+                 ann@corp.onmicrosoft.example,Ann Lee,Lee,ann@corp.example,Ann,0b1,Member,True\n\
+                 bea@corp.onmicrosoft.example,,Poe,,Bea,0b2,Guest,False\n";
+    let (users, finished) = staged("entra.csv", entra, &[]).await;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert_eq!(
+        users[0],
+        json!({ "name": "Ann Lee", "emails": ["ann@corp.example"], "importIds": ["0b1"], "deleted": false })
+    );
+    assert_eq!(
+        (&users[1]["emails"][0], &users[1]["name"], &users[1]["deleted"]),
+        (&json!("bea@corp.onmicrosoft.example"), &json!("Bea Poe"), &json!(true))
+    );
+    let ldap = "dn,uid,cn,mail,employeeNumber,userPassword\n\"uid=ann,dc=corp,dc=example\",ann,Ann Lee,ann@corp.example,7,{SSHA}SECRET\n";
+    let (users, finished) = staged("ldap.csv", ldap, &[]).await;
+    assert_eq!(
+        users,
+        [json!({ "username": "ann", "emails": ["ann@corp.example"], "importIds": ["7"], "name": "Ann Lee" })]
+    );
+    assert_eq!(summary(&finished)["dropped"]["otherHashes"], 1);
+}
+
+#[tokio::test]
+async fn people_of_an_ldif_file_are_imported_and_other_entries_passed_over() {
+    let text = "version: 1\n\ndn: dc=corp,dc=example\nobjectClass: organization\no: Corp\n\n\
+                dn: CN=Ann Lee,DC=corp,\n DC=example\nobjectClass: top\nobjectClass: person\nobjectClass: user\n\
+                sAMAccountName: ann\nmail: ann@corp.example\nproxyAddresses: smtp:a@corp.example\ndisplayName:: QW5uIEzDqWU=\n\
+                objectGUID:: /wABAg==\nuserAccountControl: 514\nunicodePwd:: U0VDUkVU\n";
+    let (users, finished) = staged("people.ldif", text, &[]).await;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let expected = json!({
+        "emails": ["ann@corp.example"], "name": "Ann Lée", "deleted": true, "username": "ann", "importIds": ["/wABAg=="],
+    });
+    assert_eq!(users, [expected]);
+    assert_eq!(summary(&finished)["passedOver"], json!({ "organization": 1 }));
+}
+
+#[tokio::test]
+async fn a_mattermost_bulk_file_is_named_and_its_users_are_imported_on_demand() {
+    let text = "{\"type\":\"version\",\"version\":1}\n\
+                {\"type\":\"user\",\"user\":{\"username\":\"ann\",\"email\":\"ann@corp.example\",\"first_name\":\"Ann\",\"last_name\":\"Lee\",\"roles\":\"system_user system_admin\",\"auth_data\":\"SECRET\"}}\n\
+                {\"type\":\"user\",\"user\":{\"username\":\"old\",\"email\":\"old@corp.example\",\"delete_at\":1700000000000}}\n\
+                {\"type\":\"post\",\"post\":{\"message\":\"hello\"}}\n";
+    let file = File::new("bulk.jsonl", text);
+    let finished = run(&["users", file.path(), "--dry-run"], &[]).await;
+    assert_eq!((finished.code, finished.errors.lines().count()), (Some(2), 2), "{finished:?}");
+    assert!(finished.errors.contains("this is a Mattermost bulk file: give --from mattermost"), "{finished:?}");
+    let (users, finished) = staged("bulk.jsonl", text, &["--from", "mattermost"]).await;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert_eq!(
+        users,
+        [
+            json!({ "username": "ann", "emails": ["ann@corp.example"], "roles": ["admin"], "name": "Ann Lee", "importIds": ["ann"] }),
+            json!({ "username": "old", "emails": ["old@corp.example"], "deleted": true, "importIds": ["old"] }),
+        ]
+    );
+    assert_eq!(summary(&finished)["passedOver"], json!({ "post": 1, "version": 1 }));
+}
+
+#[tokio::test]
+async fn the_pages_list_of_failed_users_is_taken_without_its_apostrophes_and_reasons() {
+    let text = "\u{feff}\"importIds\",\"emails\",\"username\",\"errors\"\r\n\"'+4915\",\"a@corp.example\",\"'@bob\",\"taken\"\r\n\
+                \"2\",\"b@corp.example\",\"'=cmd\",\"the e-mail address is taken\"\r\n";
+    let (users, finished) = staged("failed-users.csv", text, &[]).await;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert_eq!(
+        users,
+        [
+            json!({ "importIds": ["+4915"], "emails": ["a@corp.example"], "username": "@bob" }),
+            json!({ "importIds": ["2"], "emails": ["b@corp.example"], "username": "=cmd" }),
+        ]
+    );
+}

@@ -1,0 +1,152 @@
+//! Any file over any workspace.
+
+use std::env;
+
+use bson::{Bson, doc};
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
+use serde_json::{Value, json};
+
+use super::{Rules, assert_equal, check, lines_of, records, run};
+use crate::harness::{Workspace, served, user};
+
+const NAMES: [&str; 10] = ["ann", "Ann", "bob", "kim", "kim-1", "KIM", "eve", "José", "josé", "lee"];
+const EMAILS: [&str; 8] = ["ann@a.b", "Ann@a.b", "bob@a.b", "kim@a.b", "KIM@a.b", "eve@a.b", "lee@a.b", "jo@a.b"];
+const IDS: [&str; 8] = ["1", "2", "3", "4", "5", "ann", "kim", "8"];
+const ROUNDS: u64 = 30;
+/// What the users and workspaces are drawn from, unless `FORESEEING_SEED` holds another number.
+const SEED: u64 = 2026;
+
+struct Dice(StdRng);
+
+impl Dice {
+    fn one_in(&mut self, count: u32) -> bool {
+        self.0.random_ratio(1, count)
+    }
+
+    fn of<'a>(&mut self, words: &[&'a str]) -> &'a str {
+        words.choose(&mut self.0).unwrap()
+    }
+
+    fn some<'a>(&mut self, words: &[&'a str], counts: std::ops::Range<usize>) -> Vec<&'a str> {
+        let count = self.0.random_range(counts);
+        words.choose_multiple(&mut self.0, count).copied().collect()
+    }
+
+    async fn add_accounts(&mut self, workspace: &Workspace) {
+        workspace.collection("users").delete_many(doc! { "_id": { "$ne": "admin" } }).await.unwrap();
+        for number in 0..self.0.random_range(0..8) {
+            let emails: Vec<Bson> = self
+                .some(&EMAILS, 0..3)
+                .into_iter()
+                .map(|address| doc! { "address": address, "verified": self.one_in(2) }.into())
+                .collect();
+            let mut account = user(&format!("account{number}")).with("username", self.of(&NAMES));
+            if !emails.is_empty() {
+                account = account.with("emails", emails);
+            }
+            if self.one_in(2) {
+                account = account.with("importIds", self.some(&IDS, 1..3));
+            }
+            if self.one_in(2) {
+                account = account.with("bio", "there").with("name", "");
+            }
+            if self.one_in(4) {
+                account = account.with("customFields", doc! { "team": "sales" });
+            }
+            // Another has the name or the address.
+            workspace.collection("users").insert_one(account.document()).await.ok();
+        }
+    }
+
+    fn users(&mut self) -> Vec<Value> {
+        let count = self.0.random_range(1..12);
+        (0..count).map(|_| self.user()).collect()
+    }
+
+    fn user(&mut self) -> Value {
+        let mut user = json!({ "importIds": self.some(&IDS, 1..3), "emails": self.some(&EMAILS, 1..3) });
+        let mut put = |field: &str, value: Value| drop(user.as_object_mut().unwrap().insert(field.to_owned(), value));
+        if !self.one_in(4) {
+            put("username", self.of(&NAMES).into());
+        }
+        if self.one_in(2) {
+            put("name", "A Name".into());
+            put("bio", self.of(&["there", "a bio"]).into());
+        }
+        if self.one_in(4) {
+            put("roles", self.some(&["admin", "user", "bot", "Teacher"], 1..3).into());
+        }
+        if self.one_in(4) {
+            put("deleted", self.one_in(2).into());
+        }
+        if self.one_in(4) {
+            put("utcOffset", json!(1));
+            put("customFields", json!({ "team": self.of(&["sales", "support"]), "room": 7 }));
+        }
+        if self.one_in(12) {
+            put("password", "a pass word".into());
+        }
+        user
+    }
+
+    fn rules(&mut self) -> Rules {
+        let mut rules = json!({
+            "onExisting": self.of(&["fail", "skip", "link", "update"]),
+            "onUsernameTaken": self.of(&["fail", "suffix"]),
+        });
+        if self.one_in(3) {
+            rules["matchBy"] = self.some(&["importId", "email", "username"], 1..4).into();
+        }
+        if self.one_in(3) {
+            rules["alsoUpdate"] = self.some(&["roles", "type", "deleted"], 1..4).into();
+        }
+        Rules(rules)
+    }
+}
+
+#[tokio::test]
+async fn any_check_says_of_each_user_what_the_run_then_does() {
+    // Known, so that a change is judged by what it changes; another is tried by hand.
+    let seed = env::var("FORESEEING_SEED").map_or(SEED, |seed| seed.parse().expect("a seed"));
+    println!("seed {seed}");
+    let mut dice = Dice(StdRng::seed_from_u64(seed));
+    let (workspace, service) = served().await;
+    let teacher = doc! { "_id": "teacher-id", "name": "Teacher" };
+    workspace.collection("rocketchat_roles").insert_one(teacher).await.unwrap();
+    let mut outcomes = std::collections::BTreeMap::<String, u64>::new();
+    for round in 0..ROUNDS {
+        dice.add_accounts(&workspace).await;
+        let (users, rules) = (dice.users(), dice.rules());
+        println!("round {round}: {rules:?}\n{}", lines_of(&users));
+        let query = format!("&from=own&format=jsonl{}", rules.query());
+        let (lines, end) = check(&service, &query, lines_of(&users)).await;
+        let foreseen = records(&lines);
+        let staged: Vec<u64> = foreseen
+            .iter()
+            .filter(|record| record["outcome"] != "refused")
+            .map(|record| record["line"].as_u64().unwrap())
+            .collect();
+        for record in &foreseen {
+            let outcome = record["outcome"].as_str().unwrap();
+            *outcomes.entry(outcome.to_owned()).or_default() += 1;
+            if outcome == "refused" {
+                assert_eq!(
+                    record["reason"],
+                    "there is no role Teacher: Teacher is the name of the role teacher-id, give teacher-id"
+                );
+            }
+        }
+        let count = |word: &str| foreseen.iter().filter(|record| record["outcome"] == word).count();
+        for word in ["created", "linked", "updated", "same", "failed", "refused"] {
+            assert_eq!(end["workspace"][word], count(word), "{end}");
+        }
+        let sent: Vec<Value> = staged.iter().map(|line| users[usize::try_from(*line).unwrap() - 1].clone()).collect();
+        if sent.is_empty() {
+            continue;
+        }
+        let receipts = run(&service, &sent, &rules).await;
+        assert_equal(&foreseen, &staged, &receipts);
+    }
+    // Every way was taken, or the test would say little.
+    assert_eq!(outcomes.len(), 6, "{outcomes:?}");
+}

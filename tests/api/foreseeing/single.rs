@@ -1,0 +1,79 @@
+//! What the check says of single users, and what it refuses.
+
+use bson::doc;
+use serde_json::{Value, json};
+
+use super::{ask, check, lines_of, records};
+use crate::harness::{served, user};
+
+fn address(address: &str, verified: bool) -> bson::Bson {
+    bson::bson!([{ "address": address, "verified": verified }])
+}
+
+fn bob() -> Value {
+    json!({ "importIds": ["7"], "emails": ["bob@corp.example"], "username": "bob" })
+}
+
+#[tokio::test]
+async fn who_holds_a_name_or_an_address_is_named_and_twins_in_letter_case_are_warned_about_or_refused() {
+    let (workspace, service) = served().await;
+    workspace.add_user(user("b0b").with("username", "Bob").with("emails", address("Bob@Corp.example", true))).await;
+    let (lines, end) = check(&service, "&format=jsonl", lines_of(&[bob()])).await;
+    let record = &records(&lines)[0];
+    assert_eq!(record["outcome"], "created", "{record}");
+    let twins = record["twins"].as_array().unwrap();
+    assert_eq!(twins.len(), 2, "{record}");
+    assert!(twins.iter().all(|twin| twin.as_str().unwrap().contains("of the account b0b (@Bob)")), "{record}");
+    assert_eq!((&end["workspace"]["created"], &end["workspace"]["failed"]), (&json!(1), &json!(0)));
+
+    let (lines, end) = check(&service, "&format=jsonl&refuse=case-twins", lines_of(&[bob()])).await;
+    assert_eq!((&records(&lines)[0]["outcome"], &end["workspace"]["refused"]), (&json!("refused"), &json!(1)));
+
+    let exact = json!({ "importIds": ["8"], "emails": ["Bob@Corp.example"], "username": "robert" });
+    let (lines, _) = check(&service, "&format=jsonl", lines_of(&[exact])).await;
+    let record = &records(&lines)[0];
+    assert_eq!(
+        (&record["outcome"], &record["reason"]),
+        (&json!("failed"), &json!("The e-mail address Bob@Corp.example is taken by the user Bob (b0b)."))
+    );
+}
+
+#[tokio::test]
+async fn accounts_that_may_be_somebody_elses_are_counted_apart() {
+    let (workspace, service) = served().await;
+    workspace.add_user(user("b0b").with("username", "bob").with("emails", address("bob@corp.example", false))).await;
+    let (lines, end) = check(&service, "&format=jsonl&onExisting=link", lines_of(&[bob()])).await;
+    let record = &records(&lines)[0];
+    assert_eq!(
+        (&record["outcome"], &record["account"], &record["foundBy"], &record["changed"]),
+        (&json!("linked"), &json!("b0b"), &json!("unverifiedEmail"), &json!(["importIds"]))
+    );
+    assert_eq!(end["workspace"]["unsure"], 1, "{end}");
+    let account = workspace.collection("users").find_one(doc! { "_id": "b0b" }).await.unwrap().unwrap();
+    assert!(account.get("importIds").is_none() && workspace.operations().await.is_empty(), "nothing is written");
+}
+
+#[tokio::test]
+async fn a_wrong_setting_of_default_roles_is_named_as_that() {
+    let (workspace, service) = served().await;
+    workspace.set("Accounts_Registration_Users_Default_Roles", "user,staff").await;
+    let (lines, _) = check(&service, "&format=jsonl", lines_of(&[bob()])).await;
+    let record = &records(&lines)[0];
+    let reason = "the setting Accounts_Registration_Users_Default_Roles is wrong: there is no role staff";
+    assert_eq!((&record["outcome"], &record["reason"]), (&json!("refused"), &json!(reason)));
+}
+
+#[tokio::test]
+async fn problems_of_the_file_stand_between_and_a_rule_that_is_not_known_is_refused() {
+    let (_workspace, service) = served().await;
+    let file = "username,emails,importIds\nann,ann@corp.example,1\nbob,,2\ncid,cid@corp.example,3\n";
+    let (lines, end) = check(&service, "&users=true", file).await;
+    let kinds: Vec<&str> = lines.iter().map(|line| line.as_object().unwrap().keys().next().unwrap().as_str()).collect();
+    assert_eq!(kinds, ["user", "record", "problem", "user", "record"]);
+    assert_eq!((&end["badLines"], &end["workspace"]["created"]), (&json!(1), &json!(2)));
+    let answer = ask(&service, "&onExisting=merge", file).await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.json()["error"], "onExisting: must be one of fail, skip, link, update");
+    let answer = ask(&service, "&matchBy=email,phone", file).await;
+    assert_eq!(answer.json()["error"], "matchBy: must be one of importId, email, username");
+}

@@ -1,0 +1,226 @@
+//! People who are there: what a run does with them under each rule.
+
+use bson::{Bson, Document, doc};
+use serde_json::{Value, json};
+
+use crate::harness::{Service, Workspace, served, staged_users, user};
+
+/// Stages the users and runs them under these rules, to the end.
+async fn import(service: &Service, users: &[Value], rules: &Value) -> Value {
+    service.stage(users).await;
+    let answer = service.post("/api/v1/import.run", rules).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    service.wait_for_state("done").await
+}
+
+async fn receipt(service: &Service) -> Vec<Value> {
+    service.get_as_admin("/api/v1/import.receipt").await.json()["records"].as_array().unwrap().clone()
+}
+
+async fn outcomes(service: &Service) -> Vec<String> {
+    let records = receipt(service).await;
+    records.iter().map(|record| record["outcome"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn account(workspace: &Workspace, id: &str) -> Document {
+    workspace.collection("users").find_one(doc! { "_id": id }).await.unwrap().unwrap()
+}
+
+fn address(address: &str, verified: bool) -> Vec<Bson> {
+    vec![doc! { "address": address, "verified": verified }.into()]
+}
+
+async fn add_ann(workspace: &Workspace) {
+    let ann = user("ann").with("emails", address("Ann@corp.example", true)).with_roles(&["user", "admin"]);
+    workspace.add_user(ann).await;
+}
+
+fn ann() -> Value {
+    json!({
+        "importIds": ["U01ANN"], "emails": ["ann@corp.example"], "username": "ann", "bio": "Head of sales",
+        "roles": ["user"], "customFields": { "team": "sales" },
+    })
+}
+
+#[tokio::test]
+async fn without_a_rule_somebody_who_is_there_fails_as_in_rocket_chat() {
+    let (workspace, service) = served().await;
+    add_ann(&workspace).await;
+    let status = import(&service, &[ann()], &json!({})).await;
+    assert_eq!(status["operation"]["count"]["error"], 1, "{status}");
+    assert!(receipt(&service).await[0]["reason"].as_str().unwrap().contains("is taken by the user ann"));
+}
+
+#[tokio::test]
+async fn with_skip_somebody_who_is_there_is_no_error_and_stays_as_he_is() {
+    let (workspace, service) = served().await;
+    add_ann(&workspace).await;
+    let before = account(&workspace, "ann").await;
+    let status = import(&service, &[ann()], &json!({ "onExisting": "skip" })).await;
+    assert_eq!(
+        (&status["operation"]["count"]["completed"], &status["operation"]["count"]["error"]),
+        (&json!(1), &json!(0))
+    );
+    assert_eq!(account(&workspace, "ann").await, before);
+    let record = receipt(&service).await.remove(0);
+    assert_eq!(
+        (&record["outcome"], &record["became"], &record["foundBy"]),
+        (&json!("same"), &json!("ann"), &json!("verifiedEmail"))
+    );
+    let verified = service.get_as_admin("/api/v1/import.verify").await.body;
+    assert!(verified.contains(r#""differences":0"#), "{verified}");
+}
+
+#[tokio::test]
+async fn with_link_an_account_gains_the_import_id_and_what_it_lacks_and_the_second_run_writes_nothing() {
+    let (workspace, service) = served().await;
+    add_ann(&workspace).await;
+    import(&service, &[ann()], &json!({ "onExisting": "link" })).await;
+    let linked = account(&workspace, "ann").await;
+    assert_eq!(linked.get_array("importIds").unwrap(), &[Bson::from("U01ANN")]);
+    assert_eq!(linked.get_str("bio").unwrap(), "Head of sales");
+    assert_eq!(linked.get_array("roles").unwrap().len(), 2);
+    assert_eq!(linked.get_array("emails").unwrap(), &address("Ann@corp.example", true));
+    let record = receipt(&service).await.remove(0);
+    assert_eq!(record["outcome"], "linked");
+    assert_eq!(record["changed"]["importIds"], json!({ "after": ["U01ANN"] }));
+    import(&service, &[ann()], &json!({ "onExisting": "link" })).await;
+    assert_eq!(outcomes(&service).await, ["same"]);
+    assert_eq!(account(&workspace, "ann").await, linked);
+    assert_eq!(workspace.count_imported().await, 1);
+}
+
+#[tokio::test]
+async fn with_update_the_values_win_and_roles_are_only_added_where_they_are_named() {
+    let (workspace, service) = served().await;
+    let known = user("ann").with("emails", address("ann@corp.example", true)).with("bio", "Trainee");
+    workspace.add_user(known.with_roles(&["admin"])).await;
+    import(&service, &[ann()], &json!({ "onExisting": "update" })).await;
+    let updated = account(&workspace, "ann").await;
+    assert_eq!((updated.get_str("bio").unwrap(), updated.get_array("roles").unwrap().len()), ("Head of sales", 1));
+    assert_eq!(updated.get_document("customFields").unwrap(), &doc! { "team": "sales" });
+    let record = receipt(&service).await.remove(0);
+    assert_eq!(
+        (&record["outcome"], &record["changed"]["bio"]),
+        (&json!("updated"), &json!({ "before": "Trainee", "after": "Head of sales" }))
+    );
+    import(&service, &[ann()], &json!({ "onExisting": "update", "alsoUpdate": ["roles"] })).await;
+    let roles = account(&workspace, "ann").await.get_array("roles").unwrap().clone();
+    assert_eq!(roles, [Bson::from("admin"), Bson::from("user")]);
+}
+
+#[tokio::test]
+async fn the_same_name_with_another_address_is_another_person_who_fails_or_gets_the_next_free_name() {
+    let (workspace, service) = served().await;
+    workspace.add_user(user("kim").with("emails", address("kim@corp.example", true))).await;
+    workspace.add_user(user("kim-1").with("emails", address("kim1@corp.example", true))).await;
+    let kim = json!({ "importIds": ["k"], "emails": ["kim.b@partner.example"], "username": "kim" });
+    import(&service, std::slice::from_ref(&kim), &json!({ "onExisting": "link" })).await;
+    let record = receipt(&service).await.remove(0);
+    let reason = record["reason"].as_str().unwrap();
+    assert!(reason.contains("user name of k (@kim)") && reason.contains("kim (@kim)"), "{reason}");
+    import(&service, &[kim], &json!({ "onExisting": "link", "onUsernameTaken": "suffix" })).await;
+    let record = receipt(&service).await.remove(0);
+    let made = account(&workspace, record["became"].as_str().unwrap()).await;
+    assert_eq!(made.get_str("username").unwrap(), "kim-2");
+    assert!(record["reason"].as_str().unwrap().contains("this one is kim-2"), "{record}");
+}
+
+#[tokio::test]
+async fn two_records_of_one_new_person_make_one_account() {
+    let (workspace, service) = served().await;
+    let first = json!({ "importIds": ["1"], "emails": ["Eve@corp.example"], "username": "eve" });
+    let second = json!({ "importIds": ["2"], "emails": ["eve@corp.example"], "username": "eve", "bio": "two" });
+    import(&service, &[first, second], &json!({ "onExisting": "link" })).await;
+    assert_eq!(outcomes(&service).await, ["created", "linked"]);
+    let imported = workspace.imported().await;
+    assert_eq!(imported.len(), 1);
+    assert_eq!(imported[0].get_array("importIds").unwrap(), &[Bson::from("1"), Bson::from("2")]);
+    assert_eq!(imported[0].get_str("bio").unwrap(), "two");
+}
+
+#[tokio::test]
+async fn match_by_narrows_what_people_are_found_by() {
+    let (workspace, service) = served().await;
+    add_ann(&workspace).await;
+    import(&service, &[ann()], &json!({ "onExisting": "link", "matchBy": ["importId"] })).await;
+    let record = receipt(&service).await.remove(0);
+    assert_eq!(record["outcome"], "failed");
+    assert!(record["reason"].as_str().unwrap().contains("not found by address"), "{record}");
+}
+
+#[tokio::test]
+async fn a_rule_that_is_not_known_is_refused_and_nothing_runs() {
+    let (_workspace, service) = served().await;
+    service.stage(&staged_users(0..1)).await;
+    let answer = service.post("/api/v1/import.run", &json!({ "onExisting": "merge" })).await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.json()["details"], json!({ "path": "/onExisting" }), "{}", answer.body);
+    assert_eq!(service.status().await.json()["state"], "ready");
+}
+
+#[tokio::test]
+async fn a_run_that_is_taken_over_keeps_its_rules() {
+    let (workspace, service) = served().await;
+    add_ann(&workspace).await;
+    let mut users = staged_users(0..3000);
+    users.push(ann());
+    service.stage(&users).await;
+    let answer = service.post("/api/v1/import.run", &json!({ "onExisting": "link" })).await;
+    assert_eq!(answer.status, 200);
+    drop(service);
+    let service = workspace.serve().await;
+    let status = service.wait_for_state("done").await;
+    assert_eq!(
+        (&status["operation"]["count"]["completed"], &status["operation"]["count"]["error"]),
+        (&json!(3001), &json!(0))
+    );
+    assert_eq!(account(&workspace, "ann").await.get_array("importIds").unwrap(), &[Bson::from("U01ANN")]);
+}
+
+#[tokio::test]
+async fn passwords_of_people_who_are_there_are_not_hashed() {
+    let (workspace, service) = served().await;
+    let mut users = staged_users(0..120);
+    for user in &mut users {
+        user["password"] = "a long pass phrase".into();
+    }
+    let timed = async |users: &[Value], rules: Value| {
+        let began = std::time::Instant::now();
+        import(&service, users, &rules).await;
+        began.elapsed()
+    };
+    let creating = timed(&users, json!({ "onExisting": "skip" })).await;
+    assert_eq!(workspace.count_imported().await, 120);
+    let before = account(&workspace, receipt(&service).await[0]["became"].as_str().unwrap()).await;
+    for user in &mut users {
+        user["bio"] = "changed".into();
+    }
+    let updating = timed(&users, json!({ "onExisting": "update" })).await;
+    assert_eq!(outcomes(&service).await[..2], ["updated", "updated"]);
+    assert!(updating * 2 < creating, "updated in {updating:?}, created in {creating:?}");
+    let after = account(&workspace, before.get_str("_id").unwrap()).await;
+    assert_eq!(after.get_document("services").unwrap(), before.get_document("services").unwrap());
+}
+
+#[tokio::test]
+async fn somebody_who_is_deactivated_is_signed_out_and_the_last_administrator_stays() {
+    let (workspace, service) = served().await;
+    workspace.add_user(user("boss").admin().with_token("boss-token")).await;
+    assert_eq!(service.status_as("boss", "boss-token").await.status, 200);
+    let leaver = |name: &str| json!({ "importIds": [format!("id of {name}")], "emails": [format!("{name}@corp.example")], "username": name, "deleted": true });
+    let rules = json!({ "onExisting": "update", "alsoUpdate": ["deleted"] });
+    import(&service, &[leaver("boss")], &rules).await;
+    assert_eq!(outcomes(&service).await, ["updated"]);
+    assert_eq!(service.status_as("boss", "boss-token").await.status, 401);
+    let boss = account(&workspace, "boss").await;
+    assert!(!boss.get_bool("active").unwrap());
+    let resume = boss.get_document("services").unwrap().get_document("resume").unwrap();
+    assert_eq!(resume.get_array("loginTokens").unwrap(), &Vec::<Bson>::new());
+
+    let status = import(&service, &[leaver("admin")], &rules).await;
+    assert_eq!(status["operation"]["count"]["error"], 1, "{status}");
+    let reason = receipt(&service).await[0]["reason"].clone();
+    assert_eq!(reason, "The last active administrator is not deactivated: account admin (@admin).");
+    assert!(account(&workspace, "admin").await.get_bool("active").unwrap());
+}

@@ -1,0 +1,166 @@
+//! An upgrade without a pause: an older release and this one on the same database, one after the other and side by side.
+//!
+//! `.ci/upgrade` builds the older program and runs these. They look at the whole from outside: the answers of both
+//! programs, and the accounts.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../api/harness/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the API's tests use the rest")]
+mod harness;
+
+use std::{env, path::PathBuf, time::Duration};
+
+use bson::doc;
+use harness::{Service, Workspace, eventually, program_at, staged_users, workspace};
+use nix::sys::signal::Signal;
+use serde_json::json;
+use tokio::time::sleep;
+
+/// Names the program of the older release.
+const OLD_PROGRAM: &str = "OLD_PROGRAM";
+
+const USERS: usize = 20_000;
+/// Accounts after which an import is certainly under way and certainly not over.
+const UNDER_WAY: u64 = 1000;
+/// A lease runs out after five seconds; the documented bound of a take-over is fifteen.
+const TAKE_OVER_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Starts `serve` of the older release over the workspace.
+async fn serve_old(workspace: &Workspace) -> Service {
+    let path = env::var_os(OLD_PROGRAM).unwrap_or_else(|| panic!("{OLD_PROGRAM} names no program; use .ci/upgrade"));
+    let settings = [("PORT", "0"), ("RUST_LOG", "info"), ("MONGO_URL", &workspace.url)];
+    Service::launch(program_at(&PathBuf::from(path), &["serve"], &settings)).await
+}
+
+async fn stop(mut service: Service) {
+    service.signal(Signal::SIGTERM);
+    assert!(service.ended().await.success());
+}
+
+async fn is_under_way(workspace: &Workspace) {
+    eventually("users arrive", TAKE_OVER_PATIENCE, async || workspace.count_imported().await > UNDER_WAY).await;
+}
+
+/// Waits for the end that `service` reports, and holds it against the accounts.
+async fn assert_everybody_once(workspace: &Workspace, service: &Service) {
+    let done = service.wait_for_state("done").await;
+    for (field, expected) in [("total", USERS), ("users", USERS), ("completed", USERS), ("error", 0)] {
+        assert_eq!(done["operation"]["count"][field], json!(expected), "{field}: {done}");
+    }
+    let import_ids = workspace.collection("users").distinct("importIds", doc! {}).await.unwrap();
+    assert_eq!((import_ids.len(), workspace.count_imported().await), (USERS, USERS as u64));
+}
+
+fn takes_over(service: &Service) -> bool {
+    !service.log_lines("taking over").is_empty()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_that_the_old_release_staged_are_imported_by_this_one() {
+    let workspace = workspace().await.ready_for_imports().await;
+    let old = serve_old(&workspace).await;
+    old.stage(&staged_users(0..USERS)).await;
+    stop(old).await;
+    let new = workspace.serve().await;
+    assert_eq!(new.status().await.json()["state"], "ready");
+    new.run_import().await;
+    assert_everybody_once(&workspace, &new).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_the_old_release_that_is_killed_is_finished_by_this_one() {
+    let workspace = workspace().await.ready_for_imports().await;
+    let old = serve_old(&workspace).await;
+    old.stage(&staged_users(0..USERS)).await;
+    old.run_import().await;
+    is_under_way(&workspace).await;
+    old.kill();
+    assert!(workspace.count_imported().await < USERS as u64, "the import was over before the kill");
+    let new = workspace.serve().await;
+    assert_everybody_once(&workspace, &new).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_the_old_release_that_is_stopped_is_finished_by_this_one() {
+    let workspace = workspace().await.ready_for_imports().await;
+    let old = serve_old(&workspace).await;
+    old.stage(&staged_users(0..USERS)).await;
+    old.run_import().await;
+    is_under_way(&workspace).await;
+    let new = workspace.serve().await;
+    stop(old).await;
+    assert_everybody_once(&workspace, &new).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_this_release_is_left_alone_by_an_old_instance_and_reported_by_it() {
+    let workspace = workspace().await.ready_for_imports().await;
+    let (old, new) = (serve_old(&workspace).await, workspace.serve().await);
+    new.stage(&staged_users(0..USERS)).await;
+    new.run_import().await;
+    let mut last = 0;
+    let seen_by_old = async {
+        loop {
+            let status = old.status().await.json();
+            let completed = status["operation"]["count"]["completed"].as_i64().unwrap_or_default();
+            assert!(completed >= last, "{completed} after {last}");
+            last = completed;
+            if status["state"] == "done" {
+                return;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), seen_by_old).await.expect("the old instance reports the end");
+    assert!(!takes_over(&old), "{:?}", old.log_lines(""));
+    assert_everybody_once(&workspace, &new).await;
+    assert_everybody_once(&workspace, &old).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_this_release_that_is_killed_is_not_taken_over_by_an_old_instance() {
+    let workspace = workspace().await.ready_for_imports().await;
+    let (old, new) = (serve_old(&workspace).await, workspace.serve().await);
+    new.stage(&staged_users(0..USERS)).await;
+    new.run_import().await;
+    is_under_way(&workspace).await;
+    new.kill();
+    let imported = workspace.count_imported().await;
+    assert!(imported < USERS as u64, "the import was over before the kill");
+    sleep(TAKE_OVER_PATIENCE).await;
+    assert!(!takes_over(&old), "{:?}", old.log_lines(""));
+    let successor = workspace.serve().await;
+    assert_everybody_once(&workspace, &successor).await;
+    assert!(!takes_over(&old), "{:?}", old.log_lines(""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_old_release_goes_on_where_this_one_stopped() {
+    let workspace = workspace().await.ready_for_imports().await;
+    let new = workspace.serve().await;
+    new.stage(&staged_users(0..USERS / 2)).await;
+    new.run_import().await;
+    new.wait_for_state("done").await;
+    stop(new).await;
+
+    // What this release has finished is finished, and a new import is the old release's own.
+    let old = serve_old(&workspace).await;
+    assert_eq!(old.status().await.json()["state"], "done");
+    old.stage(&staged_users(USERS / 2..USERS)).await;
+    old.run_import().await;
+    let done = old.wait_for_state("done").await;
+    assert_eq!(done["operation"]["count"]["completed"], json!(USERS / 2), "{done}");
+    assert_eq!(workspace.count_imported().await, USERS as u64);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_that_this_release_staged_are_imported_by_the_old_one() {
+    let workspace = workspace().await.ready_for_imports().await;
+    let new = workspace.serve().await;
+    new.stage(&staged_users(0..USERS)).await;
+    stop(new).await;
+    let old = serve_old(&workspace).await;
+    old.run_import().await;
+    assert_everybody_once(&workspace, &old).await;
+}
