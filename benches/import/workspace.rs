@@ -14,6 +14,9 @@ use rocketchat_import::domain::caller::HashedLoginToken;
 use tokio::time::sleep;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_rocketchat-import");
+/// The memory of the database for its data, in gigabytes: the default of a server with 9 GB. Those of the tests have less, and
+/// a million records do not fit into it.
+const CACHE_GIGABYTES: &str = "4";
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Records that the preparation stages with one command.
 const STAGED_AT_ONCE: usize = 5000;
@@ -66,6 +69,7 @@ impl Mongo {
     pub fn start() -> Self {
         let mut process = Command::new(PROGRAM)
             .arg("mongo")
+            .env("MONGOD_CACHE_GB", CACHE_GIGABYTES)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -22,7 +22,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{PASSWORD, Topology, come_up, url_of};
+use super::{PASSWORD, Topology, come_up, url_of, variable};
 
 /// Takes a folder and a program with its arguments. Runs the program, says its process id, ends it as soon as standard
 /// input ends, and then removes the folder.
@@ -44,7 +44,9 @@ const LOG_FILE: &str = "mongod.log";
 /// By which the members of a replica set know each other. With it mongod asks everybody who they are.
 const KEY_FILE: &str = "key";
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
-/// The private server holds little data.
+/// The gigabytes that a server keeps in memory, where the default is too few: those of the benchmarks hold millions of records.
+const CACHE_VARIABLE: &str = "MONGOD_CACHE_GB";
+/// Servers of tests hold little data, and several run at once.
 const CACHE_GIGABYTES: &str = "0.5";
 
 /// A running server. Dropping it ends it, too, but does not wait.
@@ -172,7 +174,8 @@ async fn spawn(program: &Path, folder: &Path, port: u16, topology: Topology) -> 
         .args(replica_set)
         .args(["--bind_ip", "127.0.0.1", "--nounixsocket"])
         .args(["--port", &port.to_string()])
-        .args(["--wiredTigerCacheSizeGB", CACHE_GIGABYTES])
+        .arg("--wiredTigerCacheSizeGB")
+        .arg(variable(CACHE_VARIABLE).unwrap_or_else(|| CACHE_GIGABYTES.to_owned()))
         .args(["--setParameter", "diagnosticDataCollectionEnabled=false"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
