@@ -158,12 +158,15 @@ async fn run(service: &Service, messages: usize) -> (Duration, Vec<f64>) {
     let elapsed = service
         .watch_import(|completed, elapsed| {
             let done = usize::try_from(completed).unwrap_or_default().saturating_sub(others);
-            if done > 0 && begun.len() < TENTHS && done >= messages * begun.len() / TENTHS {
+            // The end of the last tenth, too: what follows is no message.
+            if done > 0 && begun.len() <= TENTHS && done >= messages * begun.len() / TENTHS {
                 begun.push((done, elapsed));
             }
         })
         .await;
-    begun.push((messages, elapsed));
+    if begun.len() <= TENTHS {
+        begun.push((messages, elapsed));
+    }
     let rate = |pair: &[(usize, Duration)]| (pair[1].0 - pair[0].0) as f64 / (seconds(pair[1].1) - seconds(pair[0].1));
     (elapsed, begun.windows(2).map(rate).collect())
 }

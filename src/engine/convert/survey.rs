@@ -34,14 +34,21 @@ impl Survey {
     /// As for every read.
     pub(in crate::engine) async fn read(repositories: &Repositories, root: &str) -> Result<Self, RepositoryError> {
         let mut survey = Self::default();
+        let mut answered = HashSet::new();
         let mut messages = Box::pin(repositories.staged_choice.message_links(root).await?);
-        while let Some(message) = messages.try_next().await? {
+        while let Some(mut message) = messages.try_next().await? {
+            if message.is_answered {
+                answered.extend(message.id.take());
+            }
             survey.add(message);
         }
-        if survey.threads.is_empty() {
+        for (id, thread) in &mut survey.threads {
+            thread.has_root = answered.contains(id);
+        }
+        if survey.threads.values().all(|thread| thread.has_root) {
             return Ok(survey);
         }
-        // Once more, for the first messages: an answer may stand before the message that it answers.
+        // Once more, for first messages that do not say that they are answered: an answer may stand before one.
         let mut messages = Box::pin(repositories.staged_choice.message_links(root).await?);
         while let Some(message) = messages.try_next().await? {
             if let Some(thread) = message.id.and_then(|id| survey.threads.get_mut(&id)) {

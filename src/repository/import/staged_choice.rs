@@ -59,6 +59,8 @@ pub struct MessageLinks {
     pub thread_root: Option<String>,
     pub ts: Option<Date>,
     pub is_hidden: bool,
+    /// Whether the source says that others answer the message.
+    pub is_answered: bool,
 }
 
 impl StagedChoice {
@@ -146,6 +148,7 @@ impl StagedChoice {
     ) -> Result<impl Stream<Item = Result<MessageLinks, RepositoryError>> + Send + use<>, RepositoryError> {
         let shown = doc! {
             "_id": 0, "data._id": 1, "data.u._id": 1, "data.tmid": 1, "data.ts": 1, "data._hidden": 1,
+            "data.tcount": 1,
         };
         let messages = doc! {
             "operation": root, "dataType": RecordType::Message.data_type(), "skipped": { "$ne": true },
@@ -175,5 +178,6 @@ fn message_links(record: &RawDocument) -> MessageLinks {
         thread_root: filled(data, "tmid"),
         ts: data.and_then(|data| data.get_datetime("ts").ok()).map(|ts| Date::from_epoch_millis(ts.timestamp_millis())),
         is_hidden: data.is_some_and(|data| data.get_bool("_hidden").unwrap_or_default()),
+        is_answered: data.is_some_and(|data| data.get("tcount").is_ok_and(|count| count.is_some())),
     }
 }
