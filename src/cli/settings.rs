@@ -14,7 +14,10 @@ use clap::Args;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{
-    domain::api::client_address::{Proxies, TrustedProxies},
+    domain::{
+        api::client_address::{Proxies, TrustedProxies},
+        pace::Pace,
+    },
     repository::setup::preparation::Preparation,
     service::{EngineSettings, UploadSettings},
     webhook::Webhook,
@@ -116,8 +119,14 @@ pub(crate) struct ImportArgs {
     /// Go on by itself with the import of a file that a start of Rocket.Chat ended, five times at most
     #[arg(long, env = "RESUME_AFTER_INVALIDATION", default_value = "true", value_name = "BOOL", value_parser = yes_unless_said, action = clap::ArgAction::Set)]
     resume_after_invalidation: bool,
+
+    /// Records that a run writes in a second, at most; 0 for as many as the database takes
+    #[arg(long, env = "IMPORT_PACE", default_value = "0", value_name = "RECORDS", value_parser = number_or(NO_PACE))]
+    import_pace: u32,
 }
 
+/// Runs have no bound of their own unless one is set.
+const NO_PACE: u32 = 0;
 const RETRY_SECONDS: u32 = 600;
 const RECEIPT_DAYS: u32 = 90;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -128,6 +137,7 @@ impl ImportArgs {
             retry_for: Duration::from_secs(self.retry_for.into()),
             receipt_lifetime: DAY * self.receipt_days,
             resume_after_invalidation: self.resume_after_invalidation,
+            pace: Pace::new(self.import_pace),
         }
     }
 }

@@ -16,6 +16,7 @@ pub mod loading;
 pub mod matching;
 pub mod new_user;
 pub mod operation;
+pub mod pace;
 pub mod password;
 pub mod progress_step;
 pub mod receipt;

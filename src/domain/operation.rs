@@ -6,6 +6,7 @@ use super::{
     file_source::FileSource,
     importer::Importer,
     matching::WantedRules,
+    pace::Pace,
     progress_step::ProgressStep,
 };
 
@@ -154,6 +155,13 @@ impl Operation {
     pub fn rules(&self) -> WantedRules {
         let stored = self.own_value("rules").and_then(FieldValue::as_object);
         stored.map(WantedRules::from_stored).unwrap_or_default()
+    }
+
+    /// How fast it, or the one that it resumes, may be run, where a call has bounded that.
+    #[must_use]
+    pub fn pace(&self) -> Option<Pace> {
+        let stored = self.own_value("pace").and_then(FieldValue::as_integer);
+        stored.and_then(|records| u32::try_from(records).ok()).and_then(Pace::new)
     }
 
     /// How often the service has gone on by itself, in this operation and those that it resumes.

@@ -57,7 +57,7 @@ impl Engine {
             }
             // One that is being prepared without a lease was given up by a release that knows no files.
             let next = if step == ProgressStep::FileLoaded { ProgressStep::PreparingStarted } else { step };
-            let claim = leases.claim(id, root, step, next, Rules::of_files(), None);
+            let claim = leases.claim(id, root, step, next, Rules::of_files().into());
             if let Claim::Ours(lease) = with_default_timeout(claim).await? {
                 log::info!("loading the file of operation {id}");
                 self.begin(lease);

@@ -48,6 +48,7 @@ pub use uploads::{UploadSettings, Uploads};
 use crate::{
     domain::{
         operation::{Operation, State},
+        pace::Pace,
         progress_step::ProgressStep,
     },
     repository::{LEASE_LIFETIME, Lease, RECEIPT_LIFETIME, Repositories, setup::Readiness, with_default_timeout},
@@ -67,6 +68,8 @@ pub struct EngineSettings {
     pub receipt_lifetime: Duration,
     /// Whether an import with a file goes on by itself after Rocket.Chat's start ended it.
     pub resume_after_invalidation: bool,
+    /// How fast runs may write whose start says nothing of that; `None` for as fast as the database takes it.
+    pub pace: Option<Pace>,
 }
 
 impl Default for EngineSettings {
@@ -75,6 +78,7 @@ impl Default for EngineSettings {
             retry_for: Duration::from_secs(10 * 60),
             receipt_lifetime: RECEIPT_LIFETIME,
             resume_after_invalidation: true,
+            pace: None,
         }
     }
 }

@@ -33,7 +33,7 @@ pub use import::{
     Mark, MessageLinks, MessageNote, MessageNotes, MessagesStatus, NewRecord, OperationFeed, OperationUpdate, Part,
     QuickInsert, Reading, ReceiptOutcome, ReceiptRecords, ReceiptSummary, Receipts, RecordReceipt, Removal,
     RemovalTask, Removals, Resumption, ResumptionCause, RoomNote, RoomNotes, RoomReceipt, RunStart, Selections,
-    Snapshot, SourceRecord, StageOutcome, StagedChoice, StagedId, StagedRecord, StagedView, Staging, Which,
+    Snapshot, SourceRecord, StageOutcome, StagedChoice, StagedId, StagedRecord, StagedView, Staging, Terms, Which,
     WriteOutcome,
 };
 pub(crate) use import::{FENCE_WIDTH, LEASE_LIFETIME, LEASE_RENEWAL_INTERVAL, RECEIPT_LIFETIME};

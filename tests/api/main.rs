@@ -34,6 +34,7 @@ mod mongo_process;
 mod openapi;
 mod operations;
 mod overload;
+mod pace;
 mod page;
 mod permission;
 mod rate_limit;

@@ -22,11 +22,12 @@ use crate::{
         matching::{Rules, WantedRules},
         new_user::with_roles,
         operation::{Operation, State},
+        pace::Pace,
         progress_step::ProgressStep,
         selection::Selection,
     },
     repository::{
-        Claim, Discarded, IdempotentCall, KeyUse, Repositories, RepositoryError, StageOutcome, StagedId,
+        Claim, Discarded, IdempotentCall, KeyUse, Repositories, RepositoryError, StageOutcome, StagedId, Terms,
         setup::{MissingPrivilege, Work},
         with_default_timeout,
     },
@@ -70,6 +71,8 @@ pub(crate) struct WantedStart<'a> {
     pub(crate) selection: Option<&'a Selection>,
     /// Whether messages may be imported that the workspace removes soon.
     pub(crate) accepts_retention: bool,
+    /// How fast it may run; as the service is set up unless it is given.
+    pub(crate) pace: Option<Pace>,
 }
 
 /// Why something cannot be done to an import.
@@ -211,7 +214,7 @@ impl Operations {
     /// With the reason, or when the database does not answer. The run may have been claimed all the same; it is then taken
     /// up later.
     pub(crate) async fn start(&self, start: WantedStart<'_>) -> Result<(), Refusal> {
-        let WantedStart { operation: wanted, rules, selection, accepts_retention } = start;
+        let WantedStart { operation: wanted, rules, selection, accepts_retention, pace } = start;
         let Repositories { imports, leases, selections, .. } = self.repositories();
         let operation = with_default_timeout(imports.newest()).await?.ok_or(Refusal::NotFound)?;
         let (id, root) = (operation.id().unwrap_or_default(), operation.root().unwrap_or_default());
@@ -250,8 +253,7 @@ impl Operations {
                 root,
                 ProgressStep::UserSelection,
                 ProgressStep::ImportingStarted,
-                rules,
-                selection.as_deref(),
+                Terms { rules, selection: selection.as_deref(), pace },
             );
             match with_default_timeout(claim).await? {
                 Claim::Ours(lease) => {

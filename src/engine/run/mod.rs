@@ -8,6 +8,7 @@ mod pass;
 mod progress;
 mod room_receipts;
 mod stop;
+mod throttle;
 mod watch;
 mod work;
 
@@ -23,13 +24,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{EngineSettings, activity::Activity, convert::Survey};
 use crate::{
-    domain::{counts::Counts, progress_step::ProgressStep, state::State},
+    domain::{counts::Counts, pace::Pace, progress_step::ProgressStep, state::State},
     repository::{
         Checkpoint, IfInvalid, Lease, LeasedOperation, OperationUpdate, ReceiptSummary, Repositories, RepositoryError,
         with_default_timeout,
     },
 };
-use {kept_lease::KeptLease, progress::Progress, stop::Stop, watch::watch, work::KeptStep};
+use {kept_lease::KeptLease, progress::Progress, stop::Stop, throttle::Throttle, watch::watch, work::KeptStep};
 
 /// The first rest after the database failed; each further one is twice as long.
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
@@ -58,6 +59,8 @@ pub(super) async fn run(
         kept: KeptLease::new(repositories.leases.clone(), lease),
         progress: Progress::new(activity.clone()),
         survey: OnceLock::new(),
+        throttle: Throttle::default(),
+        pace: settings.pace,
         shutdown,
     };
     let started = Instant::now();
@@ -128,6 +131,9 @@ struct Run<'a> {
     kept: KeptLease,
     progress: Progress,
     survey: OnceLock<Arc<Survey>>,
+    throttle: Throttle,
+    /// The pace of a run whose start names none.
+    pace: Option<Pace>,
     shutdown: CancellationToken,
 }
 

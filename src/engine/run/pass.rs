@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     batch::{Batch, BatchError, Prepared, process},
     progress::Progress,
+    throttle::Throttle,
 };
 use crate::{
     domain::{counts::Counts, document::account::PLACEHOLDER, field_value::FieldValue, record_type::RecordType},
@@ -38,6 +39,7 @@ pub(super) struct Pass<'a, C> {
     /// Whether records with a reason count as failed already.
     pub(super) keeps_failures: bool,
     pub(super) progress: &'a Progress,
+    pub(super) throttle: &'a Throttle,
     pub(super) stop: &'a CancellationToken,
 }
 
@@ -97,13 +99,16 @@ impl<C: Converter> Pass<'_, C> {
         let mut in_flight = FuturesUnordered::new();
         let (mut held, mut bytes, mut processed) = (HashSet::new(), 0, 0);
         let mut open = Open::default();
+        let most = self.throttle.batch_records(C::BATCH_RECORDS);
         let mut fed = async {
             let mut is_read = false;
             loop {
                 let has_room =
                     in_flight.len() < C::BATCHES_IN_FLIGHT && (bytes < BYTES_IN_FLIGHT || in_flight.is_empty());
                 let is_due = open.until.is_some_and(|until| until <= Instant::now());
-                if has_room && !open.records.is_empty() && (open.is_full(C::BATCH_RECORDS) || is_read || is_due) {
+                let goes = open.is_full(most) || is_read || is_due;
+                let may_begin = self.throttle.next() <= Instant::now();
+                if has_room && may_begin && goes && !open.records.is_empty() {
                     let Open { records, bytes: size, .. } = std::mem::take(&mut open);
                     let values: Vec<UniqueValue> =
                         records.iter().flat_map(|record| record.exclusive(&*self.converter)).collect();
@@ -116,6 +121,7 @@ impl<C: Converter> Pass<'_, C> {
                     held.extend(values.iter().cloned());
                     bytes += size;
                     processed += records.len() as u64;
+                    self.throttle.begin(records.len());
                     in_flight.push(self.send(*next_number, records, Held { values, bytes: size }));
                     *next_number += 1;
                     continue;
@@ -123,12 +129,13 @@ impl<C: Converter> Pass<'_, C> {
                 if is_read && in_flight.is_empty() && open.records.is_empty() {
                     return Ok(());
                 }
-                let due = open.until.unwrap_or_else(Instant::now);
+                let due = if goes { None } else { open.until };
+                let due = due.unwrap_or_else(Instant::now).max(self.throttle.next());
                 tokio::select! {
                     biased;
                     () = self.stop.cancelled() => return Ok(()),
                     Some(done) = in_flight.next() => self.settle(done, &mut held, &mut bytes)?,
-                    record = prepared.next(), if !is_read && !open.is_full(C::BATCH_RECORDS) => match record {
+                    record = prepared.next(), if !is_read && !open.is_full(most) => match record {
                         Some(record) => open.add(record?),
                         None => is_read = true,
                     },

@@ -84,6 +84,10 @@ impl Run<'_> {
             return Err(Stop::Ended);
         }
         let subject = Subject::new(&operation, &self.id);
+        self.throttle.bound(operation.pace().or(self.pace));
+        if subject.is_chosen_from() {
+            self.throttle.mind(self.repositories, &self.kept.lease).await;
+        }
         let (start, summary) = match checkpoint {
             Checkpoint::Nothing => return Err(Stop::NotOurs),
             Checkpoint::Claimed => (self.open(&operation, &subject, old_total, stop).await?, ReceiptSummary::default()),
@@ -248,6 +252,7 @@ impl Run<'_> {
                 root,
                 keeps_failures: start.keeps_failures,
                 progress: &self.progress,
+                throttle: &self.throttle,
                 stop,
             };
             let count = pass.run(gaps(processed.summary.done(C::TYPE)), &mut processed.next_number).await?;

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::{
     domain::{
         matching::{Column, Columns, MatchBy, OnExisting, OnUsernameTaken, WantedRules},
+        pace::Pace,
         selection::Selection,
     },
     engine::WantedStart,
@@ -27,6 +28,8 @@ pub(super) struct WantedRun {
     pub(super) rules: WantedRules,
     /// Whether messages may be imported that the workspace removes soon.
     pub(super) accepts_retention: bool,
+    /// The most records that the run writes in a second.
+    pub(super) pace: Option<Pace>,
 }
 
 /// The body, to be described.
@@ -53,6 +56,9 @@ pub(in crate::http) struct RunBody {
     /// Whether messages of a file are imported although the workspace's retention policy removes some of them soon.
     #[schema(nullable = false)]
     accept_retention: Option<bool>,
+    /// Records that the run writes in a second, at most; the setting `IMPORT_PACE` unless it is given.
+    #[schema(nullable = false, minimum = 1)]
+    pace: Option<u32>,
 }
 
 /// `fail`: the user fails; `skip`: the account stays as it is; `link`: it gains import ids and what it lacks; `update`: the
@@ -102,12 +108,13 @@ impl WantedRun {
             rules: self.rules,
             selection,
             accepts_retention: self.accepts_retention,
+            pace: self.pace,
         }
     }
 
     /// The fields of the body.
-    pub(super) const FIELDS: [&str; 6] =
-        ["operationId", "onExisting", "matchBy", "onUsernameTaken", "alsoUpdate", "acceptRetention"];
+    pub(super) const FIELDS: [&str; 7] =
+        ["operationId", "onExisting", "matchBy", "onUsernameTaken", "alsoUpdate", "acceptRetention", "pace"];
 
     /// Reads a JSON body. Rocket.Chat does not look at the body, so anything else is passed over.
     ///
@@ -160,7 +167,15 @@ impl WantedRun {
             Some(Value::Bool(accepts)) => *accepts,
             Some(_) => return Err(wrong("must be boolean", "/acceptRetention")),
         };
-        Ok(Self { operation, rules, accepts_retention })
+        let pace = match body.get("pace") {
+            None => None,
+            Some(value) => {
+                let records = value.as_u64().and_then(|records| u32::try_from(records).ok());
+                let wrong = || wrong(&format!("must be an integer from 1 to {}", u32::MAX), "/pace");
+                Some(records.and_then(Pace::new).ok_or_else(wrong)?)
+            }
+        };
+        Ok(Self { operation, rules, accepts_retention, pace })
     }
 }
 
@@ -229,6 +244,7 @@ mod tests {
             (json!({ "matchBy": [] }), "must NOT have fewer than 1 items /matchBy"),
             (json!({ "matchBy": ["email", "phone"] }), "must be one of importId, email, username /matchBy/1"),
             (json!({ "alsoUpdate": ["password"] }), "must be one of roles, type, deleted /alsoUpdate/0"),
+            (json!({ "pace": 0 }), "must be an integer from 1 to 4294967295 /pace"),
             (json!({ "onUsernameTaken": true }), "must be one of fail, suffix /onUsernameTaken"),
         ] {
             assert_eq!(read(&body).unwrap_err().to_string(), expected);

@@ -18,7 +18,7 @@ use futures::TryStreamExt as _;
 use mongodb::{Collection, options::ReturnDocument};
 
 use crate::{
-    domain::{counts::Counts, field_value::Date, matching::Rules, progress_step::ProgressStep},
+    domain::{counts::Counts, field_value::Date, matching::Rules, pace::Pace, progress_step::ProgressStep},
     repository::{
         Connection, RepositoryError,
         bson::numbers::{signed, unsigned},
@@ -52,6 +52,22 @@ pub struct Lease {
     pub operation: String,
     /// Greater than those of all acquisitions before.
     pub epoch: i64,
+}
+
+/// What an operation is claimed with.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    pub rules: Rules,
+    /// The id of the selection; `None` for everything.
+    pub selection: Option<&'a str>,
+    /// How fast the call lets it run.
+    pub pace: Option<Pace>,
+}
+
+impl From<Rules> for Terms<'_> {
+    fn from(rules: Rules) -> Self {
+        Self { rules, selection: None, pace: None }
+    }
 }
 
 /// Whether a run was given to this instance.
@@ -103,8 +119,8 @@ impl Leases {
         }
     }
 
-    /// Moves a valid operation from one step to another, has it name the selection, and takes the lease on it. One atomic change decides, so of any
-    /// number of calls at most one succeeds.
+    /// Moves a valid operation from one step to another, has it name the terms, and takes the lease on it. One atomic change
+    /// decides, so of any number of calls at most one succeeds.
     ///
     /// # Errors
     /// The operation may have been claimed all the same: the lease then runs out, and the instance that takes it over sees
@@ -115,9 +131,9 @@ impl Leases {
         root: &str,
         from: ProgressStep,
         to: ProgressStep,
-        rules: Rules,
-        selection: Option<&str>,
+        terms: Terms<'_>,
     ) -> Result<Claim, RepositoryError> {
+        let Terms { rules, selection, pace } = terms;
         let ready = doc! { "_id": id, "valid": true, "status": from.as_str() };
         // The lease comes first: an operation that is being run without one would be taken for Rocket.Chat's.
         let now = DateTime::now();
@@ -128,6 +144,9 @@ impl Leases {
         let mut started = doc! { "status": to.as_str(), "_updatedAt": now };
         if let Some(selection) = selection {
             started.insert("import.selection", selection);
+        }
+        if let Some(pace) = pace {
+            started.insert("import.pace", i64::from(pace.records_per_second()));
         }
         if to == ProgressStep::ImportingStarted && ![Rules::of_api(), Rules::of_files()].contains(&rules) {
             // For the operation that goes on with this one.

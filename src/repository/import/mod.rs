@@ -28,7 +28,7 @@ pub use file_operations::{FileOfOperation, FileUse};
 pub use filling::{NewRecord, QuickInsert};
 pub use keys::{IdempotentCall, KeyUse, Keys};
 pub use leased_operation::{IfInvalid, LeasedOperation, MessagesStatus, OperationUpdate, WriteOutcome};
-pub use leases::{Checkpoint, Claim, Lease, Leases, RunStart};
+pub use leases::{Checkpoint, Claim, Lease, Leases, RunStart, Terms};
 pub(crate) use leases::{LEASE_LIFETIME, LEASE_RENEWAL_INTERVAL};
 pub use load_reports::LoadReports;
 pub use message_notes::{MessageNote, MessageNotes, SourceRecord};

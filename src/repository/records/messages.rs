@@ -15,6 +15,8 @@ use crate::{
     repository::{Connection, RepositoryError},
 };
 
+/// Messages that a client reads of a room it opens.
+const HISTORY_PAGE: i64 = 50;
 pub(in crate::repository) const COLLECTION: &str = "rocketchat_message";
 
 /// Reads and writes messages.
@@ -77,6 +79,21 @@ impl Messages {
             update.insert("$unset", fields);
         }
         Ok(self.messages.update_one(unedited, update).await?.matched_count == 1)
+    }
+
+    /// Reads the newest page of a room as a client does that opens it, for the time that takes.
+    ///
+    /// Source: `packages/models/src/models/Messages.ts` (`findVisibleByRoomIdNotContainingTypesBeforeTs`).
+    pub async fn open_history(&self, room: &str) -> Result<(), RepositoryError> {
+        let history = doc! {
+            "_hidden": { "$ne": true },
+            "rid": room,
+            "ts": { "$lt": DateTime::now() },
+            "$or": [{ "tmid": { "$exists": false } }, { "tshow": true }],
+        };
+        let messages = self.messages.clone_with_type::<RawDocumentBuf>();
+        messages.find(history).sort(doc! { "ts": -1 }).limit(HISTORY_PAGE).await?.try_collect::<Vec<_>>().await?;
+        Ok(())
     }
 
     /// Returns how many messages Rocket.Chat's own history query finds in the room, by day in UTC.

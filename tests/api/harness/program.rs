@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Everything that could steer the program from the environment of the tests.
-const SETTINGS: [&str; 31] = [
+const SETTINGS: [&str; 33] = [
     "MONGO_URL",
     "MONGO_URL_FILE",
     "ADMIN_MONGO_URL",
@@ -18,6 +18,7 @@ const SETTINGS: [&str; 31] = [
     "MAX_REQUESTS_IN_WORK",
     "RECEIPT_DAYS",
     "RETRY_FOR",
+    "IMPORT_PACE",
     "UPLOAD_LIMIT_MB",
     "UPLOAD_QUOTA_MB",
     "UPLOAD_RATE",
@@ -34,6 +35,7 @@ const SETTINGS: [&str; 31] = [
     "TEST_MONGO_URL",
     "TEST_MONGO_IMAGE",
     "MONGOD",
+    "MONGOD_CACHE_GB",
     "ROCKETCHAT_URL",
     "ROCKETCHAT_USER_ID",
     "ROCKETCHAT_AUTH_TOKEN",
