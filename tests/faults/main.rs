@@ -8,6 +8,7 @@
 mod clock;
 mod dropped;
 mod elections;
+mod files;
 #[path = "../api/harness/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the API's tests use the rest")]
 mod harness;

@@ -27,6 +27,11 @@ impl<'a> Row<'a> {
         Self { fault, users, lost: 0, doubled: 0, answers, unavailable: 0, wrong, told_again: None, goes_on: None }
     }
 
+    /// Of a file whose messages are all there, once; it took so long to its end after the fault.
+    pub fn of_file(fault: &'a str, messages: u64, took: Duration) -> Self {
+        Self { goes_on: Some(took), ..Self::of_dropped(fault, messages, 0, 0) }
+    }
+
     /// Prints the line, and adds it to the table that is being collected.
     #[allow(clippy::print_stdout, reason = "the numbers are to be seen")]
     pub fn tell(&self) {

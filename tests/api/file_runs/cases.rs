@@ -59,7 +59,7 @@ async fn every_message_finds_its_room_whatever_the_order_of_entries_and_the_room
 }
 
 /// A Slack export of these people, groups and direct messages.
-fn slack(users: &Value, lists: &[(&str, Value)], days: &[(String, Value)]) -> Vec<u8> {
+pub(super) fn slack(users: &Value, lists: &[(&str, Value)], days: &[(String, Value)]) -> Vec<u8> {
     let mut files = vec![("users.json", users.to_string())];
     files.extend(lists.iter().map(|(name, list)| (*name, list.to_string())));
     files.extend(days.iter().map(|(name, day)| (name.as_str(), day.to_string())));

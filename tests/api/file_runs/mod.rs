@@ -3,20 +3,15 @@
 mod again;
 mod cases;
 mod kills;
+mod odd_files;
 mod receipts;
 
-use std::{
-    fs,
-    io::{Cursor, Write as _},
-    path::Path,
-    time::Duration,
-};
+use std::{fs, path::Path, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bson::{Bson, Document, doc};
 use futures::TryStreamExt as _;
 use serde_json::{Value, json};
-use zip::{ZipWriter, write::SimpleFileOptions};
 
 use crate::harness::*;
 
@@ -61,16 +56,6 @@ impl Workspace {
     async fn found(&self, collection: &str, filter: Document) -> Vec<Document> {
         self.collection(collection).find(filter).sort(doc! { "_id": 1 }).await.unwrap().try_collect().await.unwrap()
     }
-}
-
-/// An archive of these files.
-fn zip(files: &[(&str, String)]) -> Vec<u8> {
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, content) in files {
-        zip.start_file(*name, SimpleFileOptions::default()).unwrap();
-        zip.write_all(content.as_bytes()).unwrap();
-    }
-    zip.finish().unwrap().into_inner()
 }
 
 impl Service {

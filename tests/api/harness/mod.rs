@@ -10,6 +10,7 @@ mod raw;
 mod receipts;
 mod receiver;
 mod service;
+mod slack_export;
 mod stored;
 mod workspace;
 
@@ -24,6 +25,7 @@ pub use program::{Finished, program, run};
 pub use raw::Framing;
 pub use receiver::{Received, Receiver, Reply};
 pub use service::{Answer, Service};
+pub use slack_export::{SlackExport, zip};
 pub use stored::{names, served};
 pub use workspace::{Workspace, with_element, workspace};
 

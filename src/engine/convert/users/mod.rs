@@ -97,6 +97,8 @@ fn created(account: &Fields) -> Stored {
 
 impl Converter for Users {
     const TYPE: RecordType = RecordType::User;
+    /// Accounts are large, and four batches keep the database as busy as six.
+    const BATCHES_IN_FLIGHT: usize = 4;
     type Ready = ReadyUser;
 
     fn id_for(&self, id: &StagedId) -> String {
