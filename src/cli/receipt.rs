@@ -16,6 +16,10 @@ pub(super) struct ReceiptArgs {
     #[arg(long, value_enum, default_value = "csv")]
     format: ReceiptForm,
 
+    /// Where the messages are, by room and day, in place of the records
+    #[arg(long)]
+    messages: bool,
+
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -24,7 +28,7 @@ pub(super) struct ReceiptArgs {
 pub(super) async fn run(args: &ReceiptArgs) -> Result<(), CommandError> {
     let console = Console::new();
     let client = args.server.client(&console)?;
-    let mut receipt = client.receipt(args.operation.as_deref(), args.format).await?;
+    let mut receipt = client.receipt(args.operation.as_deref(), args.format, args.messages).await?;
     while let Some(piece) = receipt.next().await? {
         let mut output = io::stdout();
         let written = output.write_all(&piece).and_then(|()| output.flush());

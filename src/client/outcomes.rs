@@ -87,7 +87,7 @@ impl OutcomeCounts {
 impl Client {
     /// Counts the outcomes of the operation.
     pub(crate) async fn outcomes(&self, operation: &str) -> Result<OutcomeCounts, ClientError> {
-        let report = self.receipt(Some(operation), ReceiptForm::Jsonl).await?;
+        let report = self.receipt(Some(operation), ReceiptForm::Jsonl, false).await?;
         let (mut counts, mut lines) = (OutcomeCounts::default(), Lines::new(report, "import.receipt"));
         while let Some(line) = lines.next().await? {
             counts.add(line);

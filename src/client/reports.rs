@@ -66,13 +66,20 @@ pub(crate) struct Counts {
 }
 
 impl Client {
-    /// The receipt of the operation, or of the newest.
-    pub(crate) async fn receipt(&self, operation: Option<&str>, form: ReceiptForm) -> Result<Report<'_>, ClientError> {
+    /// The receipt of the operation, or of the newest: the outcome of each record, or where its messages are.
+    pub(crate) async fn receipt(
+        &self,
+        operation: Option<&str>,
+        form: ReceiptForm,
+        of_messages: bool,
+    ) -> Result<Report<'_>, ClientError> {
         let form = match form {
             ReceiptForm::Csv => "csv",
             ReceiptForm::Jsonl => "jsonl",
         };
-        self.report("import.receipt", operation, &[("format", form)]).await
+        let of = of_messages.then_some(("of", "messages"));
+        let query: Vec<_> = [("format", form)].into_iter().chain(of).collect();
+        self.report("import.receipt", operation, &query).await
     }
 
     /// The differences between the receipt of the operation, or of the newest, and the accounts, as JSON lines.

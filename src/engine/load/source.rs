@@ -36,6 +36,10 @@ async fn on_disk(path: &Path) -> Result<Arc<dyn ReadAt>, Stop> {
     let owned = path.to_owned();
     let opened = tokio::task::spawn_blocking(move || {
         let file = File::open(&owned)?;
+        // Links were resolved when the import began. One that was put there since may lead anywhere.
+        if owned.canonicalize()? != owned {
+            return Err(io::Error::other("there is a link on the way to it now"));
+        }
         if file.metadata()?.is_dir() {
             return Err(io::Error::from(io::ErrorKind::IsADirectory));
         }

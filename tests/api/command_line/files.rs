@@ -76,6 +76,9 @@ async fn a_slack_export_is_shown_first_and_imported_by_the_same_command_with_run
     assert_eq!(operations(&workspace).await, 1);
     let receipt = call(&service.address, &["receipt", "--format", "jsonl"]).await;
     assert_eq!(receipt.code, Some(0), "{receipt:?}");
+    let places = call(&service.address, &["receipt", "--messages", "--format", "jsonl"]).await;
+    let created = |line: &str| serde_json::from_str::<Value>(line).unwrap()["created"].as_u64().unwrap();
+    assert_eq!(places.output.lines().map(created).sum::<u64>(), staged, "{places:?}");
     let verified = call(&service.address, &["verify"]).await;
     assert_eq!(verified.code, Some(0), "{verified:?}");
 }

@@ -57,3 +57,16 @@ async fn a_file_that_is_gone_fails_with_the_reason_and_without_its_folder() {
     assert!(problem.contains("cannot be read"), "{problem}");
     assert!(!problem.contains(path.parent().unwrap().to_str().unwrap()), "{problem}");
 }
+
+#[tokio::test]
+async fn a_file_in_whose_place_there_is_a_link_by_now_is_not_read() {
+    let file = super::csv_zip(1, 1);
+    let elsewhere = file.path.with_extension("elsewhere");
+    std::fs::rename(&file.path, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &file.path).unwrap();
+    let (workspace, service) = loading("csv", &file).await;
+    let problem = service.problem().await;
+    std::fs::remove_file(&elsewhere).unwrap();
+    assert!(problem.contains("there is a link on the way"), "{problem}");
+    assert_eq!(workspace.count_staged().await, 0);
+}
