@@ -171,9 +171,8 @@ async fn threads_are_what_is_really_there() {
         assert_eq!(message.get("tmid").is_some(), is_answer, "{message}");
         assert_eq!(message.get_bool("tshow").unwrap_or_default(), is_shown, "{message}");
     }
-    let general = ["dev"];
-    let room = workspace.found("rocketchat_room", doc! { "name": general[0] }).await.remove(0);
-    assert_eq!(room.get_i32("msgs").ok(), Some(5));
+    let rooms = workspace.found("rocketchat_room", doc! { "name": "dev" }).await;
+    assert_eq!(rooms[0].get_i32("msgs").ok(), Some(5));
 }
 
 #[tokio::test(flavor = "multi_thread")]
