@@ -5,7 +5,8 @@ use clap::Args;
 use super::{
     CommandError, connect,
     settings::{
-        DatabaseArgs, FileArgs, ImportArgs, LimitArgs, ListenArgs, MetricsArgs, PreparationArgs, ProxyArgs, WebhookArgs,
+        DatabaseArgs, FetchArgs, FileArgs, ImportArgs, LimitArgs, ListenArgs, MetricsArgs, PreparationArgs, ProxyArgs,
+        WebhookArgs,
     },
     stop_signal::stop_signal,
 };
@@ -23,6 +24,8 @@ pub(super) struct ServeArgs {
     imports: ImportArgs,
     #[command(flatten)]
     files: FileArgs,
+    #[command(flatten)]
+    fetch: FetchArgs,
     #[command(flatten)]
     metrics: MetricsArgs,
     #[command(flatten)]
@@ -42,6 +45,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<(), CommandError> {
         metrics_port: args.metrics.metrics_port,
         max_requests_in_work: args.limits.max_requests_in_work,
         engine: args.imports.engine(),
+        fetch: args.fetch.fetch(),
         uploads: args.files.uploads(),
         proxies: args.proxies.proxies(),
         preparation: Some(args.preparation.preparation()),

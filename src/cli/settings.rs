@@ -19,7 +19,7 @@ use crate::{
         pace::Pace,
     },
     repository::setup::preparation::Preparation,
-    service::{EngineSettings, UploadSettings},
+    service::{EngineSettings, FetchSettings, UploadSettings},
     webhook::Webhook,
 };
 
@@ -180,6 +180,38 @@ impl FileArgs {
             bytes_per_second: NonZeroU64::new(u64::from(self.upload_rate) * MEBIBYTE),
             kept_for: DAY * self.file_days,
             folder: self.import_folder.clone().filter(|folder| !folder.as_os_str().is_empty()),
+        }
+    }
+}
+
+/// The settings of files of messages and pictures of people.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FetchArgs {
+    /// Files of imported messages that are fetched at once, 16 at most
+    #[arg(long, env = "DOWNLOADS_AT_ONCE", default_value = "10", value_name = "NUMBER", value_parser = number_or(DOWNLOADS_AT_ONCE))]
+    downloads_at_once: u32,
+
+    /// Files of imported messages that are fetched from one host at once
+    #[arg(long, env = "DOWNLOADS_PER_HOST", default_value = "10", value_name = "NUMBER", value_parser = number_or(DOWNLOADS_PER_HOST))]
+    downloads_per_host: u32,
+
+    /// Show a note in a message whose file could not be fetched
+    #[arg(long, env = "MISSING_FILE_NOTES", default_value = "true", value_name = "BOOL", value_parser = yes_unless_said, action = clap::ArgAction::Set)]
+    missing_file_notes: bool,
+}
+
+const DOWNLOADS_AT_ONCE: u32 = 10;
+const DOWNLOADS_PER_HOST: u32 = 10;
+const MOST_DOWNLOADS: u32 = 16;
+
+impl FetchArgs {
+    pub(crate) fn fetch(&self) -> FetchSettings {
+        let number = |wanted: u32| usize::try_from(wanted.clamp(1, MOST_DOWNLOADS)).unwrap_or(1);
+        FetchSettings {
+            at_once: number(self.downloads_at_once),
+            per_host: number(self.downloads_per_host),
+            notes: self.missing_file_notes,
+            ..FetchSettings::default()
         }
     }
 }

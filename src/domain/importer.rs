@@ -2,7 +2,7 @@
 
 /// Something that can fill the staging area.
 ///
-/// All but [`Importer::Api`] read files.
+/// The pending ones fetch what an import left to be fetched; they are in no list, as in Rocket.Chat.
 /// Source: the registrations under `apps/meteor/app/importer-*/server`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Importer {
@@ -13,10 +13,23 @@ pub enum Importer {
     Contacts,
     /// Reads staged records as JSON lines. Ours; Rocket.Chat has no such importer.
     Records,
+    /// Fetches the files of imported messages.
+    PendingFiles,
+    /// Fetches the pictures of imported people.
+    PendingAvatars,
 }
 
 impl Importer {
-    pub const ALL: [Self; 6] = [Self::Api, Self::Csv, Self::Slack, Self::SlackUsers, Self::Contacts, Self::Records];
+    pub const ALL: [Self; 8] = [
+        Self::Api,
+        Self::Csv,
+        Self::Slack,
+        Self::SlackUsers,
+        Self::Contacts,
+        Self::Records,
+        Self::PendingFiles,
+        Self::PendingAvatars,
+    ];
 
     /// What operations store as `importerKey`.
     #[must_use]
@@ -28,6 +41,8 @@ impl Importer {
             Self::SlackUsers => "slack-users",
             Self::Contacts => "omnichannel_contact",
             Self::Records => "records",
+            Self::PendingFiles => "pending-files",
+            Self::PendingAvatars => "pending-avatars",
         }
     }
 
@@ -41,13 +56,21 @@ impl Importer {
             Self::SlackUsers => "Slack_Users",
             Self::Contacts => "omnichannel_contacts_importer",
             Self::Records => "Records",
+            Self::PendingFiles => "Pending Files",
+            Self::PendingAvatars => "Pending Avatars",
         }
     }
 
     /// Whether it reads files, and so is in the list that an administrator chooses from.
     #[must_use]
     pub const fn reads_files(self) -> bool {
-        !matches!(self, Self::Api)
+        !matches!(self, Self::Api) && !self.is_pending()
+    }
+
+    /// Whether it fetches what an import left to be fetched.
+    #[must_use]
+    pub const fn is_pending(self) -> bool {
+        matches!(self, Self::PendingFiles | Self::PendingAvatars)
     }
 
     #[must_use]

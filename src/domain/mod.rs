@@ -27,4 +27,5 @@ pub mod spreadsheet;
 pub mod stable_hash;
 pub mod staged;
 pub mod state;
+pub mod upload;
 pub mod user_id;

@@ -23,6 +23,8 @@ struct Numbers {
     loads: AtomicI64,
     records_staged: AtomicU64,
     elements_failed: AtomicU64,
+    fetched: AtomicU64,
+    not_fetched: AtomicU64,
 }
 
 impl Activity {
@@ -64,10 +66,24 @@ impl Activity {
         self.numbers.elements_failed.load(Ordering::Relaxed)
     }
 
+    /// Files and pictures that this instance has fetched, or could not fetch, since it was started.
+    pub fn fetched(&self) -> Counts {
+        Counts {
+            completed: self.numbers.fetched.load(Ordering::Relaxed),
+            error: self.numbers.not_fetched.load(Ordering::Relaxed),
+        }
+    }
+
     /// A batch of a file was stored.
     pub(super) fn add_loaded(&self, staged: u64, failed: usize) {
         self.numbers.records_staged.fetch_add(staged, Ordering::Relaxed);
         self.numbers.elements_failed.fetch_add(u64::try_from(failed).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Files or pictures have an outcome.
+    pub(super) fn add_fetched(&self, processed: Counts) {
+        self.numbers.fetched.fetch_add(processed.completed, Ordering::Relaxed);
+        self.numbers.not_fetched.fetch_add(processed.error, Ordering::Relaxed);
     }
 
     pub(super) fn add(&self, processed: Counts) {

@@ -18,6 +18,8 @@ mod convert;
 mod files;
 mod load;
 mod operations;
+mod outgoing;
+mod pending;
 mod removal;
 pub(crate) mod report;
 mod resume;
@@ -41,6 +43,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use activity::Activity;
 pub(crate) use convert::{Fate, Foreseen, ListedUser, Rehearsal};
 pub(crate) use operations::{Operations, Refusal, Users, WantedStart};
+pub use pending::FetchSettings;
 pub(crate) use roles::about_default_roles;
 pub(crate) use uploads::{Announced, Arrived, FileWriter, UploadRefusal, known_importer};
 pub use uploads::{UploadSettings, Uploads};
@@ -94,6 +97,7 @@ struct Shared {
     repositories: Repositories,
     readiness: Readiness,
     settings: EngineSettings,
+    fetch: FetchSettings,
     activity: Activity,
     /// Where runs live: the threads that answer requests have runtimes of their own.
     runtime: Handle,
@@ -112,11 +116,17 @@ impl Engine {
     ///
     /// # Panics
     /// When called outside a runtime.
-    pub(crate) fn new(repositories: Repositories, readiness: Readiness, settings: EngineSettings) -> Self {
+    pub(crate) fn new(
+        repositories: Repositories,
+        readiness: Readiness,
+        settings: EngineSettings,
+        fetch: FetchSettings,
+    ) -> Self {
         let shared = Shared {
             repositories,
             readiness,
             settings,
+            fetch,
             activity: Activity::default(),
             runtime: Handle::current(),
             running: Mutex::default(),
@@ -142,7 +152,7 @@ impl Engine {
     /// long as it is polled.
     pub async fn supervise(self) {
         let sweep = removal::sweep(&self.shared.repositories, &self.shared.removals);
-        tokio::join!(self.take_over(), self.look_after_files(), sweep);
+        tokio::join!(self.take_over(), self.look_after_files(), pending::look_after(&self), sweep);
     }
 
     async fn take_over(&self) {
@@ -189,13 +199,13 @@ impl Engine {
     }
 }
 
-/// Loads or runs the operation of the lease, as the operation's step says.
+/// Loads, runs or fetches for the operation of the lease, as the operation's step says.
 async fn work_under(shared: &Shared, lease: Lease) {
     let Shared { repositories, activity, settings, shutdown, .. } = shared;
     let deadline = Instant::now() + LEASE_LIFETIME;
-    let is_loading = loop {
+    let operation = loop {
         match with_default_timeout(repositories.imports.find(&lease.operation)).await {
-            Ok(operation) => break operation.as_ref().is_some_and(is_to_be_loaded),
+            Ok(operation) => break operation,
             Err(error) if Instant::now() < deadline => {
                 log::debug!("operation {} cannot be read: {error}", lease.operation);
                 sleep(TAKE_OVER_INTERVAL).await;
@@ -204,7 +214,10 @@ async fn work_under(shared: &Shared, lease: Lease) {
             Err(_) => return,
         }
     };
-    if is_loading {
+    let fetched = operation.as_ref().and_then(Operation::importer).and_then(pending::fetched_by);
+    if let Some(kind) = fetched {
+        pending::run(shared, lease, kind).await;
+    } else if operation.as_ref().is_some_and(is_to_be_loaded) {
         load::load(repositories, lease, activity, *settings, shutdown.clone()).await;
     } else {
         run::run(repositories, lease, activity, *settings, shutdown.clone()).await;

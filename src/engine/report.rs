@@ -112,6 +112,12 @@ pub(crate) async fn account(repositories: &Repositories, id: &str) -> Result<Acc
         total.failed += failed;
         total.passed_over += passed_over;
     }
+    for kind in [RecordType::File, RecordType::Avatar] {
+        let imported = imported.get(&kind).copied().unwrap_or_default();
+        let failed = failed.get(&kind).copied().unwrap_or_default().error;
+        let elements = if imported + failed == 0 { 0 } else { operations.iter().map(|one| one.count("total")).sum() };
+        totals.push(Total { kind: kind.data_type().to_owned(), elements, imported, failed, passed_over: 0 });
+    }
     totals.retain(|total| total.elements > 0);
     Ok(Account { totals, notes: progress.notes, last_run })
 }
@@ -120,6 +126,6 @@ pub(crate) async fn account(repositories: &Repositories, id: &str) -> Result<Acc
 fn staged_without_file(operations: &[Operation], kind: RecordType) -> u64 {
     match kind {
         RecordType::User => operations.first().map(|operation| operation.count("users")).unwrap_or_default(),
-        RecordType::Contact | RecordType::Channel | RecordType::Message => 0,
+        _ => 0,
     }
 }

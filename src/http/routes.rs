@@ -42,6 +42,8 @@ pub(super) fn configure(app: &mut ServiceConfig) {
             post("/v1/downloadPublicImportFile", import::upload::download_public_import_file)
                 .app_data(Work::ImportFile),
         )
+        .service(post("/v1/downloadPendingFiles", import::download_files).app_data(Work::ImportFile))
+        .service(post("/v1/downloadPendingAvatars", import::download_avatars).app_data(Work::ImportFile))
         .service(uploads().app_data(Work::ImportFile))
         .service(one_upload().app_data(Work::ImportFile).app_data(Uncounted))
         .service(get("/v1/import.errors", import::errors).app_data(Work::ReadStaged))

@@ -229,7 +229,7 @@ fn missing(kind: RecordType, data: &Fields) -> Option<&'static str> {
     }
     let has = |name| text(data, name).is_some_and(|text| !text.is_empty());
     match kind {
-        RecordType::User | RecordType::Contact => None,
+        RecordType::User | RecordType::Contact | RecordType::File | RecordType::Avatar => None,
         RecordType::Channel => match text(data, "t") {
             Some("d") => texts(data, "users").next().is_none().then_some("A direct message needs users."),
             Some("c" | "p") => (!has("name")).then_some("A channel needs a name."),

@@ -73,7 +73,7 @@ impl Selectable {
                 emails: texts(data, "emails"),
                 phones: texts(data, "phones"),
             }),
-            RecordType::Message => Self::Message,
+            RecordType::Message | RecordType::File | RecordType::Avatar => Self::Message,
         }
     }
 }

@@ -81,7 +81,7 @@ pub(super) fn register(registry: &mut Registry, reading: Option<&Reading>) {
 pub(super) fn register_instance(registry: &mut Registry, activity: &Activity) {
     let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
     registry.register("build", "The program", build);
-    let processed = activity.processed();
+    let (processed, fetched) = (activity.processed(), activity.fetched());
     let engine = registry.sub_registry_with_prefix("engine");
     engine.register("users_imported", "Users that this instance imported", ConstCounter::new(processed.completed));
     engine.register("users_failed", "Users that this instance could not import", ConstCounter::new(processed.error));
@@ -90,6 +90,8 @@ pub(super) fn register_instance(registry: &mut Registry, activity: &Activity) {
     for (name, help, count) in [
         ("records_staged", "Records of files that this instance staged", activity.records_staged()),
         ("elements_failed", "Elements of files that could not be staged", activity.elements_failed()),
+        ("files_fetched", "Files and pictures that this instance fetched", fetched.completed),
+        ("files_not_fetched", "Files and pictures that this instance could not fetch", fetched.error),
     ] {
         engine.register(name, help, ConstCounter::new(count));
     }

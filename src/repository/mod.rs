@@ -10,7 +10,9 @@ mod files;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod import;
+mod pending;
 mod records;
+mod rocketchat_files;
 pub(crate) mod setup;
 mod webhooks;
 
@@ -18,7 +20,7 @@ use std::sync::LazyLock;
 
 use mongodb::options::{Acknowledgment, WriteConcern};
 
-pub use access::{ApiPolicyCache, Permissions, Roles, Settings, Users};
+pub use access::{ApiPolicyCache, FileSettings, Permissions, Roles, Settings, Users};
 pub(crate) use connection::timeouts::{with_default_timeout, with_timeout};
 pub use connection::{
     Connection,
@@ -28,26 +30,30 @@ pub use connection::{
 pub(crate) use files::CHUNK_BYTES;
 pub use files::{AppendError, FileId, Files, NewFile, StoredFile, Upload};
 pub use import::{
-    BatchReceipt, ChangedField, Checkpoint, ChoosableRecord, Claim, ClusterTime, Discarded, FileOfOperation, FileUse,
-    Gap, IdempotentCall, IfInvalid, Imports, KeyUse, Keys, LastMessage, Lease, LeasedOperation, Leases, LoadReports,
-    Mark, MessageLinks, MessageNote, MessageNotes, MessagesStatus, NewRecord, OperationFeed, OperationUpdate, Part,
-    QuickInsert, Reading, ReceiptOutcome, ReceiptRecords, ReceiptSummary, Receipts, RecordReceipt, Removal,
-    RemovalTask, Removals, Resumption, ResumptionCause, RoomNote, RoomNotes, RoomReceipt, RunStart, Selections,
-    Snapshot, SourceRecord, StageOutcome, StagedChoice, StagedId, StagedRecord, StagedView, Staging, Terms, Which,
-    WriteOutcome,
+    BatchReceipt, ChangedField, Checkpoint, ChoosableRecord, Claim, ClusterTime, Discarded, FetchedBytes,
+    FileOfOperation, FileUse, Gap, IdempotentCall, IfInvalid, Imports, KeyUse, Keys, LastMessage, Lease,
+    LeasedOperation, Leases, LoadReports, Mark, MessageLinks, MessageNote, MessageNotes, MessagesStatus, NewRecord,
+    OperationFeed, OperationUpdate, Part, QuickInsert, Reading, ReceiptOutcome, ReceiptRecords, ReceiptSummary,
+    Receipts, RecordReceipt, Removal, RemovalTask, Removals, Resumption, ResumptionCause, RoomNote, RoomNotes,
+    RoomReceipt, RunStart, Selections, Snapshot, SourceRecord, StageOutcome, StagedChoice, StagedId, StagedRecord,
+    StagedView, Staging, Terms, Which, WriteOutcome,
 };
 pub(crate) use import::{FENCE_WIDTH, LEASE_LIFETIME, LEASE_RENEWAL_INTERVAL, RECEIPT_LIFETIME};
+pub use pending::{
+    ListedRecord, MessageState, PendingAccount, PendingAccounts, PendingMessages, WaitingMessage, Worklists,
+};
 pub use records::{
     AccountChange, Accounts, ChangeOutcome, Contacts, Holder, Identities, Identity, MatchedAccounts, Messages, People,
     RefusedBecause, Rejection, RoomGrowth, RoomInserted, Rooms, RoomsWanted, SoughtAccounts, Subscriptions, mentioned,
 };
+pub use rocketchat_files::{FileBytes, OwnUpload, OwnUploads, RocketChatFiles, Shelf, StoredUpload, UploadKind};
 pub use setup::{
     DatabaseUser, DatabaseUserError, Made, MigrationError, Purpose, initiate_replica_set, initiate_replica_set_at,
     migrate,
 };
 pub use webhooks::{Delivery, EndedImport, Ends, News, UnreadableOperation, Webhooks};
 
-/// For the removal of imported records. The primary alone confirms it; the majority write of the counters, which comes
+/// For the removal of imported records, and for bytes of a file that is not complete. The primary alone confirms it; the majority write of the counters, which comes
 /// after it and is never stored without it, confirms it too. A primary that loses it loses the latest: the records are in
 /// the staging area again, and their accounts are recognised.
 static PRIMARY_ONLY: LazyLock<WriteConcern> =
@@ -70,11 +76,15 @@ pub struct Repositories {
     pub matched_accounts: MatchedAccounts,
     pub message_notes: MessageNotes,
     pub messages: Messages,
+    pub own_uploads: OwnUploads,
+    pub pending_accounts: PendingAccounts,
+    pub pending_messages: PendingMessages,
     pub people: People,
     pub permissions: Permissions,
     pub receipts: Receipts,
     pub removals: Removals,
     pub roles: Roles,
+    pub rocketchat_files: RocketChatFiles,
     pub room_notes: RoomNotes,
     pub rooms: Rooms,
     pub selections: Selections,
@@ -85,6 +95,7 @@ pub struct Repositories {
     pub subscriptions: Subscriptions,
     pub users: Users,
     pub webhooks: Webhooks,
+    pub worklists: Worklists,
 }
 
 impl Repositories {
@@ -106,11 +117,15 @@ impl Repositories {
             matched_accounts: MatchedAccounts::new(&connection),
             message_notes: MessageNotes::new(&connection),
             messages: Messages::new(&connection),
+            own_uploads: OwnUploads::new(&connection),
+            pending_accounts: PendingAccounts::new(&connection),
+            pending_messages: PendingMessages::new(&connection),
             people: People::new(&connection),
             permissions,
             receipts: Receipts::new(&connection),
             removals: Removals::new(&connection),
             roles: Roles::new(&connection),
+            rocketchat_files: RocketChatFiles::new(&connection),
             room_notes: RoomNotes::new(&connection),
             rooms: Rooms::new(&connection),
             selections: Selections::new(&connection),
@@ -121,6 +136,7 @@ impl Repositories {
             subscriptions: Subscriptions::new(&connection),
             users: Users::new(&connection),
             webhooks: Webhooks::new(&connection),
+            worklists: Worklists::new(&connection),
             connection,
         }
     }

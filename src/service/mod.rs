@@ -11,7 +11,7 @@ use futures::future::OptionFuture;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use crate::engine::{EngineSettings, UploadSettings};
+pub(crate) use crate::engine::{EngineSettings, FetchSettings, UploadSettings};
 use crate::{
     domain::api::client_address::Proxies,
     engine::{Engine, Uploads},
@@ -39,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) max_requests_in_work: NonZeroU16,
     /// How imports are run.
     pub(crate) engine: EngineSettings,
+    /// How files of messages and pictures of people are fetched.
+    pub(crate) fetch: FetchSettings,
     /// How files are taken.
     pub(crate) uploads: UploadSettings,
     pub(crate) proxies: Proxies,
@@ -109,7 +111,7 @@ impl Service {
         let mut repositories = Repositories::new(connection.clone());
         repositories.receipts = repositories.receipts.kept_for(settings.engine.receipt_lifetime);
         repositories.load_reports = repositories.load_reports.kept_for(settings.engine.receipt_lifetime);
-        let engine = Engine::new(repositories.clone(), readiness.clone(), settings.engine);
+        let engine = Engine::new(repositories.clone(), readiness.clone(), settings.engine, settings.fetch);
         let uploads = Uploads::new(engine.clone(), settings.uploads);
         let live = StatusFeed::new(repositories.clone());
 

@@ -149,6 +149,7 @@ fn key(kind: RecordType, data: &Value) -> String {
             Value::String(name) => format!("{name} {}", text(&data["t"])),
             _ => text(&data["importIds"][0]),
         },
+        RecordType::File | RecordType::Avatar => unreachable!("no importer stages these"),
         RecordType::Message => match &data["_id"] {
             Value::String(id) if id.starts_with("slack-") => id.clone(),
             _ => text(&data["msg"]),
@@ -161,7 +162,7 @@ fn map_room(kind: RecordType, ours: &mut Value, theirs: &Value, rooms: &mut BTre
     let path = match kind {
         RecordType::Channel => "/importIds/0",
         RecordType::Message => "/rid",
-        RecordType::User | RecordType::Contact => return,
+        _ => return,
     };
     let Some(id) = ours.pointer(path).and_then(Value::as_str) else { return };
     let Some(their_id) = theirs.pointer(path).and_then(Value::as_str) else { return };

@@ -15,7 +15,7 @@ use crate::{
     domain::api::client_address::Proxies,
     mongo_process::{PrivateMongo, Source, Topology},
     repository::{Connection, migrate, setup::example_workspace},
-    service::{EngineSettings, UploadSettings},
+    service::{EngineSettings, FetchSettings, UploadSettings},
     service::{Service, Settings},
 };
 
@@ -44,6 +44,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), CommandError> {
         metrics_port: args.metrics.metrics_port,
         max_requests_in_work: LimitArgs::default().max_requests_in_work,
         engine: EngineSettings::default(),
+        fetch: FetchSettings::default(),
         uploads: UploadSettings::default(),
         proxies: Proxies::default(),
         preparation: None,

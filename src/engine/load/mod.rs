@@ -6,9 +6,9 @@
 //! after the last batch that the progress holds.
 
 mod batches;
-mod retry;
+pub(super) mod retry;
 mod source;
-mod stop;
+pub(super) mod stop;
 mod stored;
 
 use std::{
@@ -366,6 +366,6 @@ const fn preparing(kind: RecordType) -> ProgressStep {
         RecordType::User => ProgressStep::PreparingUsers,
         RecordType::Contact => ProgressStep::PreparingContacts,
         RecordType::Channel => ProgressStep::PreparingChannels,
-        RecordType::Message => ProgressStep::PreparingMessages,
+        RecordType::Message | RecordType::File | RecordType::Avatar => ProgressStep::PreparingMessages,
     }
 }

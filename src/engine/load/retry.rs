@@ -10,7 +10,7 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 
 /// Errors that may pass, since loading last got on.
 #[derive(Debug)]
-pub(super) struct Retry {
+pub(in crate::engine) struct Retry {
     /// How long errors are borne.
     patience: Duration,
     since: Option<Instant>,
@@ -20,25 +20,25 @@ pub(super) struct Retry {
 }
 
 impl Retry {
-    pub(super) const fn new(patience: Duration) -> Self {
+    pub(in crate::engine) const fn new(patience: Duration) -> Self {
         Self { patience, since: None, backoff: None, verdict: None }
     }
 
-    pub(super) fn verdict(&self) -> Option<String> {
+    pub(in crate::engine) fn verdict(&self) -> Option<String> {
         self.verdict.clone()
     }
 
-    pub(super) fn fail(&mut self, reason: String) {
+    pub(in crate::engine) fn fail(&mut self, reason: String) {
         self.verdict.get_or_insert(reason);
     }
 
     /// A batch was stored.
-    pub(super) fn got_on(&mut self) {
+    pub(in crate::engine) fn got_on(&mut self) {
         (self.since, self.backoff) = (None, None);
     }
 
     /// The rest before the next attempt. After too long without a batch, that attempt ends the operation.
-    pub(super) fn rest(&mut self, error: &str) -> Duration {
+    pub(in crate::engine) fn rest(&mut self, error: &str) -> Duration {
         let since = *self.since.get_or_insert_with(Instant::now);
         if since.elapsed() >= self.patience {
             self.fail(format!("{error}, for {} s", self.patience.as_secs()));

@@ -4,7 +4,7 @@ use crate::repository::{RepositoryError, WriteOutcome};
 
 /// Why loading stops before its end.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(in crate::engine) enum Stop {
     /// The database or the file cannot be reached: try again.
     Again(String),
     /// Somebody cleared the import, made a new one, or restarted Rocket.Chat.
@@ -27,7 +27,7 @@ impl From<RepositoryError> for Stop {
 
 /// # Errors
 /// When nothing was written.
-pub(super) const fn outcome(outcome: WriteOutcome) -> Result<(), Stop> {
+pub(in crate::engine) const fn outcome(outcome: WriteOutcome) -> Result<(), Stop> {
     match outcome {
         WriteOutcome::Written => Ok(()),
         WriteOutcome::LeaseLost => Err(Stop::LeaseLost),

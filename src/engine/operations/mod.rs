@@ -2,6 +2,7 @@
 //!
 //! Source: `apps/meteor/server/services/import/service.ts`.
 
+mod pending;
 mod retention;
 mod with_file;
 

@@ -3,7 +3,7 @@
 use crate::repository::{Gap, StagedId};
 
 /// The gaps between done ranges, in the order of the ids. The last one has no end.
-pub(super) fn gaps(mut done: Vec<(StagedId, StagedId)>) -> Vec<Gap> {
+pub(in crate::engine) fn gaps(mut done: Vec<(StagedId, StagedId)>) -> Vec<Gap> {
     done.sort_unstable();
     let mut gaps = Vec::new();
     let mut after: Option<StagedId> = None;

@@ -2,7 +2,7 @@
 
 mod batch;
 mod finish;
-mod gaps;
+pub(super) mod gaps;
 pub(super) mod kept_lease;
 mod pass;
 mod progress;

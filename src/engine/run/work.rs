@@ -223,6 +223,8 @@ impl Run<'_> {
                 let converter = Messages::new(self.repositories, root, message_ids(importer), survey, hidden);
                 self.passes(converter, root, start, processed, stop).await
             }
+            // Not staged.
+            RecordType::File | RecordType::Avatar => Ok(()),
         }
     }
 
@@ -307,9 +309,7 @@ fn place_of(step: ProgressStep) -> Option<usize> {
 const fn message_ids(importer: Importer) -> MessageIds {
     match importer {
         Importer::Records => MessageIds::OfFile { importer: Importer::Records.key() },
-        Importer::Api | Importer::Csv | Importer::Slack | Importer::SlackUsers | Importer::Contacts => {
-            MessageIds::Staged
-        }
+        _ => MessageIds::Staged,
     }
 }
 

@@ -6,6 +6,7 @@ mod failed_users;
 mod history;
 mod lifecycle;
 mod list_part;
+mod pending;
 mod progress;
 mod receipt;
 mod receipt_messages;
@@ -38,6 +39,7 @@ pub(super) use check::{Checks, check};
 pub(super) use failed_users::errors;
 pub(super) use history::{current_operation, latest_operations, list_importers};
 pub(super) use lifecycle::{clear, new, resume, run};
+pub(super) use pending::{download_avatars, download_files};
 pub(super) use progress::progress;
 pub(super) use receipt::receipt;
 pub(super) use report::report;
@@ -83,6 +85,8 @@ pub(super) use {add_users::users_in as users_in_body, list_part::part_of_list};
         start::start_import,
         lifecycle::clear,
         lifecycle::resume,
+        pending::download_files,
+        pending::download_avatars,
         failed_users::errors,
         receipt::receipt,
         report::report,

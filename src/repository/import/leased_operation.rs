@@ -38,6 +38,16 @@ pub struct OperationUpdate {
     pub messages_status: Option<MessagesStatus>,
     /// Whether its file is staged to the end from now on.
     pub is_loaded: bool,
+    /// The bytes that were fetched.
+    pub fetched: Option<FetchedBytes>,
+}
+
+/// Bytes that an operation fetched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FetchedBytes {
+    pub done: u64,
+    /// The bytes of all files together, as far as their source gives them.
+    pub total: u64,
 }
 
 /// The file of messages that is being read.
@@ -160,6 +170,10 @@ fn fields_of(update: &OperationUpdate) -> Document {
         };
         fields.insert("messagesstatus", name);
     }
+    if let Some(FetchedBytes { done, total }) = update.fetched {
+        fields.insert("import.bytes", smallest(done));
+        fields.insert("import.bytesTotal", smallest(total.max(done)));
+    }
     if update.is_loaded {
         fields.insert("import.loaded", true);
     }
@@ -172,6 +186,7 @@ pub(super) const fn count_name(kind: RecordType) -> &'static str {
         RecordType::User => "users",
         RecordType::Contact => "contacts",
         RecordType::Channel => "channels",
-        RecordType::Message => "messages",
+        // Rocket.Chat counts what it fetches there, too.
+        RecordType::Message | RecordType::File | RecordType::Avatar => "messages",
     }
 }

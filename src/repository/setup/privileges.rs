@@ -12,6 +12,8 @@ use crate::repository::{Connection, RepositoryError};
 
 /// Collections of ours that no import waits for.
 const BESIDE_IMPORTS: [&str; 2] = ["rocketchat_import_service_migrations", "rocketchat_import_service_webhooks"];
+/// Collections of ours that fetching files and pictures takes, and imports of users do without.
+const FETCHED: [&str; 2] = ["rocketchat_import_service_uploads", "rocketchat_import_service_worklists"];
 /// The collections that tell of a staged record.
 const STAGED: [&str; 4] = [
     "rocketchat_import",
@@ -52,6 +54,9 @@ impl MissingPrivilege {
     /// What of this the work takes; `None` when it does without.
     pub(crate) fn needed_for(&self, work: Work) -> Option<Self> {
         if self.is_for_files && work != Work::ImportFile {
+            return None;
+        }
+        if work == Work::Import && FETCHED.contains(&self.collection.as_str()) {
             return None;
         }
         let is_needed = |action: &str| match work {

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Everything that could steer the program from the environment of the tests.
-const SETTINGS: [&str; 33] = [
+const SETTINGS: [&str; 36] = [
     "MONGO_URL",
     "MONGO_URL_FILE",
     "ADMIN_MONGO_URL",
@@ -24,6 +24,9 @@ const SETTINGS: [&str; 33] = [
     "UPLOAD_RATE",
     "FILE_DAYS",
     "IMPORT_FOLDER",
+    "DOWNLOADS_AT_ONCE",
+    "DOWNLOADS_PER_HOST",
+    "MISSING_FILE_NOTES",
     "RESUME_AFTER_INVALIDATION",
     "TRUSTED_PROXIES",
     "HTTP_FORWARDED_COUNT",

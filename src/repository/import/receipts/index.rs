@@ -51,7 +51,7 @@ impl Receipts {
         let mut receipts = receipts.find(of_operation(operation)).projection(shown).await?;
         let mut counts: BTreeMap<RecordType, Counts> = BTreeMap::new();
         while let Some(receipt) = receipts.try_next().await? {
-            let kind = receipt.get_str("dataType").ok().and_then(RecordType::from_data_type);
+            let kind = receipt.get_str("dataType").ok().and_then(RecordType::of_receipt);
             *counts.entry(kind.unwrap_or(RecordType::User)).or_default() +=
                 Counts { completed: unsigned(receipt.get("completed")), error: unsigned(receipt.get("error")) };
         }

@@ -448,7 +448,7 @@ fn batch_receipt(stored: StoredReceipt) -> BatchReceipt {
 }
 
 fn record_type(word: &str) -> RecordType {
-    RecordType::from_data_type(word).unwrap_or(RecordType::User)
+    RecordType::of_receipt(word).unwrap_or(RecordType::User)
 }
 
 /// `None` for an outcome that this release does not know.

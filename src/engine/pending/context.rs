@@ -1,0 +1,107 @@
+//! What the tasks of one operation share.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use parking_lot::RwLock;
+use tokio::{sync::Semaphore, time::Instant};
+
+use super::{FetchSettings, hosts::Hosts, store::Store};
+use crate::{
+    engine::{
+        load::stop::Stop,
+        outgoing::{Outgoing, Resolver},
+    },
+    repository::{FileSettings, Repositories, with_default_timeout},
+};
+
+/// How often the workspace's settings are read anew.
+const SETTINGS_LIFETIME: Duration = Duration::from_secs(5);
+/// Pictures that are decoded at once. Each takes up to 100 MB.
+const PICTURES_AT_ONCE: usize = 1;
+
+/// What the tasks of one operation share.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) repositories: Repositories,
+    pub(super) fetch: FetchSettings,
+    /// The `_id` of the operation.
+    pub(super) operation: String,
+    pub(super) hosts: Hosts,
+    pub(super) pictures: Arc<Semaphore>,
+    /// Bytes that were fetched.
+    bytes: AtomicU64,
+    live: RwLock<(Instant, Arc<Live>)>,
+}
+
+/// What follows the workspace's settings.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) settings: FileSettings,
+    pub(super) store: Store,
+    pub(super) outgoing: Outgoing,
+}
+
+impl Context {
+    /// Reads the workspace's settings and gets its store ready.
+    pub(super) async fn new(
+        repositories: &Repositories,
+        fetch: &FetchSettings,
+        operation: &str,
+        bytes: u64,
+    ) -> Result<Self, Stop> {
+        let live = Arc::new(Live::read(repositories).await?);
+        live.store.prepare().await?;
+        Ok(Self {
+            repositories: repositories.clone(),
+            operation: operation.to_owned(),
+            hosts: Hosts::new(fetch.per_host),
+            fetch: fetch.clone(),
+            pictures: Arc::new(Semaphore::new(PICTURES_AT_ONCE)),
+            bytes: AtomicU64::new(bytes),
+            live: RwLock::new((Instant::now() + SETTINGS_LIFETIME, live)),
+        })
+    }
+
+    pub(super) fn live(&self) -> Arc<Live> {
+        Arc::clone(&self.live.read().1)
+    }
+
+    /// Reads the workspace's settings anew when it is time to.
+    pub(super) async fn refresh(&self) -> Result<(), Stop> {
+        if self.live.read().0 > Instant::now() {
+            return Ok(());
+        }
+        let live = Arc::new(Live::read(&self.repositories).await?);
+        live.store.prepare().await?;
+        *self.live.write() = (Instant::now() + SETTINGS_LIFETIME, live);
+        Ok(())
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add_bytes(&self, more: u64) {
+        self.bytes.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// These bytes have to come once more.
+    pub(super) fn take_back_bytes(&self, bytes: u64) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Live {
+    async fn read(repositories: &Repositories) -> Result<Self, Stop> {
+        let settings = with_default_timeout(repositories.settings.files()).await?;
+        let allowlist = with_default_timeout(repositories.settings.outgoing_allowlist()).await?;
+        let store = Store::of(&settings, repositories).map_err(Stop::Failed)?;
+        Ok(Self { settings, store, outgoing: Outgoing::new(allowlist, Resolver) })
+    }
+}

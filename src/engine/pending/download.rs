@@ -1,0 +1,200 @@
+//! One file on its way from its source into the store.
+
+use std::time::Duration;
+
+use reqwest::{Response, Url, header::CONTENT_TYPE};
+use tokio::time::timeout;
+
+use super::{
+    context::{Context, Live},
+    store::{Placed, StoreError, Writer},
+};
+use crate::{
+    domain::upload::media_type::{is_page_instead, media_type},
+    engine::{load::stop::Stop, outgoing::NotFetched},
+    repository::RepositoryError,
+};
+
+/// How long a server may take for the head of its answer, redirects and all.
+const HEAD_PATIENCE: Duration = Duration::from_secs(20);
+/// How long a server may send nothing.
+const PIECE_PATIENCE: Duration = Duration::from_secs(60);
+/// The bytes that decide the type of a file.
+const HEAD_BYTES: usize = 64 * 1024;
+/// How often a server that has too much to do is tried, and the rest before the second try; each further one is twice as
+/// long.
+const ATTEMPTS: u32 = 4;
+const FIRST_REST: Duration = Duration::from_secs(1);
+/// A server that wants to be left alone for longer is tried at the end.
+const LONGEST_REST: Duration = Duration::from_secs(60);
+
+/// Where a file comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) address: &'a str,
+    pub(super) name: &'a str,
+    /// Bytes, as far as the source says.
+    pub(super) size: Option<u64>,
+}
+
+/// A file that is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fetched {
+    pub(super) bytes: u64,
+    pub(super) media_type: String,
+}
+
+/// Why a file is not stored.
+#[derive(Debug)]
+pub(super) enum Problem {
+    /// It cannot be had. The reason is a sentence for people, without any part of an address that is secret.
+    Failed {
+        reason: String,
+        /// Whether another try is worth while.
+        may_pass: bool,
+        /// Whether its source has it no more.
+        is_gone: bool,
+    },
+    /// The work cannot go on.
+    Stop(Stop),
+}
+
+impl Problem {
+    pub(super) fn final_one(reason: impl Into<String>) -> Self {
+        Self::Failed { reason: reason.into(), may_pass: false, is_gone: false }
+    }
+
+    pub(super) fn passing(reason: impl Into<String>) -> Self {
+        Self::Failed { reason: reason.into(), may_pass: true, is_gone: false }
+    }
+}
+
+impl From<NotFetched> for Problem {
+    fn from(error: NotFetched) -> Self {
+        let reason = match &error {
+            NotFetched::Status { status, .. } => format!("the server answered with status {status}."),
+            other => format!("{other}."),
+        };
+        let may_pass = !matches!(error, NotFetched::Refused(_));
+        Self::Failed { reason, may_pass, is_gone: error.is_gone() }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Self::Stop(error.into())
+    }
+}
+
+impl From<RepositoryError> for Problem {
+    fn from(error: RepositoryError) -> Self {
+        Self::Stop(error.into())
+    }
+}
+
+/// Fetches a file into the store, under an id that is recorded. What was stored of one that fails is left for the caller
+/// to remove.
+pub(super) async fn download(
+    context: &Context,
+    live: &Live,
+    source: Source<'_>,
+    placed: Placed<'_>,
+) -> Result<Fetched, Problem> {
+    let limit = live.settings.largest;
+    within_limit(source.size.unwrap_or_default(), limit)?;
+    let host = Url::parse(source.address).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    let host = context.hosts.host(&host);
+    let _place = host.place().await;
+    let mut attempt = 1;
+    let answer = loop {
+        host.wait().await;
+        match live.outgoing.get(source.address, HEAD_PATIENCE).await {
+            Ok(answer) => break answer,
+            Err(error) if error.is_overload() && attempt < ATTEMPTS => {
+                let wanted = if let NotFetched::Status { retry_after, .. } = &error { *retry_after } else { None };
+                let rest = wanted.unwrap_or(FIRST_REST * 2_u32.pow(attempt - 1));
+                if rest > LONGEST_REST {
+                    return Err(error.into());
+                }
+                host.rest(rest);
+                attempt += 1;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    };
+    within_limit(answer.content_length().unwrap_or_default(), limit)?;
+    let mut body = Body { answer, context, limit, bytes: 0 };
+    let stored = store(&mut body, live, source, placed).await;
+    if stored.is_err() {
+        context.take_back_bytes(body.bytes);
+    }
+    stored
+}
+
+/// The pieces of an answer, counted.
+struct Body<'a> {
+    answer: Response,
+    context: &'a Context,
+    limit: Option<u64>,
+    bytes: u64,
+}
+
+impl Body<'_> {
+    async fn piece(&mut self) -> Result<Option<bytes::Bytes>, Problem> {
+        let piece = match timeout(PIECE_PATIENCE, self.answer.chunk()).await {
+            Ok(Ok(piece)) => piece,
+            Ok(Err(_)) => return Err(Problem::passing("the connection broke before the file was whole.")),
+            Err(_) => return Err(Problem::passing("the server stopped sending.")),
+        };
+        if let Some(piece) = &piece {
+            self.bytes += piece.len() as u64;
+            self.context.add_bytes(piece.len() as u64);
+            within_limit(self.bytes, self.limit)?;
+        }
+        Ok(piece)
+    }
+}
+
+async fn store(body: &mut Body<'_>, live: &Live, source: Source<'_>, placed: Placed<'_>) -> Result<Fetched, Problem> {
+    let header = body.answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+    let length = body.answer.content_length();
+    let mut head = Vec::new();
+    let mut is_whole = false;
+    while head.len() < HEAD_BYTES {
+        let Some(piece) = body.piece().await? else {
+            is_whole = true;
+            break;
+        };
+        head.extend_from_slice(&piece);
+    }
+    if is_page_instead(&head, header.as_deref(), source.name) {
+        return Err(Problem::passing("the server sent a page in place of the file; the link may have expired."));
+    }
+    let media_type = media_type(&head, header.as_deref(), source.name);
+    let mut writer: Writer = live.store.begin(placed);
+    writer.write(&head).await?;
+    drop(head);
+    while !is_whole {
+        match body.piece().await? {
+            Some(piece) => writer.write(&piece).await?,
+            None => is_whole = true,
+        }
+    }
+    // Without a length nothing but the source says how long the file is.
+    if let (None, Some(size)) = (length, source.size)
+        && body.bytes < size
+    {
+        return Err(Problem::passing(format!("only {} of its {size} bytes came.", body.bytes)));
+    }
+    let bytes = writer.finish(&media_type).await?;
+    Ok(Fetched { bytes, media_type })
+}
+
+fn within_limit(bytes: u64, limit: Option<u64>) -> Result<(), Problem> {
+    match limit.filter(|limit| bytes > *limit) {
+        None => Ok(()),
+        Some(limit) => Err(Problem::final_one(format!(
+            "it has more than {limit} bytes, which is the most that the workspace takes (FileUpload_MaxFileSize)."
+        ))),
+    }
+}

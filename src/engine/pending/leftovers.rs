@@ -1,0 +1,78 @@
+//! What instances left behind that died: operations that nobody works on, and bytes that belong to no upload.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::store::{Placed, Store};
+use crate::{
+    domain::{field_value::Date, matching::Rules},
+    engine::Engine,
+    repository::{Claim, OwnUpload, Repositories, RepositoryError, Shelf, UploadKind, with_default_timeout},
+};
+
+/// How often to look.
+const INTERVAL: Duration = Duration::from_secs(5);
+/// How long an operation may stand still before it is taken up: the call that made it is at it.
+const BEGINNING_PATIENCE: Duration = Duration::from_secs(10);
+/// Uploads that are looked at together.
+const UPLOADS_AT_A_TIME: i64 = 200;
+
+/// Takes up operations that nobody works on, and removes bytes that belong to no upload, for as long as it is polled.
+pub(in crate::engine) async fn look_after(engine: &Engine) {
+    loop {
+        if let Err(error) = take_up(engine).await {
+            log::debug!("cannot look for operations that fetch: {error}");
+        }
+        if let Err(error) = remove_leftovers(&engine.shared.repositories).await {
+            log::debug!("bytes of broken uploads cannot be removed now: {error}");
+        }
+        sleep(INTERVAL).await;
+    }
+}
+
+async fn take_up(engine: &Engine) -> Result<(), RepositoryError> {
+    let Repositories { imports, leases, .. } = &engine.shared.repositories;
+    let patience = i64::try_from(BEGINNING_PATIENCE.as_millis()).unwrap_or(i64::MAX);
+    let before = Date::from_epoch_millis(Date::now().epoch_millis().saturating_sub(patience));
+    for operation in with_default_timeout(imports.pending_since(before)).await? {
+        let (Some(id), Some(step)) = (operation.id(), operation.step()) else { continue };
+        // An instance that died left its lease, which is taken over when it has run out.
+        if with_default_timeout(leases.is_leased(id)).await? {
+            continue;
+        }
+        if let Claim::Ours(lease) =
+            with_default_timeout(leases.claim(id, id, step, step, Rules::of_api().into())).await?
+        {
+            log::info!("taking up operation {id}, which nobody works on");
+            engine.begin(lease);
+        }
+    }
+    Ok(())
+}
+
+/// Removes the bytes of uploads that were begun by operations that nobody works on, and that have no document.
+async fn remove_leftovers(repositories: &Repositories) -> Result<(), RepositoryError> {
+    let Repositories { leases, own_uploads, rocketchat_files, .. } = repositories;
+    for own in with_default_timeout(own_uploads.begun(UPLOADS_AT_A_TIME)).await? {
+        if with_default_timeout(leases.is_leased(&own.operation)).await? {
+            continue;
+        }
+        let shelf = if own.kind == UploadKind::Avatar { Shelf::Avatars } else { Shelf::Uploads };
+        if with_default_timeout(rocketchat_files.complete_upload(shelf, &own.id)).await?.is_some() {
+            with_default_timeout(own_uploads.note_stored(&own.id)).await?;
+            continue;
+        }
+        if remove(repositories, shelf, &own).await {
+            with_default_timeout(own_uploads.forget(&own.id)).await?;
+            log::info!("removed what was left of the upload {}", own.id);
+        }
+    }
+    Ok(())
+}
+
+/// False if its store cannot be used now.
+async fn remove(repositories: &Repositories, shelf: Shelf, own: &OwnUpload) -> bool {
+    let Ok(store) = Store::holding(&own.at, repositories) else { return false };
+    store.remove(Placed { shelf, id: &own.id }).await.is_ok()
+}

@@ -1,0 +1,208 @@
+//! Operations that fetch what an import left to be fetched: the files of messages and the pictures of people.
+//!
+//! A file or a picture is a record like any other: it has an outcome and a receipt, and an instance that dies is followed
+//! by another one. The list of records is made once, at the beginning. What fails is tried once more at the end.
+
+mod avatars;
+mod context;
+mod download;
+mod files;
+mod hosts;
+mod leftovers;
+mod list;
+mod pictures;
+mod store;
+mod work;
+
+use std::{pin::pin, time::Duration};
+
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use super::{
+    Shared,
+    load::{
+        retry::Retry,
+        stop::{Stop, outcome},
+    },
+    run::kept_lease::KeptLease,
+};
+use crate::{
+    domain::{importer::Importer, operation::Operation, progress_step::ProgressStep, record_type::RecordType},
+    repository::{
+        IfInvalid, Lease, LeasedOperation, OperationUpdate, Repositories, RepositoryError, with_default_timeout,
+    },
+};
+
+pub(super) use leftovers::look_after;
+
+/// How often to look whether somebody ended the operation.
+const WATCH_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The settings of what is fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchSettings {
+    /// Files on their way at once.
+    pub at_once: usize,
+    /// Files on their way from one host at once.
+    pub per_host: usize,
+    /// Whether messages show a note in place of a file that could not be fetched.
+    pub notes: bool,
+    /// Whether files and pictures follow an import of a file by themselves.
+    pub after_import: bool,
+}
+
+impl Default for FetchSettings {
+    fn default() -> Self {
+        Self { at_once: 10, per_host: 10, notes: true, after_import: true }
+    }
+}
+
+/// What an importer fetches; `None` for one that fetches nothing.
+pub(super) const fn fetched_by(importer: Importer) -> Option<RecordType> {
+    match importer {
+        Importer::PendingFiles => Some(RecordType::File),
+        Importer::PendingAvatars => Some(RecordType::Avatar),
+        _ => None,
+    }
+}
+
+struct PendingRun<'a> {
+    shared: &'a Shared,
+    id: String,
+    kind: RecordType,
+    operation: LeasedOperation,
+    kept: KeptLease,
+}
+
+/// Fetches what the operation of the lease is about until it is done or there is a reason to stop.
+pub(super) async fn run(shared: &Shared, lease: Lease, kind: RecordType) {
+    let _going = shared.activity.run();
+    let leases = shared.repositories.leases.clone();
+    let run = PendingRun {
+        shared,
+        id: lease.operation.clone(),
+        kind,
+        operation: LeasedOperation::new(leases.clone(), lease.clone()),
+        kept: KeptLease::new(leases, lease),
+    };
+    let mut retry = Retry::new(shared.settings.retry_for);
+    let mut processed = 0;
+    loop {
+        let end = match retry.verdict() {
+            Some(reason) => Err(Stop::Failed(reason)),
+            None => run.attempt().await,
+        };
+        let Err(stop) = end else { return };
+        if let Stop::Failed(reason) = &stop {
+            retry.fail(reason.clone());
+        }
+        let Err(error) = run.stop(stop).await else { return };
+        // Somebody who gets on, if slowly, is borne with.
+        let now = run.processed().await.unwrap_or(processed);
+        if now > processed {
+            processed = now;
+            retry.got_on();
+        }
+        let rest = retry.rest(&error);
+        log::warn!("operation {} pauses for {rest:?}: {error}", run.id);
+        tokio::select! {
+            () = sleep(rest) => {}
+            () = shared.shutdown.cancelled() => return,
+            () = run.kept.lost.cancelled() => return,
+        }
+    }
+}
+
+impl PendingRun<'_> {
+    const fn repositories(&self) -> &Repositories {
+        &self.shared.repositories
+    }
+
+    /// Goes on from wherever the receipts say, with somebody watching over it. What is on its way when it stops is dropped;
+    /// its ids are recorded, and whatever was stored under them is removed later.
+    async fn attempt(&self) -> Result<(), Stop> {
+        let mut work = pin!(self.work());
+        tokio::select! {
+            end = &mut work => end,
+            reason = self.watch() => Err(reason),
+            () = self.kept.lost.cancelled() => Err(Stop::LeaseLost),
+            () = self.shared.shutdown.cancelled() => Err(Stop::Shutdown),
+        }
+    }
+
+    /// Waits until the operation is no longer valid. A database that does not answer is the work's own affair.
+    async fn watch(&self) -> Stop {
+        let mut ticks = interval(WATCH_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            match with_default_timeout(self.repositories().imports.find(&self.id)).await {
+                Ok(found) if found.as_ref().is_some_and(Operation::is_valid) => {}
+                Ok(_) => return Stop::Ended,
+                Err(error) => log::debug!("operation {} cannot be watched: {error}", self.id),
+            }
+        }
+    }
+
+    async fn write(&self, update: &OperationUpdate) -> Result<(), Stop> {
+        outcome(with_default_timeout(self.operation.write(update, IfInvalid::Refuse)).await?)
+    }
+
+    async fn processed(&self) -> Result<u64, RepositoryError> {
+        Ok(with_default_timeout(self.repositories().receipts.summary(&self.id)).await?.counts.processed())
+    }
+
+    /// Leaves things in order. An error means that the work is to be attempted again.
+    async fn stop(&self, stop: Stop) -> Result<(), String> {
+        let (lease, leases) = (&self.kept.lease, &self.repositories().leases);
+        let left = async {
+            match stop {
+                Stop::Again(error) => return Ok(Some(error)),
+                Stop::LeaseLost => log::info!("operation {} was taken over by another instance", self.id),
+                Stop::NotOurs => with_default_timeout(leases.release(lease)).await?,
+                Stop::Shutdown => {
+                    with_default_timeout(leases.expire_now(lease)).await?;
+                    log::info!("operation {} was handed over", self.id);
+                }
+                Stop::Ended => {
+                    self.end(OperationUpdate::default(), IfInvalid::WriteAnyway).await?;
+                    log::info!("operation {} was ended from outside", self.id);
+                }
+                Stop::Failed(reason) => {
+                    let failed = Some(ProgressStep::Failed);
+                    let update =
+                        OperationUpdate { step: failed, problem: Some(reason.clone()), ..OperationUpdate::default() };
+                    self.end(update, IfInvalid::Refuse).await?;
+                    log::error!("operation {} failed: {reason}", self.id);
+                }
+            }
+            Ok::<_, RepositoryError>(None)
+        };
+        match left.await {
+            Ok(None) => Ok(()),
+            Ok(Some(error)) => Err(error),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Ends an operation that is not done: late receipts are shut out, and the counters are those of the receipts.
+    async fn end(&self, mut update: OperationUpdate, if_invalid: IfInvalid) -> Result<(), RepositoryError> {
+        let fenced = self.repositories().receipts.fence(&self.id, self.kept.lease.epoch);
+        update.counts = Some(with_default_timeout(fenced).await?.counts);
+        // Whether it was ended meanwhile makes no difference.
+        with_default_timeout(self.operation.write(&update, if_invalid)).await?;
+        self.leave().await;
+        Ok(())
+    }
+
+    /// Removes the list of the operation and gives the lease back.
+    async fn leave(&self) {
+        if let Err(error) = with_default_timeout(self.repositories().worklists.remove(&self.id)).await {
+            log::debug!("the list of operation {} stays for now: {error}", self.id);
+        }
+        // If this fails, the lease runs out, and the instance that finds it sees that the operation is over.
+        if let Err(error) = with_default_timeout(self.repositories().leases.release(&self.kept.lease)).await {
+            log::debug!("the lease on operation {} is left to run out: {error}", self.id);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Rocket.Chat's buckets in the workspace's own database.
+
+use std::time::Duration;
+
+use super::{Placed, StoreError};
+use crate::repository::{CHUNK_BYTES, FileBytes, RocketChatFiles, Shelf, with_timeout};
+
+/// `FileUpload_Storage_Type`.
+pub(super) const NAME: &str = "GridFS";
+/// Chunks that go to the database together.
+const CHUNKS_AT_A_TIME: usize = 4;
+/// How long the database may take for them.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Clone)]
+pub(in crate::engine::pending) struct Grid {
+    files: RocketChatFiles,
+}
+
+/// A file whose chunks are being written.
+#[derive(Debug)]
+pub(in crate::engine::pending) struct GridWriter {
+    bytes: FileBytes,
+    id: String,
+    full: Vec<Vec<u8>>,
+    open: Vec<u8>,
+    /// The number of the next chunk to write.
+    next: u32,
+    length: u64,
+}
+
+impl Grid {
+    pub(super) const fn new(files: RocketChatFiles) -> Self {
+        Self { files }
+    }
+
+    pub(super) async fn prepare(&self) -> Result<(), StoreError> {
+        for shelf in [Shelf::Uploads, Shelf::Avatars] {
+            with_timeout(PATIENCE, self.files.bytes(shelf).prepare()).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn begin(&self, placed: Placed<'_>) -> GridWriter {
+        GridWriter {
+            bytes: self.files.bytes(placed.shelf),
+            id: placed.id.to_owned(),
+            full: Vec::new(),
+            open: Vec::new(),
+            next: 0,
+            length: 0,
+        }
+    }
+
+    pub(super) async fn read(&self, placed: Placed<'_>, most: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(with_timeout(PATIENCE, self.files.bytes(placed.shelf).read(placed.id, most)).await?)
+    }
+
+    pub(super) async fn remove(&self, placed: Placed<'_>) -> Result<(), StoreError> {
+        Ok(with_timeout(PATIENCE, self.files.bytes(placed.shelf).remove(placed.id)).await?)
+    }
+}
+
+impl GridWriter {
+    pub(super) async fn write(&mut self, mut bytes: &[u8]) -> Result<(), StoreError> {
+        self.length += bytes.len() as u64;
+        while !bytes.is_empty() {
+            let (now, later) = bytes.split_at(bytes.len().min(CHUNK_BYTES - self.open.len()));
+            if self.open.is_empty() {
+                self.open.reserve_exact(CHUNK_BYTES);
+            }
+            self.open.extend_from_slice(now);
+            bytes = later;
+            if self.open.len() == CHUNK_BYTES {
+                self.full.push(std::mem::take(&mut self.open));
+                if self.full.len() == CHUNKS_AT_A_TIME {
+                    self.flush().await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn finish(mut self, media_type: &str) -> Result<u64, StoreError> {
+        if !self.open.is_empty() {
+            self.full.push(std::mem::take(&mut self.open));
+        }
+        self.flush().await?;
+        with_timeout(PATIENCE, self.bytes.complete(&self.id, self.length, media_type)).await?;
+        Ok(self.length)
+    }
+
+    async fn flush(&mut self) -> Result<(), StoreError> {
+        let chunks = std::mem::take(&mut self.full);
+        let number = u32::try_from(chunks.len()).unwrap_or_default();
+        with_timeout(PATIENCE, self.bytes.append(&self.id, self.next, chunks)).await?;
+        self.next += number;
+        Ok(())
+    }
+}

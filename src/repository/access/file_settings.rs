@@ -1,0 +1,73 @@
+//! The settings that stored files depend on.
+
+use super::Settings;
+use crate::{domain::field_value::FieldValue, repository::RepositoryError};
+
+const STORAGE_TYPE: &str = "FileUpload_Storage_Type";
+const DEFAULT_STORAGE_TYPE: &str = "GridFS";
+/// Bytes of the largest file; -1 for any.
+const MAX_FILE_SIZE: &str = "FileUpload_MaxFileSize";
+const DEFAULT_MAX_FILE_SIZE: i64 = 104_857_600;
+const SITE_URL: &str = "Site_Url";
+const THUMBNAILS: &str = "Message_Attachments_Thumbnails_Enabled";
+const THUMBNAIL_WIDTH: &str = "Message_Attachments_Thumbnails_Width";
+const THUMBNAIL_HEIGHT: &str = "Message_Attachments_Thumbnails_Height";
+const DEFAULT_THUMBNAIL: (i64, i64) = (480, 360);
+const AVATAR_SIZE: &str = "Accounts_AvatarSize";
+const DEFAULT_AVATAR_SIZE: i64 = 200;
+/// Beyond this the picture of a person is no avatar any more.
+const LARGEST_AVATAR: i64 = 2000;
+const AVATAR_PROVIDER: &str = "Accounts_AvatarExternalProviderUrl";
+
+/// How Rocket.Chat keeps files.
+///
+/// Source: `apps/meteor/server/settings/file-upload.ts`, `apps/meteor/server/settings/accounts.ts`.
+#[derive(Debug, Clone)]
+pub struct FileSettings {
+    /// The store of new files.
+    pub storage: String,
+    /// Bytes of the largest file; `None` for any.
+    pub largest: Option<u64>,
+    pub site_url: String,
+    /// The box that smaller copies of pictures fit into; `None` if there are none.
+    pub thumbnail: Option<(u32, u32)>,
+    /// The sides of the picture of a person.
+    pub avatar_side: u32,
+    /// Whether Rocket.Chat fetches pictures of people from elsewhere and shows none that is stored.
+    pub has_avatar_provider: bool,
+}
+
+impl Settings {
+    /// Reads how Rocket.Chat keeps files at this moment.
+    pub async fn files(&self) -> Result<FileSettings, RepositoryError> {
+        let ids = [
+            STORAGE_TYPE,
+            MAX_FILE_SIZE,
+            SITE_URL,
+            THUMBNAILS,
+            THUMBNAIL_WIDTH,
+            THUMBNAIL_HEIGHT,
+            AVATAR_SIZE,
+            AVATAR_PROVIDER,
+        ];
+        let stored = self.values(&ids).await?;
+        let text = |id: &str, default: &str| {
+            let stored = stored.get(id).and_then(FieldValue::as_text).map(str::trim).filter(|text| !text.is_empty());
+            stored.unwrap_or(default).to_owned()
+        };
+        let number = |id: &str, default: i64| stored.get(id).and_then(FieldValue::as_integer).unwrap_or(default);
+        let side = |id: &str, default: i64| u32::try_from(number(id, default)).unwrap_or_default();
+        let has_thumbnails = stored.get(THUMBNAILS).is_none_or(FieldValue::is_truthy);
+        let thumbnail = (side(THUMBNAIL_WIDTH, DEFAULT_THUMBNAIL.0), side(THUMBNAIL_HEIGHT, DEFAULT_THUMBNAIL.1));
+        let avatar_side = number(AVATAR_SIZE, DEFAULT_AVATAR_SIZE);
+        let avatar_side = if (1..=LARGEST_AVATAR).contains(&avatar_side) { avatar_side } else { DEFAULT_AVATAR_SIZE };
+        Ok(FileSettings {
+            storage: text(STORAGE_TYPE, DEFAULT_STORAGE_TYPE),
+            largest: u64::try_from(number(MAX_FILE_SIZE, DEFAULT_MAX_FILE_SIZE)).ok(),
+            site_url: text(SITE_URL, ""),
+            thumbnail: Some(thumbnail).filter(|(width, height)| has_thumbnails && *width > 0 && *height > 0),
+            avatar_side: u32::try_from(avatar_side).unwrap_or_default(),
+            has_avatar_provider: !text(AVATAR_PROVIDER, "").is_empty(),
+        })
+    }
+}
