@@ -38,7 +38,7 @@ pub(super) use leftovers::look_after;
 /// How often to look whether somebody ended the operation.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The settings of what is fetched.
+/// The settings of fetching.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchSettings {
     /// Files on their way at once.
@@ -118,7 +118,7 @@ impl PendingRun<'_> {
         &self.shared.repositories
     }
 
-    /// Goes on from wherever the receipts say, with somebody watching over it. What is on its way when it stops is dropped;
+    /// Goes on from wherever the receipts say, with somebody watching over it. Files on their way when it stops are dropped;
     /// its ids are recorded, and whatever was stored under them is removed later.
     async fn attempt(&self) -> Result<(), Stop> {
         let mut work = pin!(self.work());

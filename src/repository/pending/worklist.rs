@@ -1,4 +1,4 @@
-//! The list of what one operation fetches, made once at its beginning: what is fetched no longer waits, so the database
+//! The list of everything that one operation fetches, made once at its beginning: a fetched record waits no longer, so the database
 //! itself does not say afterwards what the operation had to do.
 
 use bson::{Document, doc};
