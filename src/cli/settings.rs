@@ -198,6 +198,14 @@ pub(crate) struct FetchArgs {
     /// Show a note in a message whose file could not be fetched
     #[arg(long, env = "MISSING_FILE_NOTES", default_value = "true", value_name = "BOOL", value_parser = yes_unless_said, action = clap::ArgAction::Set)]
     missing_file_notes: bool,
+
+    /// Fetch the files of messages and the pictures of people by itself after the import of a file
+    #[arg(long, env = "FETCH_AFTER_IMPORT", default_value = "true", value_name = "BOOL", value_parser = yes_unless_said, action = clap::ArgAction::Set)]
+    fetch_after_import: bool,
+
+    /// Where this machine sees the folder in which Rocket.Chat keeps files, for the store `FileSystem`
+    #[arg(long, env = "FILE_STORE_FOLDER", value_name = "FOLDER")]
+    file_store_folder: Option<PathBuf>,
 }
 
 const DOWNLOADS_AT_ONCE: u32 = 10;
@@ -211,7 +219,8 @@ impl FetchArgs {
             at_once: number(self.downloads_at_once),
             per_host: number(self.downloads_per_host),
             notes: self.missing_file_notes,
-            ..FetchSettings::default()
+            after_import: self.fetch_after_import,
+            folder: self.file_store_folder.clone().filter(|folder| !folder.as_os_str().is_empty()),
         }
     }
 }

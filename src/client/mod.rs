@@ -151,6 +151,16 @@ impl Client {
         self.repeat(patience, async || self.status_once().await).await
     }
 
+    /// `import.status` of one operation, which need not be the newest.
+    pub(crate) async fn status_of(&self, operation: &str) -> Result<Status, ClientError> {
+        let ask = async || {
+            let request = self.request(Method::GET, "import.status").query(&[("operationId", operation)]);
+            let body = self.send(request).await?;
+            Status::read(body).ok_or_else(|| ClientError::Unreadable("import.status".to_owned()))
+        };
+        self.repeat(self.patience, ask).await
+    }
+
     async fn status_once(&self) -> Result<Status, ClientError> {
         let body = self.send(self.request(Method::GET, "import.status")).await?;
         Status::read(body).ok_or_else(|| ClientError::Unreadable("import.status".to_owned()))

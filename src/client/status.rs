@@ -84,6 +84,8 @@ pub(crate) struct Status {
     pub(crate) root: Option<String>,
     /// Why the import failed.
     pub(crate) problem: Option<String>,
+    /// Whether it fetches what an import left to be fetched.
+    pub(crate) fetches: bool,
     /// Whether a call to the service ended it.
     pub(crate) was_ended_by_call: bool,
     pub(crate) started: Option<String>,
@@ -141,6 +143,7 @@ impl Status {
             resumes: own_text("resumes"),
             root: own_text("records"),
             problem: own_text("problem"),
+            fetches: own("fetches").and_then(Value::as_bool).unwrap_or_default(),
             was_ended_by_call: own("endedByCall").and_then(Value::as_bool).unwrap_or_default(),
             started: moment("ts"),
             updated: moment("_updatedAt"),

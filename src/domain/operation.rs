@@ -144,6 +144,12 @@ impl Operation {
         self.own_value("endedByCall").is_some_and(FieldValue::is_truthy)
     }
 
+    /// Whether files and pictures follow it by themselves; `None` where nobody said so.
+    #[must_use]
+    pub fn is_to_be_followed(&self) -> Option<bool> {
+        self.own_value("fetchNext").map(FieldValue::is_truthy)
+    }
+
     /// Whether it goes on with a run that was under way, so that nobody need start it.
     #[must_use]
     pub fn goes_on_by_itself(&self) -> bool {

@@ -36,6 +36,7 @@ mod operations;
 mod overload;
 mod pace;
 mod page;
+mod pending_avatars;
 mod pending_files;
 mod permission;
 mod rate_limit;

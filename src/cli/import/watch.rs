@@ -108,7 +108,11 @@ impl<'a> Watch<'a> {
 
     /// The status of this import, whichever operation it is by now.
     async fn look(&mut self) -> Result<Status, CommandError> {
-        let status = self.client.status_with(Some(self.patience)).await?;
+        let mut status = self.client.status_with(Some(self.patience)).await?;
+        if status.fetches {
+            // Files and pictures follow the import by themselves.
+            status = self.client.status_of(&self.operation).await?;
+        }
         if status.operation != self.operation {
             if ![&status.resumes, &status.root].into_iter().any(|id| id.as_ref() == Some(&self.operation)) {
                 let reason = "somebody else began another import, which ended this one";

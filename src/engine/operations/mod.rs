@@ -72,6 +72,8 @@ pub(crate) struct WantedStart<'a> {
     pub(crate) selection: Option<&'a Selection>,
     /// Whether messages may be imported that the workspace removes soon.
     pub(crate) accepts_retention: bool,
+    /// Whether files and pictures are fetched by themselves afterwards; the setting unless it is given.
+    pub(crate) fetches: Option<bool>,
     /// How fast it may run; as the service is set up unless it is given.
     pub(crate) pace: Option<Pace>,
 }
@@ -215,7 +217,7 @@ impl Operations {
     /// With the reason, or when the database does not answer. The run may have been claimed all the same; it is then taken
     /// up later.
     pub(crate) async fn start(&self, start: WantedStart<'_>) -> Result<(), Refusal> {
-        let WantedStart { operation: wanted, rules, selection, accepts_retention, pace } = start;
+        let WantedStart { operation: wanted, rules, selection, accepts_retention, fetches, pace } = start;
         let Repositories { imports, leases, selections, .. } = self.repositories();
         let operation = with_default_timeout(imports.newest()).await?.ok_or(Refusal::NotFound)?;
         let (id, root) = (operation.id().unwrap_or_default(), operation.root().unwrap_or_default());
@@ -247,6 +249,10 @@ impl Operations {
             Some(selection) => Some(with_default_timeout(selections.store(id, selection)).await?),
             None => None,
         };
+        if !is_of_api {
+            let wanted = fetches.or(operation.is_to_be_followed()).unwrap_or(self.engine.shared.fetch.after_import);
+            with_default_timeout(imports.note_to_follow(id, wanted)).await?;
+        }
         let deadline = Instant::now() + CLAIM_PATIENCE;
         loop {
             let claim = leases.claim(

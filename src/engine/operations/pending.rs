@@ -3,7 +3,7 @@
 use super::{Operations, Refusal};
 use crate::{
     domain::{importer::Importer, matching::Rules, operation::State, progress_step::ProgressStep},
-    repository::{Claim, Repositories, with_default_timeout},
+    repository::{Claim, Repositories, RepositoryError, with_default_timeout},
 };
 
 impl Operations {
@@ -15,13 +15,39 @@ impl Operations {
     /// taken up later.
     pub(crate) async fn fetch(&self, user_id: &str, importer: Importer) -> Result<u64, Refusal> {
         let (this, user_id) = (self.clone(), user_id.to_owned());
-        self.to_the_end(async move { this.begin_to_fetch(&user_id, importer).await }).await
+        self.to_the_end(async move { this.begin_to_fetch(&user_id, importer, None).await }).await
     }
 
-    async fn begin_to_fetch(&self, user_id: &str, importer: Importer) -> Result<u64, Refusal> {
-        let Repositories { imports, leases, pending_accounts, pending_messages, .. } = self.repositories();
+    /// Begins to fetch what an import left, if it left anything, once; returns how much there is.
+    ///
+    /// # Errors
+    /// As for a call.
+    pub(in crate::engine) async fn follow(
+        &self,
+        import: &str,
+        user_id: &str,
+        importer: Importer,
+    ) -> Result<u64, Refusal> {
+        if self.count(importer).await? == 0 {
+            return Ok(0);
+        }
+        self.begin_to_fetch(user_id, importer, Some(import)).await
+    }
+
+    /// As long as it takes: the database looks at every message.
+    async fn count(&self, importer: Importer) -> Result<u64, RepositoryError> {
+        let Repositories { pending_accounts, pending_messages, .. } = self.repositories();
+        match importer {
+            Importer::PendingFiles => pending_messages.count().await,
+            _ => pending_accounts.count().await,
+        }
+    }
+
+    async fn begin_to_fetch(&self, user_id: &str, importer: Importer, follows: Option<&str>) -> Result<u64, Refusal> {
+        let Repositories { imports, leases, .. } = self.repositories();
         if let Some(going_on) = with_default_timeout(imports.going_on(importer)).await? {
-            return Ok(going_on.count("total"));
+            // It does not have what the import left that is to be followed.
+            return if follows.is_some() { Err(Refusal::NotFinished) } else { Ok(going_on.count("total")) };
         }
         let newest = with_default_timeout(imports.newest()).await?;
         let is_in_the_way = newest.is_some_and(|newest| {
@@ -31,14 +57,11 @@ impl Operations {
         if is_in_the_way {
             return Err(Refusal::NotFinished);
         }
-        let made = with_default_timeout(imports.create_pending(user_id, importer)).await?;
+        let made = with_default_timeout(imports.create_pending(user_id, importer, follows)).await?;
+        let Some(made) = made else { return Ok(0) };
         let id = made.id().unwrap_or_default();
         with_default_timeout(imports.prepare_pending(id)).await?;
-        // As long as it takes: the database looks at every message.
-        let records = match importer {
-            Importer::PendingFiles => pending_messages.count().await?,
-            _ => pending_accounts.count().await?,
-        };
+        let records = self.count(importer).await?;
         if !with_default_timeout(imports.count_pending(id, records)).await? || records == 0 {
             return Ok(records);
         }

@@ -121,7 +121,7 @@ async fn store(context: &Context, live: &Live, account: &PendingAccount, made: &
         operation: context.operation.clone(),
         is_stored: false,
     };
-    begin(&context.repositories, &own).await?;
+    begin(context, &own).await?;
     let mut writer = live.store.begin(Placed { shelf: Shelf::Avatars, id: &id });
     writer.write(&made.bytes).await?;
     let size = writer.finish(made.media_type).await?;

@@ -11,7 +11,11 @@ use std::{
 use parking_lot::RwLock;
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::{FetchSettings, hosts::Hosts, store::Store};
+use super::{
+    FetchSettings,
+    hosts::Hosts,
+    store::{Means, Store},
+};
 use crate::{
     engine::{
         load::stop::Stop,
@@ -55,7 +59,7 @@ impl Context {
         operation: &str,
         bytes: u64,
     ) -> Result<Self, Stop> {
-        let live = Arc::new(Live::read(repositories).await?);
+        let live = Arc::new(Live::read(Means { repositories, fetch }).await?);
         live.store.prepare().await?;
         Ok(Self {
             repositories: repositories.clone(),
@@ -77,10 +81,15 @@ impl Context {
         if self.live.read().0 > Instant::now() {
             return Ok(());
         }
-        let live = Arc::new(Live::read(&self.repositories).await?);
+        let live = Arc::new(Live::read(self.means()).await?);
         live.store.prepare().await?;
         *self.live.write() = (Instant::now() + SETTINGS_LIFETIME, live);
         Ok(())
+    }
+
+    /// Everything that a store may be reached by.
+    pub(super) const fn means(&self) -> Means<'_> {
+        Means { repositories: &self.repositories, fetch: &self.fetch }
     }
 
     pub(super) fn bytes(&self) -> u64 {
@@ -98,10 +107,11 @@ impl Context {
 }
 
 impl Live {
-    async fn read(repositories: &Repositories) -> Result<Self, Stop> {
+    async fn read(means: Means<'_>) -> Result<Self, Stop> {
+        let repositories = means.repositories;
         let settings = with_default_timeout(repositories.settings.files()).await?;
         let allowlist = with_default_timeout(repositories.settings.outgoing_allowlist()).await?;
-        let store = Store::of(&settings, repositories).map_err(Stop::Failed)?;
+        let store = Store::of(&settings, means).map_err(Stop::Failed)?;
         Ok(Self { settings, store, outgoing: Outgoing::new(allowlist, Resolver) })
     }
 }

@@ -167,7 +167,7 @@ async fn show_stored(context: &Context, own: &OwnUpload, upload: &StoredUpload) 
     let media_type = upload.text("type");
     let (mut picture, mut thumbnail) = (None, None);
     if shown_as(media_type) == Shown::Picture {
-        let store = Store::holding(&own.at, &context.repositories).map_err(Problem::passing)?;
+        let store = Store::holding(&own.at, context.means()).map_err(Problem::passing)?;
         let placed = Placed { shelf: Shelf::Uploads, id: &own.id };
         picture = look_at(context, &store, placed, upload.size(), None).await?.map(|examined| examined.picture);
         let id = upload_id(&[&own.id, THUMBNAIL]);
@@ -293,7 +293,7 @@ impl FileOfMessage<'_> {
             operation: self.context.operation.clone(),
             is_stored: false,
         };
-        begin(&self.context.repositories, &own).await?;
+        begin(self.context, &own).await?;
         Ok(())
     }
 }
@@ -303,13 +303,14 @@ const fn placed(id: &str) -> Placed<'_> {
 }
 
 /// Records an id, and removes what an attempt before this one left under it.
-pub(super) async fn begin(repositories: &Repositories, own: &OwnUpload) -> Result<(), StoreError> {
+pub(super) async fn begin(context: &Context, own: &OwnUpload) -> Result<(), StoreError> {
+    let own_uploads = &context.repositories.own_uploads;
     let shelf = if own.kind == UploadKind::Avatar { Shelf::Avatars } else { Shelf::Uploads };
-    let before = with_default_timeout(repositories.own_uploads.find(&own.id)).await?;
+    let before = with_default_timeout(own_uploads.find(&own.id)).await?;
     if let Some(before) = &before {
-        let store = Store::holding(&before.at, repositories).map_err(StoreError::Away)?;
+        let store = Store::holding(&before.at, context.means()).map_err(StoreError::Away)?;
         store.remove(Placed { shelf, id: &before.id }).await?;
     }
-    with_default_timeout(repositories.own_uploads.begin(own)).await?;
+    with_default_timeout(own_uploads.begin(own)).await?;
     Ok(())
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::store::{Placed, Store};
+use super::{
+    follow::follow,
+    store::{Means, Placed, Store},
+};
 use crate::{
     domain::{field_value::Date, matching::Rules},
     engine::Engine,
@@ -24,7 +27,12 @@ pub(in crate::engine) async fn look_after(engine: &Engine) {
         if let Err(error) = take_up(engine).await {
             log::debug!("cannot look for operations that fetch: {error}");
         }
-        if let Err(error) = remove_leftovers(&engine.shared.repositories).await {
+        if let Err(refusal) = follow(engine).await {
+            log::debug!("nothing follows an import now: {refusal}");
+        }
+        if let Err(error) =
+            remove_leftovers(Means { repositories: &engine.shared.repositories, fetch: &engine.shared.fetch }).await
+        {
             log::debug!("bytes of broken uploads cannot be removed now: {error}");
         }
         sleep(INTERVAL).await;
@@ -52,8 +60,8 @@ async fn take_up(engine: &Engine) -> Result<(), RepositoryError> {
 }
 
 /// Removes the bytes of uploads that were begun by operations that nobody works on, and that have no document.
-async fn remove_leftovers(repositories: &Repositories) -> Result<(), RepositoryError> {
-    let Repositories { leases, own_uploads, rocketchat_files, .. } = repositories;
+async fn remove_leftovers(means: Means<'_>) -> Result<(), RepositoryError> {
+    let Repositories { leases, own_uploads, rocketchat_files, .. } = means.repositories;
     for own in with_default_timeout(own_uploads.begun(UPLOADS_AT_A_TIME)).await? {
         if with_default_timeout(leases.is_leased(&own.operation)).await? {
             continue;
@@ -63,7 +71,7 @@ async fn remove_leftovers(repositories: &Repositories) -> Result<(), RepositoryE
             with_default_timeout(own_uploads.note_stored(&own.id)).await?;
             continue;
         }
-        if remove(repositories, shelf, &own).await {
+        if remove(means, shelf, &own).await {
             with_default_timeout(own_uploads.forget(&own.id)).await?;
             log::info!("removed what was left of the upload {}", own.id);
         }
@@ -72,7 +80,7 @@ async fn remove_leftovers(repositories: &Repositories) -> Result<(), RepositoryE
 }
 
 /// False if its store cannot be used now.
-async fn remove(repositories: &Repositories, shelf: Shelf, own: &OwnUpload) -> bool {
-    let Ok(store) = Store::holding(&own.at, repositories) else { return false };
+async fn remove(means: Means<'_>, shelf: Shelf, own: &OwnUpload) -> bool {
+    let Ok(store) = Store::holding(&own.at, means) else { return false };
     store.remove(Placed { shelf, id: &own.id }).await.is_ok()
 }

@@ -7,6 +7,7 @@ mod avatars;
 mod context;
 mod download;
 mod files;
+mod follow;
 mod hosts;
 mod leftovers;
 mod list;
@@ -14,7 +15,7 @@ mod pictures;
 mod store;
 mod work;
 
-use std::{pin::pin, time::Duration};
+use std::{path::PathBuf, pin::pin, time::Duration};
 
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -49,11 +50,13 @@ pub struct FetchSettings {
     pub notes: bool,
     /// Whether files and pictures follow an import of a file by themselves.
     pub after_import: bool,
+    /// Where this service sees the folder in which Rocket.Chat keeps files; `None` for nowhere.
+    pub folder: Option<PathBuf>,
 }
 
 impl Default for FetchSettings {
     fn default() -> Self {
-        Self { at_once: 10, per_host: 10, notes: true, after_import: true }
+        Self { at_once: 10, per_host: 10, notes: true, after_import: true, folder: None }
     }
 }
 

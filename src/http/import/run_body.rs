@@ -28,6 +28,8 @@ pub(super) struct WantedRun {
     pub(super) rules: WantedRules,
     /// Whether messages may be imported that the workspace removes soon.
     pub(super) accepts_retention: bool,
+    /// Whether files and pictures are fetched by themselves afterwards; the setting unless it is given.
+    pub(super) fetches: Option<bool>,
     /// The most records that the run writes in a second.
     pub(super) pace: Option<Pace>,
 }
@@ -56,6 +58,10 @@ pub(in crate::http) struct RunBody {
     /// Whether messages of a file are imported although the workspace's retention policy removes some of them soon.
     #[schema(nullable = false)]
     accept_retention: Option<bool>,
+    /// Whether the files of messages and the pictures of people are fetched by themselves after the import of a file; the
+    /// setting `FETCH_AFTER_IMPORT` unless it is given.
+    #[schema(nullable = false)]
+    fetch_files: Option<bool>,
     /// Records that the run writes in a second, at most; the setting `IMPORT_PACE` unless it is given.
     #[schema(nullable = false, minimum = 1)]
     pace: Option<u32>,
@@ -108,13 +114,22 @@ impl WantedRun {
             rules: self.rules,
             selection,
             accepts_retention: self.accepts_retention,
+            fetches: self.fetches,
             pace: self.pace,
         }
     }
 
     /// The fields of the body.
-    pub(super) const FIELDS: [&str; 7] =
-        ["operationId", "onExisting", "matchBy", "onUsernameTaken", "alsoUpdate", "acceptRetention", "pace"];
+    pub(super) const FIELDS: [&str; 8] = [
+        "operationId",
+        "onExisting",
+        "matchBy",
+        "onUsernameTaken",
+        "alsoUpdate",
+        "acceptRetention",
+        "fetchFiles",
+        "pace",
+    ];
 
     /// Reads a JSON body. Rocket.Chat does not look at the body, so anything else is passed over.
     ///
@@ -167,6 +182,11 @@ impl WantedRun {
             Some(Value::Bool(accepts)) => *accepts,
             Some(_) => return Err(wrong("must be boolean", "/acceptRetention")),
         };
+        let fetches = match body.get("fetchFiles") {
+            None => None,
+            Some(Value::Bool(fetches)) => Some(*fetches),
+            Some(_) => return Err(wrong("must be boolean", "/fetchFiles")),
+        };
         let pace = match body.get("pace") {
             None => None,
             Some(value) => {
@@ -175,7 +195,7 @@ impl WantedRun {
                 Some(records.and_then(Pace::new).ok_or_else(wrong)?)
             }
         };
-        Ok(Self { operation, rules, accepts_retention, pace })
+        Ok(Self { operation, rules, accepts_retention, fetches, pace })
     }
 }
 

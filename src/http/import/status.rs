@@ -2,7 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::{
     domain::operation::Operation,
@@ -16,6 +18,15 @@ use crate::{
     wire::{schemas::example_operation, status::Status},
 };
 
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WantedStatus {
+    /// Ours: the `_id` of the operation. The newest one if it is missing.
+    #[param(required = false, value_type = String)]
+    operation_id: Option<String>,
+}
+
 /// Answers `{state, operation, success}` from the newest operation as the database holds it now.
 ///
 /// Source: `apps/meteor/server/services/import/service.ts` (`status`).
@@ -25,8 +36,9 @@ use crate::{
     tag = "import",
     operation_id = "getImportStatus",
     summary = "How the newest import goes",
-    description = "The operation is as the database holds it now. Query parameters are ignored. Permission `run-import`.",
+    description = "The operation is as the database holds it now: the newest, or (ours) the one that `operationId` names, which still answers for an import after others followed it. Other query parameters are ignored. Permission `run-import`.",
     security(("userId" = [], "authToken" = [])),
+    params(WantedStatus),
     responses(
         (
             status = 200,
@@ -40,8 +52,20 @@ use crate::{
 )]
 pub(in crate::http) async fn status(
     caller: Authorized<RunImport>,
+    request: HttpRequest,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
+    // Rocket.Chat looks at no parameter, so one that cannot be read is none.
+    let wanted = web::Query::<WantedStatus>::from_query(request.query_string());
+    if let Some(id) = wanted.ok().and_then(|wanted| wanted.into_inner().operation_id).filter(|id| !id.is_empty()) {
+        let found = caller.deadline.bound(app.repositories.imports.find(&id)).await?;
+        let found = found.ok_or_else(|| ApiError::Coded {
+            reason: "Import Operation Not Found".to_owned(),
+            code: "error-operation-not-found",
+            endpoint: "import.status",
+        })?;
+        return Ok(answer::action(&Status::of(Some(&found))));
+    }
     let newest = caller.deadline.bound(app.repositories.imports.newest()).await?;
     if let Some(operation) = newest.as_ref().filter(|operation| operation.step().is_none()) {
         app.unknown_statuses.warn_once(operation);

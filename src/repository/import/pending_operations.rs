@@ -5,8 +5,10 @@ use futures::TryStreamExt as _;
 
 use super::operations::{Imports, read};
 use crate::{
-    domain::{field_value::Date, importer::Importer, operation::Operation, progress_step::ProgressStep},
-    repository::{RepositoryError, bson::numbers::smallest},
+    domain::{
+        field_value::Date, importer::Importer, operation::Operation, progress_step::ProgressStep, upload::upload_id,
+    },
+    repository::{RepositoryError, bson::numbers::smallest, connection::error::is_duplicate_key},
 };
 
 /// The steps of such an operation before its end.
@@ -14,16 +16,26 @@ const STEPS: [ProgressStep; 3] = [ProgressStep::New, ProgressStep::PreparingStar
 
 impl Imports {
     /// Makes a new operation that fetches, the newest, for the user `user_id`. Nothing is ended and nothing removed: the
-    /// records of the import before that failed stay.
+    /// records of the import before that failed stay. One that follows an import is made once: `None` if it was.
     ///
     /// Source: `apps/meteor/server/lib/import/pending-files/PendingFileImporter.ts`.
     ///
     /// # Errors
     /// The operation may have been made all the same.
-    pub async fn create_pending(&self, user_id: &str, importer: Importer) -> Result<Operation, RepositoryError> {
+    pub async fn create_pending(
+        &self,
+        user_id: &str,
+        importer: Importer,
+        follows: Option<&str>,
+    ) -> Result<Option<Operation>, RepositoryError> {
         let ts = self.latest_made_at().await?.next();
+        let id = follows.map_or_else(|| ObjectId::new().to_hex(), |import| following_id(import, importer));
+        let mut import = doc! { "fetches": true };
+        if let Some(follows) = follows {
+            import.insert("follows", follows);
+        }
         let document = doc! {
-            "_id": ObjectId::new().to_hex(),
+            "_id": id,
             "type": importer.name(),
             "importerKey": importer.key(),
             "ts": ts,
@@ -31,9 +43,38 @@ impl Imports {
             "valid": true,
             "user": user_id,
             "_updatedAt": DateTime::now(),
-            "import": { "fetches": true },
+            "import": import,
         };
-        self.insert(document).await
+        match self.insert(document).await {
+            Ok(made) => Ok(Some(made)),
+            Err(RepositoryError::Refused(error)) if is_duplicate_key(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Notes of an operation that is to be run whether what it leaves is fetched by itself after its end.
+    pub async fn note_to_follow(&self, id: &str, is_followed: bool) -> Result<(), RepositoryError> {
+        let change = doc! { "$set": { "import.fetchNext": is_followed } };
+        self.operations.update_one(doc! { "_id": id, "valid": true }, change).await?;
+        Ok(())
+    }
+
+    /// Returns the operations that are done since then, and that nothing followed yet.
+    pub async fn to_be_followed(&self, done_before: Date) -> Result<Vec<Operation>, RepositoryError> {
+        let done = doc! {
+            "valid": true,
+            "status": ProgressStep::Done.as_str(),
+            "import.fetchNext": true,
+            "_updatedAt": { "$lt": DateTime::from_millis(done_before.epoch_millis()) },
+        };
+        let found = self.operations.find(done).await?;
+        found.map_err(RepositoryError::from).and_then(|document| async move { read(&document) }).try_collect().await
+    }
+
+    /// Notes that everything follows that is to follow the operation.
+    pub async fn note_followed(&self, id: &str) -> Result<(), RepositoryError> {
+        self.operations.update_one(doc! { "_id": id }, doc! { "$unset": { "import.fetchNext": "" } }).await?;
+        Ok(())
     }
 
     /// Leads a fresh operation on to its preparation. False if somebody ended it.
@@ -79,6 +120,11 @@ impl Imports {
         let valid = doc! { "_id": id, "valid": true, "status": at.as_str() };
         Ok(self.operations.update_one(valid, doc! { "$set": change }).await?.matched_count == 1)
     }
+}
+
+/// The id of the operation that follows an import: always the same, so that of several instances one makes it.
+fn following_id(import: &str, importer: Importer) -> String {
+    upload_id(&["follows", import, importer.key()])
 }
 
 fn ours() -> Document {

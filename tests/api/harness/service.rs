@@ -60,7 +60,7 @@ impl Answer {
 impl Service {
     /// Starts `serve` on a free port, with these settings, and waits until it listens.
     pub async fn start(settings: &[(&str, &str)]) -> Self {
-        let mut command = program(&["serve"], &[("PORT", "0"), ("RUST_LOG", "info")]);
+        let mut command = program(&["serve"], &[("PORT", "0"), ("RUST_LOG", "info"), ("FETCH_AFTER_IMPORT", "false")]);
         command.envs(settings.iter().copied());
         Self::launch(command).await
     }

@@ -1,8 +1,10 @@
 //! The files of imported messages, fetched from a real server into Rocket.Chat's own stores.
 
 mod failures;
+mod following;
 mod kills;
-mod server;
+pub mod server;
+mod stores;
 
 use std::{io::Cursor, time::Duration};
 

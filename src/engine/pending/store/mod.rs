@@ -1,13 +1,16 @@
 //! The stores in which Rocket.Chat keeps the bytes of files.
 
+mod folder;
 mod grid;
 
+use super::FetchSettings;
 use crate::{
     domain::upload::document::StoredAt,
     engine::load::stop::Stop,
     repository::{FileSettings, Repositories, RepositoryError, Shelf},
 };
 
+use folder::{Folder, FolderWriter};
 use grid::{Grid, GridWriter};
 
 /// A store that cannot take or give bytes now.
@@ -33,6 +36,13 @@ impl From<StoreError> for Stop {
     }
 }
 
+/// Everything that a store may be reached by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Means<'a> {
+    pub(super) repositories: &'a Repositories,
+    pub(super) fetch: &'a FetchSettings,
+}
+
 /// What a file is stored as.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Placed<'a> {
@@ -45,12 +55,14 @@ pub(super) struct Placed<'a> {
 #[derive(Debug, Clone)]
 pub(super) enum Store {
     Grid(Grid),
+    Folder(Folder),
 }
 
 /// A file on its way into a store.
 #[derive(Debug)]
 pub(super) enum Writer {
     Grid(GridWriter),
+    Folder(FolderWriter),
 }
 
 impl Store {
@@ -58,18 +70,26 @@ impl Store {
     ///
     /// # Errors
     /// When this service cannot use it.
-    pub(super) fn of(settings: &FileSettings, repositories: &Repositories) -> Result<Self, String> {
-        Self::named(&settings.storage, repositories)
+    pub(super) fn of(settings: &FileSettings, means: Means<'_>) -> Result<Self, String> {
+        Self::named(&settings.storage, means)
     }
 
     /// The store that a file lies in already.
-    pub(super) fn holding(at: &StoredAt, repositories: &Repositories) -> Result<Self, String> {
-        Self::named(at.storage, repositories)
+    pub(super) fn holding(at: &StoredAt, means: Means<'_>) -> Result<Self, String> {
+        Self::named(at.storage, means)
     }
 
-    fn named(storage: &str, repositories: &Repositories) -> Result<Self, String> {
+    fn named(storage: &str, means: Means<'_>) -> Result<Self, String> {
         match storage {
-            grid::NAME => Ok(Self::Grid(Grid::new(repositories.rocketchat_files.clone()))),
+            grid::NAME => Ok(Self::Grid(Grid::new(means.repositories.rocketchat_files.clone()))),
+            folder::NAME => match &means.fetch.folder {
+                Some(folder) => Ok(Self::Folder(Folder::new(folder.clone()))),
+                None => {
+                    Err("The workspace keeps files in a folder (FileUpload_FileSystemPath): set FILE_STORE_FOLDER \
+                             to where this service sees it."
+                        .to_owned())
+                }
+            },
             other => Err(format!("The workspace keeps files in {other}, which this service does not write to.")),
         }
     }
@@ -78,6 +98,7 @@ impl Store {
     pub(super) async fn prepare(&self) -> Result<(), StoreError> {
         match self {
             Self::Grid(grid) => grid.prepare().await,
+            Self::Folder(folder) => folder.prepare().await,
         }
     }
 
@@ -85,6 +106,7 @@ impl Store {
     pub(super) fn place(&self) -> StoredAt {
         match self {
             Self::Grid(_) => StoredAt { storage: grid::NAME, key: None },
+            Self::Folder(_) => StoredAt { storage: folder::NAME, key: None },
         }
     }
 
@@ -92,6 +114,7 @@ impl Store {
     pub(super) fn begin(&self, placed: Placed<'_>) -> Writer {
         match self {
             Self::Grid(grid) => Writer::Grid(grid.begin(placed)),
+            Self::Folder(folder) => Writer::Folder(folder.begin(placed)),
         }
     }
 
@@ -99,6 +122,7 @@ impl Store {
     pub(super) async fn read(&self, placed: Placed<'_>, most: u64) -> Result<Option<Vec<u8>>, StoreError> {
         match self {
             Self::Grid(grid) => grid.read(placed, most).await,
+            Self::Folder(folder) => folder.read(placed, most).await,
         }
     }
 
@@ -106,6 +130,7 @@ impl Store {
     pub(super) async fn remove(&self, placed: Placed<'_>) -> Result<(), StoreError> {
         match self {
             Self::Grid(grid) => grid.remove(placed).await,
+            Self::Folder(folder) => folder.remove(placed).await,
         }
     }
 }
@@ -114,6 +139,7 @@ impl Writer {
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         match self {
             Self::Grid(writer) => writer.write(bytes).await,
+            Self::Folder(writer) => writer.write(bytes).await,
         }
     }
 
@@ -121,6 +147,7 @@ impl Writer {
     pub(super) async fn finish(self, media_type: &str) -> Result<u64, StoreError> {
         match self {
             Self::Grid(writer) => writer.finish(media_type).await,
+            Self::Folder(writer) => writer.finish().await,
         }
     }
 }
