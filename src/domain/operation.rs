@@ -144,6 +144,18 @@ impl Operation {
         self.own_value("endedByCall").is_some_and(FieldValue::is_truthy)
     }
 
+    /// Whether this service made it to fetch what imports left.
+    #[must_use]
+    pub fn fetches(&self) -> bool {
+        self.own_value("fetches").is_some_and(FieldValue::is_truthy)
+    }
+
+    /// The import that it follows by itself, to fetch what that one left.
+    #[must_use]
+    pub fn follows(&self) -> Option<&str> {
+        self.own("follows")
+    }
+
     /// Whether files and pictures follow it by themselves; `None` where nobody said so.
     #[must_use]
     pub fn is_to_be_followed(&self) -> Option<bool> {

@@ -1,6 +1,6 @@
 //! Going on with what an ended import left behind.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
@@ -33,7 +33,10 @@ impl Operations {
     async fn go_on(&self, user_id: &str) -> Result<Operation, Refusal> {
         let Repositories { imports, leases, removals, .. } = self.repositories();
         let newest = with_default_timeout(imports.newest()).await?;
-        let ended: Arc<Operation> = match newest {
+        if newest.is_some_and(|newest| newest.state() == Some(State::Importing)) {
+            return Err(Refusal::NotFinished);
+        }
+        let ended = match with_default_timeout(imports.newest_import()).await? {
             None => return Err(Refusal::NothingStaged),
             Some(newest) => match newest.state() {
                 None | Some(State::Done | State::Error | State::Canceled) => newest,
@@ -65,7 +68,7 @@ impl Operations {
         let Repositories { imports, load_reports, staging, .. } = self.repositories();
         let root = ended.root().unwrap_or_default();
         let latest = with_default_timeout(imports.latest_made_at()).await?;
-        let newest = with_default_timeout(imports.newest()).await?;
+        let newest = with_default_timeout(imports.newest_import()).await?;
         if newest.is_none_or(|newest| newest.id() != ended.id()) {
             return Err(Refusal::NotFinished);
         }

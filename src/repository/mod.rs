@@ -20,7 +20,7 @@ use std::sync::LazyLock;
 
 use mongodb::options::{Acknowledgment, WriteConcern};
 
-pub use access::{ApiPolicyCache, FileSettings, Permissions, Roles, Settings, Users};
+pub use access::{ApiPolicyCache, FileSettings, Permissions, Roles, S3Settings, Settings, Users};
 pub(crate) use connection::timeouts::{with_default_timeout, with_timeout};
 pub use connection::{
     Connection,
@@ -33,7 +33,7 @@ pub use import::{
     BatchReceipt, ChangedField, Checkpoint, ChoosableRecord, Claim, ClusterTime, Discarded, FetchedBytes,
     FileOfOperation, FileUse, Gap, IdempotentCall, IfInvalid, Imports, KeyUse, Keys, LastMessage, Lease,
     LeasedOperation, Leases, LoadReports, Mark, MessageLinks, MessageNote, MessageNotes, MessagesStatus, NewRecord,
-    OperationFeed, OperationUpdate, Part, QuickInsert, Reading, ReceiptOutcome, ReceiptRecords, ReceiptSummary,
+    OperationFeed, OperationUpdate, Origin, Part, QuickInsert, Reading, ReceiptOutcome, ReceiptRecords, ReceiptSummary,
     Receipts, RecordReceipt, Removal, RemovalTask, Removals, Resumption, ResumptionCause, RoomNote, RoomNotes,
     RoomReceipt, RunStart, Selections, Snapshot, SourceRecord, StageOutcome, StagedChoice, StagedId, StagedRecord,
     StagedView, Staging, Terms, Which, WriteOutcome,

@@ -2,8 +2,13 @@
 
 use super::{Operations, Refusal};
 use crate::{
-    domain::{importer::Importer, matching::Rules, operation::State, progress_step::ProgressStep},
-    repository::{Claim, Repositories, RepositoryError, with_default_timeout},
+    domain::{
+        importer::Importer,
+        matching::Rules,
+        operation::{Operation, State},
+        progress_step::ProgressStep,
+    },
+    repository::{Claim, Origin, Repositories, RepositoryError, with_default_timeout},
 };
 
 impl Operations {
@@ -15,7 +20,7 @@ impl Operations {
     /// taken up later.
     pub(crate) async fn fetch(&self, user_id: &str, importer: Importer) -> Result<u64, Refusal> {
         let (this, user_id) = (self.clone(), user_id.to_owned());
-        self.to_the_end(async move { this.begin_to_fetch(&user_id, importer, None).await }).await
+        self.to_the_end(async move { this.begin_to_fetch(&user_id, importer, Origin::Call).await }).await
     }
 
     /// Begins to fetch what an import left, if it left anything, once; returns how much there is.
@@ -31,7 +36,15 @@ impl Operations {
         if self.count(importer).await? == 0 {
             return Ok(0);
         }
-        self.begin_to_fetch(user_id, importer, Some(import)).await
+        self.begin_to_fetch(user_id, importer, Origin::Follows(import)).await
+    }
+
+    /// Goes on with an operation that fetched, and that something else than a call ended, once.
+    ///
+    /// # Errors
+    /// As for a call.
+    pub(in crate::engine) async fn fetch_on(&self, ended: &Operation, importer: Importer) -> Result<u64, Refusal> {
+        self.begin_to_fetch(ended.user().unwrap_or_default(), importer, Origin::Resumes(ended)).await
     }
 
     /// As long as it takes: the database looks at every message.
@@ -43,11 +56,11 @@ impl Operations {
         }
     }
 
-    async fn begin_to_fetch(&self, user_id: &str, importer: Importer, follows: Option<&str>) -> Result<u64, Refusal> {
+    async fn begin_to_fetch(&self, user_id: &str, importer: Importer, origin: Origin<'_>) -> Result<u64, Refusal> {
         let Repositories { imports, leases, .. } = self.repositories();
         if let Some(going_on) = with_default_timeout(imports.going_on(importer)).await? {
             // It does not have what the import left that is to be followed.
-            return if follows.is_some() { Err(Refusal::NotFinished) } else { Ok(going_on.count("total")) };
+            return if let Origin::Call = origin { Ok(going_on.count("total")) } else { Err(Refusal::NotFinished) };
         }
         let newest = with_default_timeout(imports.newest()).await?;
         let is_in_the_way = newest.is_some_and(|newest| {
@@ -57,7 +70,7 @@ impl Operations {
         if is_in_the_way {
             return Err(Refusal::NotFinished);
         }
-        let made = with_default_timeout(imports.create_pending(user_id, importer, follows)).await?;
+        let made = with_default_timeout(imports.create_pending(user_id, importer, origin)).await?;
         let Some(made) = made else { return Ok(0) };
         let id = made.id().unwrap_or_default();
         with_default_timeout(imports.prepare_pending(id)).await?;

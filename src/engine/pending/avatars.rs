@@ -10,7 +10,7 @@ use super::{
     files::{Round, begin},
     list::Group,
     pictures::{Made, avatar},
-    store::Placed,
+    store::{Owner, Placed, Store, StoreError},
 };
 use crate::{
     domain::{
@@ -117,14 +117,14 @@ async fn store(context: &Context, live: &Live, account: &PendingAccount, made: &
         id: id.clone(),
         kind: UploadKind::Avatar,
         key: account.id.clone(),
-        at: live.store.place(),
+        at: live.store.place(Owner::Account(&account.id), &id, &live.settings),
         operation: context.operation.clone(),
         is_stored: false,
     };
     begin(context, &own).await?;
-    let mut writer = live.store.begin(Placed { shelf: Shelf::Avatars, id: &id });
+    let mut writer = live.store.begin(Placed { shelf: Shelf::Avatars, id: &id, at: &own.at }, made.media_type);
     writer.write(&made.bytes).await?;
-    let size = writer.finish(made.media_type).await?;
+    let size = writer.finish().await?;
     let avatar = Avatar {
         id,
         account: account.id.clone(),
@@ -144,9 +144,8 @@ async fn store(context: &Context, live: &Live, account: &PendingAccount, made: &
 async fn remove(context: &Context, live: &Live, old: &OwnUpload) -> Result<(), Problem> {
     let Repositories { own_uploads, rocketchat_files, .. } = &context.repositories;
     with_default_timeout(rocketchat_files.remove_avatar(&old.id)).await?;
-    if old.at == live.store.place() {
-        live.store.remove(Placed { shelf: Shelf::Avatars, id: &old.id }).await?;
-    }
+    let store = Store::holding(&old.at, context.means(live)).map_err(StoreError::Away)?;
+    store.remove(Placed { shelf: Shelf::Avatars, id: &old.id, at: &old.at }).await?;
     with_default_timeout(own_uploads.forget(&old.id)).await?;
     Ok(())
 }

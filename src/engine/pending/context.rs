@@ -59,7 +59,7 @@ impl Context {
         operation: &str,
         bytes: u64,
     ) -> Result<Self, Stop> {
-        let live = Arc::new(Live::read(Means { repositories, fetch }).await?);
+        let live = Arc::new(Live::read(repositories, fetch).await?);
         live.store.prepare().await?;
         Ok(Self {
             repositories: repositories.clone(),
@@ -81,15 +81,15 @@ impl Context {
         if self.live.read().0 > Instant::now() {
             return Ok(());
         }
-        let live = Arc::new(Live::read(self.means()).await?);
+        let live = Arc::new(Live::read(&self.repositories, &self.fetch).await?);
         live.store.prepare().await?;
         *self.live.write() = (Instant::now() + SETTINGS_LIFETIME, live);
         Ok(())
     }
 
     /// Everything that a store may be reached by.
-    pub(super) const fn means(&self) -> Means<'_> {
-        Means { repositories: &self.repositories, fetch: &self.fetch }
+    pub(super) const fn means<'a>(&'a self, live: &'a Live) -> Means<'a> {
+        Means { repositories: &self.repositories, fetch: &self.fetch, settings: &live.settings }
     }
 
     pub(super) fn bytes(&self) -> u64 {
@@ -107,11 +107,10 @@ impl Context {
 }
 
 impl Live {
-    async fn read(means: Means<'_>) -> Result<Self, Stop> {
-        let repositories = means.repositories;
+    async fn read(repositories: &Repositories, fetch: &FetchSettings) -> Result<Self, Stop> {
         let settings = with_default_timeout(repositories.settings.files()).await?;
         let allowlist = with_default_timeout(repositories.settings.outgoing_allowlist()).await?;
-        let store = Store::of(&settings, means).map_err(Stop::Failed)?;
+        let store = Store::of(Means { repositories, fetch, settings: &settings }).map_err(Stop::Failed)?;
         Ok(Self { settings, store, outgoing: Outgoing::new(allowlist, Resolver) })
     }
 }

@@ -171,7 +171,7 @@ async fn store(body: &mut Body<'_>, live: &Live, source: Source<'_>, placed: Pla
         return Err(Problem::passing("the server sent a page in place of the file; the link may have expired."));
     }
     let media_type = media_type(&head, header.as_deref(), source.name);
-    let mut writer: Writer = live.store.begin(placed);
+    let mut writer: Writer = live.store.begin(placed, &media_type);
     writer.write(&head).await?;
     drop(head);
     while !is_whole {
@@ -186,7 +186,7 @@ async fn store(body: &mut Body<'_>, live: &Live, source: Source<'_>, placed: Pla
     {
         return Err(Problem::passing(format!("only {} of its {size} bytes came.", body.bytes)));
     }
-    let bytes = writer.finish(&media_type).await?;
+    let bytes = writer.finish().await?;
     Ok(Fetched { bytes, media_type })
 }
 

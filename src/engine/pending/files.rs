@@ -11,7 +11,7 @@ use super::{
     download::{Fetched, Problem, Source, download},
     list::Group,
     pictures::{Examined, Made, examine},
-    store::{Placed, Store, StoreError},
+    store::{Owner, Placed, Store, StoreError},
 };
 use crate::{
     domain::{
@@ -145,7 +145,7 @@ async fn stored_file(context: &Context, waiting: &[Waiting<'_>]) -> Result<(Stri
     }
     let shown_in = shown_in(context, waiting).await?;
     let live = context.live();
-    let file = FileOfMessage { context, live: &live, file: shown_in, at: live.store.place() };
+    let file = FileOfMessage { context, live: &live, file: shown_in };
     file.store().await
 }
 
@@ -167,8 +167,9 @@ async fn show_stored(context: &Context, own: &OwnUpload, upload: &StoredUpload) 
     let media_type = upload.text("type");
     let (mut picture, mut thumbnail) = (None, None);
     if shown_as(media_type) == Shown::Picture {
-        let store = Store::holding(&own.at, context.means()).map_err(Problem::passing)?;
-        let placed = Placed { shelf: Shelf::Uploads, id: &own.id };
+        let live = context.live();
+        let store = Store::holding(&own.at, context.means(&live)).map_err(Problem::passing)?;
+        let placed = Placed { shelf: Shelf::Uploads, id: &own.id, at: &own.at };
         picture = look_at(context, &store, placed, upload.size(), None).await?.map(|examined| examined.picture);
         let id = upload_id(&[&own.id, THUMBNAIL]);
         let smaller = with_default_timeout(files.complete_upload(Shelf::Uploads, &id)).await?;
@@ -207,15 +208,14 @@ struct FileOfMessage<'a> {
     context: &'a Context,
     live: &'a Live,
     file: &'a PendingFile,
-    at: StoredAt,
 }
 
 impl FileOfMessage<'_> {
     async fn store(&self) -> Result<(String, Showing), Problem> {
         let Repositories { own_uploads, rocketchat_files, .. } = &self.context.repositories;
         let id = upload_id(&[&self.file.message, &self.file.id]);
-        self.begin(&id, UploadKind::File).await?;
-        let placed = placed(&id);
+        let at = self.begin(&id, UploadKind::File).await?;
+        let placed = placed(&id, &at);
         let source = Source { address: &self.file.address, name: &self.file.name, size: self.file.size };
         let Fetched { bytes, media_type } = match download(self.context, self.live, source, placed).await {
             Ok(fetched) => fetched,
@@ -252,7 +252,7 @@ impl FileOfMessage<'_> {
             Some(smaller) => Some(self.store_thumbnail(&upload, smaller).await?),
             None => None,
         };
-        let document = upload.document(&self.at, &self.live.settings.site_url, Date::now());
+        let document = upload.document(&at, &self.live.settings.site_url, Date::now());
         with_default_timeout(rocketchat_files.insert(Shelf::Uploads, &document)).await?;
         with_default_timeout(own_uploads.note_stored(&upload.id)).await?;
         let shown = ShownFile {
@@ -269,37 +269,38 @@ impl FileOfMessage<'_> {
     async fn store_thumbnail(&self, upload: &Upload, smaller: Made) -> Result<Thumbnail, Problem> {
         let Repositories { own_uploads, rocketchat_files, .. } = &self.context.repositories;
         let id = upload_id(&[&upload.id, THUMBNAIL]);
-        self.begin(&id, UploadKind::Thumbnail).await?;
-        let placed = placed(&id);
-        let mut writer = self.live.store.begin(placed);
+        let at = self.begin(&id, UploadKind::Thumbnail).await?;
+        let mut writer = self.live.store.begin(placed(&id, &at), smaller.media_type);
         writer.write(&smaller.bytes).await?;
-        let size = writer.finish(smaller.media_type).await?;
+        let size = writer.finish().await?;
         let Made { media_type, width, height, .. } = smaller;
         let thumbnail = Thumbnail { id, media_type, width, height };
         let site_url = &self.live.settings.site_url;
-        let document = upload.thumbnail_document(&thumbnail, size, &self.at, site_url, Date::now());
+        let document = upload.thumbnail_document(&thumbnail, size, &at, site_url, Date::now());
         with_default_timeout(rocketchat_files.insert(Shelf::Uploads, &document)).await?;
         with_default_timeout(own_uploads.note_stored(&thumbnail.id)).await?;
         Ok(thumbnail)
     }
 
     /// Records an id, and removes what an attempt before this one left under it.
-    async fn begin(&self, id: &str, kind: UploadKind) -> Result<(), Problem> {
+    async fn begin(&self, id: &str, kind: UploadKind) -> Result<StoredAt, Problem> {
+        let owner = Owner::Message { room: &self.file.room, author: &self.file.author };
+        let at = self.live.store.place(owner, id, &self.live.settings);
         let own = OwnUpload {
             id: id.to_owned(),
             kind,
             key: self.file.key.clone(),
-            at: self.at.clone(),
+            at: at.clone(),
             operation: self.context.operation.clone(),
             is_stored: false,
         };
         begin(self.context, &own).await?;
-        Ok(())
+        Ok(at)
     }
 }
 
-const fn placed(id: &str) -> Placed<'_> {
-    Placed { shelf: Shelf::Uploads, id }
+const fn placed<'a>(id: &'a str, at: &'a StoredAt) -> Placed<'a> {
+    Placed { shelf: Shelf::Uploads, id, at }
 }
 
 /// Records an id, and removes what an attempt before this one left under it.
@@ -308,8 +309,8 @@ pub(super) async fn begin(context: &Context, own: &OwnUpload) -> Result<(), Stor
     let shelf = if own.kind == UploadKind::Avatar { Shelf::Avatars } else { Shelf::Uploads };
     let before = with_default_timeout(own_uploads.find(&own.id)).await?;
     if let Some(before) = &before {
-        let store = Store::holding(&before.at, context.means()).map_err(StoreError::Away)?;
-        store.remove(Placed { shelf, id: &before.id }).await?;
+        let store = Store::holding(&before.at, context.means(&context.live())).map_err(StoreError::Away)?;
+        store.remove(Placed { shelf, id: &before.id, at: &before.at }).await?;
     }
     with_default_timeout(own_uploads.begin(own)).await?;
     Ok(())

@@ -1,7 +1,7 @@
 //! Files and pictures follow an import of a file by themselves.
 
 use crate::{
-    domain::{field_value::Date, importer::Importer},
+    domain::{field_value::Date, importer::Importer, operation::State, progress_step::ProgressStep},
     engine::{Engine, Refusal},
     repository::{Repositories, with_default_timeout},
 };
@@ -11,6 +11,28 @@ use std::time::Duration;
 const REST: Duration = Duration::from_secs(3);
 /// The last one is the newest operation afterwards.
 const FOLLOWERS: [Importer; 2] = [Importer::PendingAvatars, Importer::PendingFiles];
+
+/// How often fetching goes on by itself after a start of Rocket.Chat ended it.
+const MOST_RESUMPTIONS: u64 = 5;
+
+/// Goes on with an operation that fetches, and that something else than a call to this service ended.
+pub(super) async fn resume(engine: &Engine) -> Result<(), Refusal> {
+    let Repositories { imports, leases, .. } = &engine.shared.repositories;
+    let Some(newest) = with_default_timeout(imports.newest()).await? else { return Ok(()) };
+    let (Some(id), Some(importer)) = (newest.id(), newest.importer()) else { return Ok(()) };
+    let was_under_way = newest.step().map(ProgressStep::state) == Some(State::Importing);
+    let is_interrupted = importer.is_pending() && !newest.is_valid() && was_under_way && !newest.is_ended_by_call();
+    if !is_interrupted || !newest.fetches() || newest.resumptions() >= MOST_RESUMPTIONS {
+        return Ok(());
+    }
+    // Its counters are brought up to date first.
+    if with_default_timeout(leases.is_leased(id)).await? {
+        return Ok(());
+    }
+    let fetched = engine.operations().fetch_on(&newest, importer).await?;
+    log::warn!("operation {id} was ended from outside; another one goes on with {fetched} records");
+    Ok(())
+}
 
 /// Begins to fetch what imports left to be fetched that are done.
 pub(super) async fn follow(engine: &Engine) -> Result<(), Refusal> {

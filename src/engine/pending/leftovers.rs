@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::{
-    follow::follow,
+    follow::{follow, resume},
     store::{Means, Placed, Store},
 };
 use crate::{
@@ -27,12 +27,15 @@ pub(in crate::engine) async fn look_after(engine: &Engine) {
         if let Err(error) = take_up(engine).await {
             log::debug!("cannot look for operations that fetch: {error}");
         }
+        if engine.shared.settings.resume_after_invalidation
+            && let Err(refusal) = resume(engine).await
+        {
+            log::debug!("no fetching goes on by itself now: {refusal}");
+        }
         if let Err(refusal) = follow(engine).await {
             log::debug!("nothing follows an import now: {refusal}");
         }
-        if let Err(error) =
-            remove_leftovers(Means { repositories: &engine.shared.repositories, fetch: &engine.shared.fetch }).await
-        {
+        if let Err(error) = remove_leftovers(engine).await {
             log::debug!("bytes of broken uploads cannot be removed now: {error}");
         }
         sleep(INTERVAL).await;
@@ -60,9 +63,16 @@ async fn take_up(engine: &Engine) -> Result<(), RepositoryError> {
 }
 
 /// Removes the bytes of uploads that were begun by operations that nobody works on, and that have no document.
-async fn remove_leftovers(means: Means<'_>) -> Result<(), RepositoryError> {
-    let Repositories { leases, own_uploads, rocketchat_files, .. } = means.repositories;
-    for own in with_default_timeout(own_uploads.begun(UPLOADS_AT_A_TIME)).await? {
+async fn remove_leftovers(engine: &Engine) -> Result<(), RepositoryError> {
+    let repositories = &engine.shared.repositories;
+    let Repositories { leases, own_uploads, rocketchat_files, .. } = repositories;
+    let begun = with_default_timeout(own_uploads.begun(UPLOADS_AT_A_TIME)).await?;
+    if begun.is_empty() {
+        return Ok(());
+    }
+    let settings = with_default_timeout(repositories.settings.files()).await?;
+    let means = Means { repositories, fetch: &engine.shared.fetch, settings: &settings };
+    for own in begun {
         if with_default_timeout(leases.is_leased(&own.operation)).await? {
             continue;
         }
@@ -82,5 +92,5 @@ async fn remove_leftovers(means: Means<'_>) -> Result<(), RepositoryError> {
 /// False if its store cannot be used now.
 async fn remove(means: Means<'_>, shelf: Shelf, own: &OwnUpload) -> bool {
     let Ok(store) = Store::holding(&own.at, means) else { return false };
-    store.remove(Placed { shelf, id: &own.id }).await.is_ok()
+    store.remove(Placed { shelf, id: &own.id, at: &own.at }).await.is_ok()
 }

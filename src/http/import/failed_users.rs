@@ -103,8 +103,8 @@ pub(in crate::http) async fn errors(
     let place = app.streams.take_place()?;
     let repositories = &app.repositories;
     let part = caller.deadline.bound(wanted.allowed(&repositories.settings)).await?;
-    let newest = caller.deadline.bound(repositories.imports.newest()).await?;
-    let newest = newest.as_deref();
+    let newest = caller.deadline.bound(repositories.imports.newest_import()).await?;
+    let newest = newest.as_ref();
     let root = newest.and_then(Operation::root).unwrap_or_default();
     let of_file = caller.deadline.bound(repositories.load_reports.lines(root, Some(NotStaged::Failed))).await?;
     let Part { offset, .. } = part;

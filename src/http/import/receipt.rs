@@ -213,7 +213,8 @@ pub(super) async fn reported_operation(
         caller.deadline.bound(is_known).await?.then_some(id)
     } else {
         let newest = caller.deadline.bound(repositories.imports.newest()).await?;
-        newest.and_then(|newest| newest.id().map(str::to_owned))
+        // An import that others follow is still the one that people mean.
+        newest.and_then(|newest| newest.follows().or(newest.id()).map(str::to_owned))
     };
     found.ok_or_else(|| ApiError::Coded {
         reason: "Import Operation Not Found".to_owned(),

@@ -1,5 +1,7 @@
 //! The settings that stored files depend on.
 
+use secrecy::SecretString;
+
 use super::Settings;
 use crate::{domain::field_value::FieldValue, repository::RepositoryError};
 
@@ -9,6 +11,7 @@ const DEFAULT_STORAGE_TYPE: &str = "GridFS";
 const MAX_FILE_SIZE: &str = "FileUpload_MaxFileSize";
 const DEFAULT_MAX_FILE_SIZE: i64 = 104_857_600;
 const SITE_URL: &str = "Site_Url";
+const UNIQUE_ID: &str = "uniqueID";
 const THUMBNAILS: &str = "Message_Attachments_Thumbnails_Enabled";
 const THUMBNAIL_WIDTH: &str = "Message_Attachments_Thumbnails_Width";
 const THUMBNAIL_HEIGHT: &str = "Message_Attachments_Thumbnails_Height";
@@ -18,6 +21,14 @@ const DEFAULT_AVATAR_SIZE: i64 = 200;
 /// Beyond this the picture of a person is no avatar any more.
 const LARGEST_AVATAR: i64 = 2000;
 const AVATAR_PROVIDER: &str = "Accounts_AvatarExternalProviderUrl";
+const BUCKET: &str = "FileUpload_S3_Bucket";
+const ACL: &str = "FileUpload_S3_Acl";
+const ACCESS_KEY: &str = "FileUpload_S3_AWSAccessKeyId";
+const SECRET_KEY: &str = "FileUpload_S3_AWSSecretAccessKey";
+const REGION: &str = "FileUpload_S3_Region";
+const DEFAULT_REGION: &str = "us-east-1";
+const ENDPOINT: &str = "FileUpload_S3_BucketURL";
+const PATH_STYLE: &str = "FileUpload_S3_ForcePathStyle";
 
 /// How Rocket.Chat keeps files.
 ///
@@ -29,12 +40,29 @@ pub struct FileSettings {
     /// Bytes of the largest file; `None` for any.
     pub largest: Option<u64>,
     pub site_url: String,
+    /// The beginning of the keys in stores of objects.
+    pub unique_id: String,
     /// The box that smaller copies of pictures fit into; `None` if there are none.
     pub thumbnail: Option<(u32, u32)>,
     /// The sides of the picture of a person.
     pub avatar_side: u32,
     /// Whether Rocket.Chat fetches pictures of people from elsewhere and shows none that is stored.
     pub has_avatar_provider: bool,
+    pub s3: S3Settings,
+}
+
+/// The settings of the store `AmazonS3`.
+#[derive(Debug, Clone)]
+pub struct S3Settings {
+    pub bucket: String,
+    pub acl: String,
+    pub access_key: String,
+    pub secret_key: SecretString,
+    pub region: String,
+    /// Empty for Amazon's own.
+    pub endpoint: String,
+    /// Whether the bucket stands in the path instead of the host.
+    pub path_style: bool,
 }
 
 impl Settings {
@@ -44,11 +72,19 @@ impl Settings {
             STORAGE_TYPE,
             MAX_FILE_SIZE,
             SITE_URL,
+            UNIQUE_ID,
             THUMBNAILS,
             THUMBNAIL_WIDTH,
             THUMBNAIL_HEIGHT,
             AVATAR_SIZE,
             AVATAR_PROVIDER,
+            BUCKET,
+            ACL,
+            ACCESS_KEY,
+            SECRET_KEY,
+            REGION,
+            ENDPOINT,
+            PATH_STYLE,
         ];
         let stored = self.values(&ids).await?;
         let text = |id: &str, default: &str| {
@@ -65,9 +101,19 @@ impl Settings {
             storage: text(STORAGE_TYPE, DEFAULT_STORAGE_TYPE),
             largest: u64::try_from(number(MAX_FILE_SIZE, DEFAULT_MAX_FILE_SIZE)).ok(),
             site_url: text(SITE_URL, ""),
+            unique_id: text(UNIQUE_ID, ""),
             thumbnail: Some(thumbnail).filter(|(width, height)| has_thumbnails && *width > 0 && *height > 0),
             avatar_side: u32::try_from(avatar_side).unwrap_or_default(),
             has_avatar_provider: !text(AVATAR_PROVIDER, "").is_empty(),
+            s3: S3Settings {
+                bucket: text(BUCKET, ""),
+                acl: text(ACL, ""),
+                access_key: text(ACCESS_KEY, ""),
+                secret_key: SecretString::from(text(SECRET_KEY, "")),
+                region: text(REGION, DEFAULT_REGION),
+                endpoint: text(ENDPOINT, ""),
+                path_style: stored.get(PATH_STYLE).is_some_and(FieldValue::is_truthy),
+            },
         })
     }
 }

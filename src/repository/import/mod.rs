@@ -34,6 +34,7 @@ pub(crate) use leases::{LEASE_LIFETIME, LEASE_RENEWAL_INTERVAL};
 pub use load_reports::LoadReports;
 pub use message_notes::{MessageNote, MessageNotes, SourceRecord};
 pub use operations::{Imports, StageOutcome};
+pub use pending_operations::Origin;
 pub use receipt_records::{Part, ReceiptRecords, Which};
 pub use receipts::{
     BatchReceipt, ChangedField, LastMessage, ReceiptOutcome, ReceiptSummary, Receipts, RecordReceipt, RoomReceipt,

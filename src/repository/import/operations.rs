@@ -195,12 +195,12 @@ impl Imports {
         self.invalidate(doc! { "$not": { "$gt": latest.0.clone() } }).await
     }
 
-    /// An operation with a file keeps that it was ended here: after another end, the service goes on with it by itself.
+    /// An operation with a file, or one that fetches, keeps that it was ended here: after another end, the service goes on with it by itself.
     pub(super) async fn invalidate(&self, made: Document) -> Result<(), RepositoryError> {
         let now = DateTime::now();
         let valid = doc! { "valid": { "$ne": false }, "ts": made };
         let mut with_file = valid.clone();
-        with_file.insert("import.source", doc! { "$exists": true });
+        with_file.insert("$or", vec![doc! { "import.source": { "$exists": true } }, doc! { "import.fetches": true }]);
         let change = doc! { "$set": { "valid": false, "_updatedAt": now, "import.endedByCall": true } };
         self.operations.update_many(with_file, change).await?;
         let change = doc! { "$set": { "valid": false, "_updatedAt": now } };

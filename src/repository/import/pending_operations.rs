@@ -11,12 +11,22 @@ use crate::{
     repository::{RepositoryError, bson::numbers::smallest, connection::error::is_duplicate_key},
 };
 
+/// Why an operation fetches.
+#[derive(Debug, Clone, Copy)]
+pub enum Origin<'a> {
+    Call,
+    /// It follows the import with this id by itself.
+    Follows(&'a str),
+    /// It goes on with this one, which something else than a call ended.
+    Resumes(&'a Operation),
+}
+
 /// The steps of such an operation before its end.
 const STEPS: [ProgressStep; 3] = [ProgressStep::New, ProgressStep::PreparingStarted, ProgressStep::ImportingFiles];
 
 impl Imports {
     /// Makes a new operation that fetches, the newest, for the user `user_id`. Nothing is ended and nothing removed: the
-    /// records of the import before that failed stay. One that follows an import is made once: `None` if it was.
+    /// records of the import before that failed stay. One that follows another operation is made once: `None` if it was.
     ///
     /// Source: `apps/meteor/server/lib/import/pending-files/PendingFileImporter.ts`.
     ///
@@ -26,14 +36,26 @@ impl Imports {
         &self,
         user_id: &str,
         importer: Importer,
-        follows: Option<&str>,
+        origin: Origin<'_>,
     ) -> Result<Option<Operation>, RepositoryError> {
         let ts = self.latest_made_at().await?.next();
-        let id = follows.map_or_else(|| ObjectId::new().to_hex(), |import| following_id(import, importer));
         let mut import = doc! { "fetches": true };
-        if let Some(follows) = follows {
-            import.insert("follows", follows);
-        }
+        let id = match origin {
+            Origin::Call => ObjectId::new().to_hex(),
+            Origin::Follows(followed) => {
+                import.insert("follows", followed);
+                following_id(followed, importer)
+            }
+            Origin::Resumes(ended) => {
+                let resumed = ended.id().unwrap_or_default();
+                import.insert("resumes", resumed);
+                import.insert("resumptions", smallest(ended.resumptions() + 1));
+                if let Some(followed) = ended.follows() {
+                    import.insert("follows", followed);
+                }
+                following_id(resumed, importer)
+            }
+        };
         let document = doc! {
             "_id": id,
             "type": importer.name(),
@@ -98,6 +120,14 @@ impl Imports {
         self.lead_pending(id, ProgressStep::PreparingStarted, change).await
     }
 
+    /// Returns the newest operation that brings records, and does not only fetch what others left.
+    pub async fn newest_import(&self) -> Result<Option<Operation>, RepositoryError> {
+        let fetching: Vec<&str> =
+            Importer::ALL.into_iter().filter(|importer| importer.is_pending()).map(Importer::key).collect();
+        let newest = self.operations.find_one(doc! { "importerKey": { "$nin": fetching } }).sort(doc! { "ts": -1 });
+        newest.await?.map(|document| read(&document)).transpose()
+    }
+
     /// Returns the operation of this importer that goes on, if this service made it.
     pub async fn going_on(&self, importer: Importer) -> Result<Option<Operation>, RepositoryError> {
         let mut ours = ours();
@@ -122,7 +152,7 @@ impl Imports {
     }
 }
 
-/// The id of the operation that follows an import: always the same, so that of several instances one makes it.
+/// The id of the operation that follows another one: always the same, so that of several instances one makes it.
 fn following_id(import: &str, importer: Importer) -> String {
     upload_id(&["follows", import, importer.key()])
 }

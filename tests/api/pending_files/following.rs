@@ -69,6 +69,30 @@ async fn files_and_pictures_follow_an_import_by_themselves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn after_a_start_of_rocket_chat_fetching_goes_on_by_itself() {
+    let server = FileServer::start().await;
+    let workspace = workspace_for(&server).await;
+    let messages = (0..12).map(|number| {
+        let url = server.put(&format!("/{number}"), Reply::Slow(noise(900_000, 1), Duration::from_millis(25)));
+        waiting(&format!("m{number}"), "open", &url, &format!("{number}.bin"), 900_000)
+    });
+    workspace.add_messages(messages.collect()).await;
+    let settings = [("MONGO_URL", workspace.url.as_str()), ("DOWNLOADS_AT_ONCE", "2")];
+    let service = Service::start(&settings).await;
+    let first = service.post(DOWNLOAD, &json!({})).await;
+    assert_eq!(first.json()["count"], 12);
+    let first = service.status().await.json()["operation"]["_id"].as_str().unwrap().to_owned();
+    eventually("a file is there", PATIENCE, async || workspace.count_of(UPLOADS).await > 1).await;
+    let ended = doc! { "$set": { "valid": false } };
+    workspace.collection("rocketchat_import").update_many(doc! {}, ended).await.unwrap();
+    eventually("all files are there", PATIENCE, async || workspace.count_of(UPLOADS).await == 12).await;
+    let operation = service.wait_for_state("done").await["operation"].clone();
+    assert_eq!(operation["import"]["resumes"], first, "{operation}");
+    assert_eq!(operation["count"]["error"], 0);
+    assert_eq!(workspace.operation_named(&first).await.get_str("status").unwrap(), "importer_importing_files");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_follows_an_import_that_says_so() {
     let server = FileServer::start().await;
     let settings = [("FETCH_AFTER_IMPORT", "true")];

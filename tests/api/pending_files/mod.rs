@@ -236,4 +236,10 @@ async fn it_clears_nothing_and_waits_until_an_import_is_over() {
     service.fetch_files(1).await;
     assert_eq!(workspace.count_staged().await, 1);
     assert!(workspace.operation_named(&staged).await.get_bool("valid").unwrap());
+    // What failed before is still told, and can be gone on with.
+    let errors = service.get_as_admin("/api/v1/import.errors").await;
+    assert!(errors.body.contains("id1"), "{}", errors.body);
+    workspace.update("users", "taken", doc! { "$set": { "username": "other" } }).await;
+    let resumed = service.post("/api/v1/import.resume", &json!({})).await;
+    assert_eq!(resumed.json()["operation"]["count"]["users"], 1, "{}", resumed.body);
 }

@@ -22,6 +22,7 @@ pub(in crate::engine::pending) struct Grid {
 pub(in crate::engine::pending) struct GridWriter {
     bytes: FileBytes,
     id: String,
+    media_type: String,
     full: Vec<Vec<u8>>,
     open: Vec<u8>,
     /// The number of the next chunk to write.
@@ -41,10 +42,11 @@ impl Grid {
         Ok(())
     }
 
-    pub(super) fn begin(&self, placed: Placed<'_>) -> GridWriter {
+    pub(super) fn begin(&self, placed: Placed<'_>, media_type: &str) -> GridWriter {
         GridWriter {
             bytes: self.files.bytes(placed.shelf),
             id: placed.id.to_owned(),
+            media_type: media_type.to_owned(),
             full: Vec::new(),
             open: Vec::new(),
             next: 0,
@@ -81,12 +83,12 @@ impl GridWriter {
         Ok(())
     }
 
-    pub(super) async fn finish(mut self, media_type: &str) -> Result<u64, StoreError> {
+    pub(super) async fn finish(mut self) -> Result<u64, StoreError> {
         if !self.open.is_empty() {
             self.full.push(std::mem::take(&mut self.open));
         }
         self.flush().await?;
-        with_timeout(PATIENCE, self.bytes.complete(&self.id, self.length, media_type)).await?;
+        with_timeout(PATIENCE, self.bytes.complete(&self.id, self.length, &self.media_type)).await?;
         Ok(self.length)
     }
 

@@ -2,6 +2,8 @@
 
 mod folder;
 mod grid;
+mod s3;
+mod signature;
 
 use super::FetchSettings;
 use crate::{
@@ -12,6 +14,7 @@ use crate::{
 
 use folder::{Folder, FolderWriter};
 use grid::{Grid, GridWriter};
+use s3::{Bucket, BucketWriter};
 
 /// A store that cannot take or give bytes now.
 #[derive(Debug)]
@@ -41,6 +44,14 @@ impl From<StoreError> for Stop {
 pub(super) struct Means<'a> {
     pub(super) repositories: &'a Repositories,
     pub(super) fetch: &'a FetchSettings,
+    pub(super) settings: &'a FileSettings,
+}
+
+/// The owner of a file, by which stores of objects sort.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Owner<'a> {
+    Message { room: &'a str, author: &'a str },
+    Account(&'a str),
 }
 
 /// What a file is stored as.
@@ -49,6 +60,7 @@ pub(super) struct Placed<'a> {
     pub(super) shelf: Shelf,
     /// The `_id` of the upload.
     pub(super) id: &'a str,
+    pub(super) at: &'a StoredAt,
 }
 
 /// The store of new files.
@@ -56,6 +68,7 @@ pub(super) struct Placed<'a> {
 pub(super) enum Store {
     Grid(Grid),
     Folder(Folder),
+    Bucket(Bucket),
 }
 
 /// A file on its way into a store.
@@ -63,6 +76,7 @@ pub(super) enum Store {
 pub(super) enum Writer {
     Grid(GridWriter),
     Folder(FolderWriter),
+    Bucket(BucketWriter),
 }
 
 impl Store {
@@ -70,8 +84,8 @@ impl Store {
     ///
     /// # Errors
     /// When this service cannot use it.
-    pub(super) fn of(settings: &FileSettings, means: Means<'_>) -> Result<Self, String> {
-        Self::named(&settings.storage, means)
+    pub(super) fn of(means: Means<'_>) -> Result<Self, String> {
+        Self::named(&means.settings.storage, means)
     }
 
     /// The store that a file lies in already.
@@ -90,6 +104,7 @@ impl Store {
                         .to_owned())
                 }
             },
+            s3::NAME => Bucket::new(&means.settings.s3).map(Self::Bucket),
             other => Err(format!("The workspace keeps files in {other}, which this service does not write to.")),
         }
     }
@@ -99,22 +114,35 @@ impl Store {
         match self {
             Self::Grid(grid) => grid.prepare().await,
             Self::Folder(folder) => folder.prepare().await,
+            Self::Bucket(_) => Ok(()),
         }
     }
 
     /// Where a file with this id will be.
-    pub(super) fn place(&self) -> StoredAt {
+    ///
+    /// Source: `apps/meteor/server/lib/media/file-upload/lib/FileUpload.ts` (`defaultUploads`, `defaultAvatars`). The key of a
+    /// picture ends with its id here, so that a new one never overwrites the one before.
+    pub(super) fn place(&self, owner: Owner<'_>, id: &str, settings: &FileSettings) -> StoredAt {
+        let unique = &settings.unique_id;
         match self {
             Self::Grid(_) => StoredAt { storage: grid::NAME, key: None },
             Self::Folder(_) => StoredAt { storage: folder::NAME, key: None },
+            Self::Bucket(_) => {
+                let key = match owner {
+                    Owner::Message { room, author } => format!("{unique}/uploads/{room}/{author}/{id}"),
+                    Owner::Account(account) => format!("{unique}/avatars/{account}/{id}"),
+                };
+                StoredAt { storage: s3::NAME, key: Some((s3::FIELD, key)) }
+            }
         }
     }
 
-    /// Begins a file. Its id has to be recorded.
-    pub(super) fn begin(&self, placed: Placed<'_>) -> Writer {
+    /// Begins a file of this type. Its id has to be recorded.
+    pub(super) fn begin(&self, placed: Placed<'_>, media_type: &str) -> Writer {
         match self {
-            Self::Grid(grid) => Writer::Grid(grid.begin(placed)),
+            Self::Grid(grid) => Writer::Grid(grid.begin(placed, media_type)),
             Self::Folder(folder) => Writer::Folder(folder.begin(placed)),
+            Self::Bucket(bucket) => Writer::Bucket(bucket.begin(placed).typed(media_type)),
         }
     }
 
@@ -123,6 +151,7 @@ impl Store {
         match self {
             Self::Grid(grid) => grid.read(placed, most).await,
             Self::Folder(folder) => folder.read(placed, most).await,
+            Self::Bucket(bucket) => bucket.read(placed, most).await,
         }
     }
 
@@ -131,6 +160,7 @@ impl Store {
         match self {
             Self::Grid(grid) => grid.remove(placed).await,
             Self::Folder(folder) => folder.remove(placed).await,
+            Self::Bucket(bucket) => bucket.remove(placed).await,
         }
     }
 }
@@ -140,14 +170,16 @@ impl Writer {
         match self {
             Self::Grid(writer) => writer.write(bytes).await,
             Self::Folder(writer) => writer.write(bytes).await,
+            Self::Bucket(writer) => writer.write(bytes).await,
         }
     }
 
     /// Ends the file, and returns the number of its bytes.
-    pub(super) async fn finish(self, media_type: &str) -> Result<u64, StoreError> {
+    pub(super) async fn finish(self) -> Result<u64, StoreError> {
         match self {
-            Self::Grid(writer) => writer.finish(media_type).await,
+            Self::Grid(writer) => writer.finish().await,
             Self::Folder(writer) => writer.finish().await,
+            Self::Bucket(writer) => writer.finish().await,
         }
     }
 }
