@@ -26,13 +26,14 @@ const INTERVAL: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How many times the wait of an idle workspace a look may take.
 const TOLERATED: u32 = 5;
-/// No look is late that took less: nobody notices.
-const UNNOTICED: Duration = Duration::from_millis(10);
+/// No look is late that took less: nobody notices it, and a small server has such waits without an import.
+const UNNOTICED: Duration = Duration::from_millis(50);
 /// The room that is opened. Every workspace has it.
 const ROOM: &str = "GENERAL";
-/// The rest after the first late look, and the longest.
-const FIRST_REST: Duration = Duration::from_millis(10);
-const LONGEST_REST: Duration = Duration::from_millis(500);
+/// The rest after the first late look, and the longest. Others than the run may be what keeps clients waiting, so it always
+/// goes on, with some thousands of records a second.
+const FIRST_REST: Duration = Duration::from_millis(20);
+const LONGEST_REST: Duration = Duration::from_millis(150);
 /// What a late look makes of the rest, and a look in time.
 const LATE_FACTOR: f64 = 1.5;
 const IN_TIME_FACTOR: f64 = 0.996;
@@ -163,7 +164,7 @@ impl Looker {
 mod tests {
     use super::*;
 
-    const LIMIT: Duration = Duration::from_millis(50);
+    const LIMIT: Duration = Duration::from_millis(60);
 
     #[test]
     fn late_looks_make_a_run_rest_and_looks_in_time_let_it_go_on() {

@@ -97,8 +97,8 @@ fn created(account: &Fields) -> Stored {
 
 impl Converter for Users {
     const TYPE: RecordType = RecordType::User;
-    /// Accounts are large, and four batches keep the database as busy as six.
-    const BATCHES_IN_FLIGHT: usize = 4;
+    /// Accounts are large: half as many keep the database as busy, and the memory for them stays in half as many pieces.
+    const BATCH_RECORDS: usize = 250;
     type Ready = ReadyUser;
 
     fn id_for(&self, id: &StagedId) -> String {
