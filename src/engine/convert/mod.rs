@@ -52,6 +52,11 @@ pub(super) trait Converter: Send + Sync + 'static {
     /// With the reason, if the record can become no document.
     fn prepare(&self, id: &StagedId, data: Fields) -> impl Future<Output = Result<Self::Ready, String>> + Send;
 
+    /// Batches that this converter may have on their way at once, [`Self::BATCHES_IN_FLIGHT`] at most.
+    fn batches_in_flight(&self) -> usize {
+        Self::BATCHES_IN_FLIGHT
+    }
+
     /// The values that batches in flight may not share, so that the first staged record gets them.
     fn exclusive(&self, ready: &Self::Ready) -> Vec<UniqueValue>;
 
@@ -113,5 +118,4 @@ pub(super) struct Identity {
 pub(super) enum UniqueValue {
     Username(String),
     Email(String),
-    ImportId(String),
 }

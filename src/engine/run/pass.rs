@@ -100,11 +100,11 @@ impl<C: Converter> Pass<'_, C> {
         let (mut held, mut bytes, mut processed) = (HashSet::new(), 0, 0);
         let mut open = Open::default();
         let most = self.throttle.batch_records(C::BATCH_RECORDS);
+        let most_in_flight = self.converter.batches_in_flight();
         let mut fed = async {
             let mut is_read = false;
             loop {
-                let has_room =
-                    in_flight.len() < C::BATCHES_IN_FLIGHT && (bytes < BYTES_IN_FLIGHT || in_flight.is_empty());
+                let has_room = in_flight.len() < most_in_flight && (bytes < BYTES_IN_FLIGHT || in_flight.is_empty());
                 let is_due = open.until.is_some_and(|until| until <= Instant::now());
                 let goes = open.is_full(most) || is_read || is_due;
                 let may_begin = self.throttle.next() <= Instant::now();

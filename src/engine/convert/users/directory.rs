@@ -27,6 +27,8 @@ pub(in crate::engine) struct Directory {
     accounts: HashMap<String, Fields>,
     /// The `_id`s of the accounts that have, or had, a value.
     holders: HashMap<Key, Vec<String>>,
+    /// Values that a change took from an account.
+    given_up: HashSet<Key>,
 }
 
 impl Directory {
@@ -94,12 +96,23 @@ impl Directory {
         decide(record, &candidates, rules)
     }
 
+    /// Whether the account has a value that a change took from an account: it can be stored only after that change.
+    pub(super) fn has_given_up_value(&self, id: &str) -> bool {
+        let account = self.accounts.get(id).map(StoredAccount::new);
+        account.is_some_and(|account| keys_of_account(account).any(|key| self.given_up.contains(&key)))
+    }
+
     /// Changes an account as a decision says.
     pub(in crate::engine) fn change(&mut self, id: &str, changes: &[FieldChange], ends_placeholder: bool) {
         let Some(mut account) = self.accounts.remove(id) else { return };
+        let mut given_up: HashSet<Key> = keys_of_account(StoredAccount::new(&account)).collect();
         for change in changes {
             account = changed(account, change);
         }
+        for key in keys_of_account(StoredAccount::new(&account)) {
+            given_up.remove(&key);
+        }
+        self.given_up.extend(given_up);
         if ends_placeholder {
             account = account.with(PLACEHOLDER, FieldValue::Boolean(false));
         }

@@ -2,6 +2,9 @@
 //!
 //! The accounts of a batch are read at once, its records are decided one after the other, and then everything is stored.
 //! Every change is bound to the values that were read: where somebody else was faster, the record is decided anew.
+//!
+//! Documents that are stored together have no order. An earlier record may free the address of a later one: then the
+//! later one waits until that is stored, and all after it wait, too.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -39,6 +42,14 @@ const NAMES_AT_A_TIME: usize = 50;
 const CHANGES_AT_A_TIME: usize = 4;
 static CHANGES: Semaphore = Semaphore::const_new(CHANGES_AT_A_TIME);
 
+/// The records of a batch that are still to be decided, by their positions.
+struct Left {
+    /// Records that somebody else was faster with.
+    again: Vec<usize>,
+    /// Records that wait for what was stored now.
+    later: Vec<usize>,
+}
+
 /// A record that was decided, and the rest of its work.
 pub(super) enum Decided {
     Over(Result<Stored, String>),
@@ -53,19 +64,35 @@ pub(super) enum Decided {
     },
 }
 
+impl Decided {
+    /// The `_id` of the account that is made or changed.
+    pub(super) fn account(&self) -> Option<&str> {
+        match self {
+            Self::Over(_) => None,
+            Self::Create(account, _) => Some(id_of(account)),
+            Self::Change { account, .. } => Some(account),
+        }
+    }
+}
+
 impl Users {
     /// Finds the accounts of the users, and makes or changes them as the rules say.
     pub(super) async fn match_all(&self, users: &[&ReadyUser]) -> Result<Vec<Result<Stored, String>>, RepositoryError> {
         let mut results: HashMap<usize, Result<Stored, String>> = HashMap::with_capacity(users.len());
         let mut left: Vec<usize> = (0..users.len()).collect();
-        for _ in 0..ATTEMPTS {
-            if left.is_empty() {
-                break;
+        let mut attempts = 0;
+        while !left.is_empty() {
+            let Left { again, later } = self.match_some(users, &left, &mut results).await?;
+            attempts = if again.is_empty() { 0 } else { attempts + 1 };
+            if attempts < ATTEMPTS {
+                left = again;
+                left.extend(later);
+                continue;
             }
-            left = self.match_some(users, &left, &mut results).await?;
-        }
-        for position in left {
-            results.insert(position, Err("Somebody else keeps changing the account of this user.".to_owned()));
+            for position in again {
+                results.insert(position, Err("Somebody else keeps changing the account of this user.".to_owned()));
+            }
+            (left, attempts) = (later, 0);
         }
         let passed_over = || Err("The record was passed over.".to_owned());
         Ok((0..users.len()).map(|position| results.remove(&position).unwrap_or_else(passed_over)).collect())
@@ -85,17 +112,22 @@ impl Users {
         !matches!(directory.decide(record, self.rules), Decision::Create { .. })
     }
 
-    /// Decides and stores the users at these positions; those that are to be decided anew.
+    /// Decides and stores the users at these positions, or as many of the first as can be stored together.
     async fn match_some(
         &self,
         users: &[&ReadyUser],
         positions: &[usize],
         results: &mut HashMap<usize, Result<Stored, String>>,
-    ) -> Result<Vec<usize>, RepositoryError> {
+    ) -> Result<Left, RepositoryError> {
         let mut directory = self.directory(positions.iter().map(|position| users[*position])).await?;
         let (mut new, mut changes) = (Vec::new(), Vec::new());
-        for position in positions {
+        let mut later = Vec::new();
+        for (at, position) in positions.iter().enumerate() {
             let decided = decided(users[*position], &mut directory, None, self.rules, &self.matched).await?;
+            if decided.account().is_some_and(|account| directory.has_given_up_value(account)) {
+                later = positions[at..].to_vec();
+                break;
+            }
             match decided {
                 Decided::Over(result) => drop(results.insert(*position, result)),
                 Decided::Create(account, note) => match with_own_password(*account, users[*position]).await {
@@ -114,7 +146,8 @@ impl Users {
             };
             results.insert(*position, result);
         }
-        self.change_all(changes, results).await
+        let again = self.change_all(changes, results).await?;
+        Ok(Left { again, later })
     }
 
     /// The accounts that the users may belong to.

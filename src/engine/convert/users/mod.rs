@@ -19,7 +19,6 @@ use crate::{
         password,
         receipt::Outcome,
         record_type::RecordType,
-        staged::StagedUser,
         user_id::user_id_for,
     },
     repository::{Accounts, MatchedAccounts, Repositories, RepositoryError, StagedId},
@@ -142,17 +141,16 @@ impl Converter for Users {
         Ok(ReadyUser { record: staged, account, password })
     }
 
-    fn exclusive(&self, ReadyUser { record, account, .. }: &ReadyUser) -> Vec<UniqueValue> {
-        if self.rules.on_existing == OnExisting::Fail {
-            let username = username_of(account).map(|name| UniqueValue::Username(name.to_owned()));
-            let addresses = addresses_of(account).map(|address| UniqueValue::Email(address.to_owned()));
-            return username.into_iter().chain(addresses).collect();
-        }
-        let user = StagedUser::new(record);
-        let import_ids = user.import_ids().map(|id| UniqueValue::ImportId(id.to_owned()));
-        let username = user.username().map(|name| UniqueValue::Username(name.to_lowercase()));
-        let addresses = user.emails().map(|address| UniqueValue::Email(address.to_lowercase()));
-        import_ids.chain(username).chain(addresses).collect()
+    /// Which account a record finds depends on what all records before it did to the accounts, not only those with the
+    /// same values: one batch at a time. The passwords of the next are hashed meanwhile.
+    fn batches_in_flight(&self) -> usize {
+        if self.rules.on_existing == OnExisting::Fail { Self::BATCHES_IN_FLIGHT } else { 1 }
+    }
+
+    fn exclusive(&self, ReadyUser { account, .. }: &ReadyUser) -> Vec<UniqueValue> {
+        let username = username_of(account).map(|name| UniqueValue::Username(name.to_owned()));
+        let addresses = addresses_of(account).map(|address| UniqueValue::Email(address.to_owned()));
+        username.into_iter().chain(addresses).collect()
     }
 
     async fn store(&self, users: &[&ReadyUser]) -> Result<Vec<Result<Stored, String>>, RepositoryError> {

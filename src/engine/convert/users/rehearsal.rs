@@ -216,24 +216,23 @@ impl Rehearsal {
         let mut always_kept = HashSet::new();
         for user in users {
             let decided = decided(user, &mut directory, Some(&self.earlier), *rules, matched).await?;
-            let account = match &decided {
-                Decided::Create(account, _) => super::creating::id_of(account).to_owned(),
-                Decided::Change { account, changes, .. } => {
-                    // Of several administrators one is the last.
-                    let may_matter = ["username", "active"];
-                    if changes.iter().any(|change| may_matter.contains(&change.field.as_str())) {
-                        always_kept.insert(account.clone());
-                    }
-                    account.clone()
+            let account = decided.account().unwrap_or_default().to_owned();
+            // Names that no record has, but the search for a free one meets; and of several administrators one is the last.
+            let may_matter = match &decided {
+                Decided::Create(_, note) => note.is_some(),
+                Decided::Change { changes, .. } => {
+                    changes.iter().any(|change| ["username", "active"].contains(&change.field.as_str()))
                 }
-                Decided::Over(_) => String::new(),
+                Decided::Over(_) => false,
             };
+            if may_matter {
+                always_kept.insert(account.clone());
+            }
             touched.insert(account);
             foreseen.push(Foreseen::of(decided));
         }
         let last = self.decided.saturating_sub(1);
         let mut kept = directory.holders_of(|key| self.values.comes_after(key, last));
-        // The next free name may be the one that was given up.
         kept.extend(always_kept);
         for id in kept.intersection(&touched) {
             if let Some(account) = directory.get(id) {
