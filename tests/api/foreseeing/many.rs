@@ -39,13 +39,13 @@ async fn add_accounts(workspace: &Workspace, numbers: std::ops::Range<usize>) {
     workspace.collection("users").create_index(index).await.unwrap();
 }
 
-/// Every seventh is somebody who is there, every fifth a twin in letter case of the one 700 before, every eleventh has a
-/// name that somebody else has.
+/// Every seventh is somebody who is there, every fifth a twin in letter case of the one 701 before, every eleventh has a
+/// name that somebody else has, in some letter case.
 fn users(count: usize) -> Vec<Value> {
     (0..count)
         .map(|number| {
             let of = if number % 7 == 0 { number / 7 } else { 1_000_000 + number };
-            let twin = number.checked_sub(700).filter(|twin| number % 5 == 0 && twin % 5 > 0 && number % 7 > 0);
+            let twin = number.checked_sub(701).filter(|twin| number % 5 == 0 && twin % 5 > 0 && number % 7 > 0);
             match twin {
                 Some(twin) => {
                     let of = if twin % 7 == 0 { twin / 7 } else { 1_000_000 + twin };
@@ -55,7 +55,7 @@ fn users(count: usize) -> Vec<Value> {
                     })
                 }
                 None if number % 11 == 1 && number % 7 > 0 => json!({
-                    "username": format!("user{}", 40 + number % 3), "emails": [format!("other{number}@example.com")],
+                    "username": another_name(number / 11), "emails": [format!("other{number}@example.com")],
                     "importIds": [format!("id{of}")],
                 }),
                 None => json!({
@@ -67,7 +67,17 @@ fn users(count: usize) -> Vec<Value> {
         .collect()
 }
 
-async fn compare(service: &Service, users: &[Value], rules: &Value) -> (f64, Value) {
+/// One of sixty names in one of sixteen letter cases.
+fn another_name(number: usize) -> String {
+    let letter_case = number / 60;
+    let letters = "user"
+        .chars()
+        .enumerate()
+        .map(|(place, letter)| if letter_case >> place & 1 == 1 { letter.to_ascii_uppercase() } else { letter });
+    letters.chain(format!("{}", 40 + number % 60).chars()).collect()
+}
+
+async fn compare(service: &Service, users: &[Value], rules: &Value) -> (f64, Value, Vec<Value>) {
     let rules = Rules(rules.clone());
     let began = Instant::now();
     let query = format!("&from=own&format=jsonl{}", rules.query());
@@ -78,7 +88,7 @@ async fn compare(service: &Service, users: &[Value], rules: &Value) -> (f64, Val
     let sent: Vec<Value> = staged.iter().map(|line| users[usize::try_from(*line).unwrap() - 1].clone()).collect();
     let receipts = run(service, &sent, &rules).await;
     assert_equal(&foreseen, &staged, &receipts);
-    (took, end)
+    (took, end, foreseen)
 }
 
 #[tokio::test]
@@ -86,11 +96,19 @@ async fn what_a_user_does_is_known_when_one_of_a_later_batch_is_foreseen() {
     let (workspace, service) = served().await;
     add_accounts(&workspace, 0..300).await;
     let rules = json!({ "onExisting": "link", "onUsernameTaken": "suffix" });
-    let (_, end) = compare(&service, &users(2000), &rules).await;
+    let (_, end, foreseen) = compare(&service, &users(2000), &rules).await;
     let counts = &end["workspace"];
     for outcome in ["created", "linked", "same"] {
         assert!(counts[outcome].as_u64().unwrap() > 50, "{outcome}: {counts}");
     }
+    let names: Vec<&str> = foreseen
+        .iter()
+        .filter_map(|record| record["reason"].as_str()?.split_once("this one is "))
+        .map(|(_, name)| name)
+        .collect();
+    let distinct: std::collections::BTreeSet<String> = names.iter().map(|name| name.to_lowercase()).collect();
+    assert!(names.len() > 100, "{names:?}");
+    assert_eq!(distinct.len(), names.len(), "nobody is promised the name of another");
 }
 
 /// 10,000 lines against 50,000 accounts; prints the pace.
@@ -105,7 +123,7 @@ async fn ten_thousand_lines_against_fifty_thousand_accounts() {
         json!({ "onExisting": "link", "onUsernameTaken": "suffix" }),
         json!({ "onExisting": "update" }),
     ] {
-        let (took, end) = compare(&service, &users(10_000), &rules).await;
+        let (took, end, _) = compare(&service, &users(10_000), &rules).await;
         println!("{rules}: checked in {took:.2} s, {}", end["workspace"]);
     }
 }

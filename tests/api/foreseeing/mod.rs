@@ -4,6 +4,8 @@ mod any;
 mod many;
 mod single;
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use crate::harness::{Answer, Service};
@@ -70,25 +72,25 @@ async fn run(service: &Service, users: &[Value], rules: &Rules) -> Vec<Value> {
 /// Asserts that the check has said of each user what the receipt says. `staged` are the lines of the users that were run.
 fn assert_equal(foreseen: &[Value], staged: &[u64], receipts: &[Value]) {
     assert_eq!(staged.len(), receipts.len());
-    let told = |line: u64| foreseen.iter().find(|record| record["line"] == line).unwrap();
+    let by_line: HashMap<u64, &Value> =
+        foreseen.iter().map(|record| (record["line"].as_u64().unwrap(), record)).collect();
     // New accounts have an `_id` only now.
-    let made: Vec<(u64, &str)> = staged
+    let made: HashMap<u64, &str> = staged
         .iter()
         .zip(receipts)
         .filter(|(_, receipt)| receipt["outcome"] == "created")
         .map(|(line, receipt)| (*line, receipt["became"].as_str().unwrap()))
         .collect();
     for (line, receipt) in staged.iter().zip(receipts) {
-        let told = told(*line);
+        let told = by_line[line];
         let both = format!("line {line}: {told} and {receipt}");
         assert_eq!(told["outcome"], receipt["outcome"], "{both}");
         assert_eq!(told["foundBy"], receipt["foundBy"], "{both}");
         let mut reason = told["reason"].as_str().unwrap_or_default().to_owned();
-        for (line, account) in &made {
-            let begin = format!("of line {line}, user ");
-            while let Some((before, rest)) = reason.clone().split_once(&begin) {
-                reason = format!("{before}{account}{}", rest.trim_start_matches(|sign: char| sign.is_ascii_digit()));
-            }
+        while let Some((before, rest)) = reason.clone().split_once("of line ") {
+            let (line, rest) = rest.split_once(", user ").unwrap();
+            let account = made[&line.parse().unwrap()];
+            reason = format!("{before}{account}{}", rest.trim_start_matches(|sign: char| sign.is_ascii_digit()));
         }
         assert_eq!(sorted(&reason), sorted(receipt["reason"].as_str().unwrap_or_default()), "{both}");
         let changed = |value: &Value| -> Vec<String> {
@@ -102,7 +104,7 @@ fn assert_equal(foreseen: &[Value], staged: &[u64], receipts: &[Value]) {
         };
         assert_eq!(changed(&told["changed"]), changed(&receipt["changed"]), "{both}");
         let account = match told["accountOfLine"].as_u64() {
-            Some(line) => made.iter().find(|(made, _)| *made == line).map(|(_, account)| *account),
+            Some(line) => made.get(&line).copied(),
             None => told["account"].as_str(),
         };
         if let Some(account) = account {
