@@ -139,3 +139,89 @@ async fn records_that_hold_no_user_fail_with_a_reason_and_do_not_stop_the_others
         "{reasons:?}"
     );
 }
+
+#[tokio::test]
+async fn one_user_in_the_way_of_somebody_keeps_out_nobody_else_wherever_he_stands() {
+    let bea = || user("bea").with("emails", vec![doc! { "address": "bea@corp.example", "verified": true }]);
+    let person = |id: &str, username: &str, address: &str, name: &str| json!({ "importIds": [id], "emails": [address], "username": username, "name": name });
+    let bad = person("e2", "bea2", "bea@corp.example", "Bea Poe");
+    let good = [person("e1", "ann", "ann@corp.example", "Ann Lee"), person("e3", "cid", "cid@corp.example", "Cid Roe")];
+    for place in [Some(0), Some(1), Some(2), None] {
+        let workspace = workspace().await.ready_for_imports().await;
+        workspace.add_user(bea()).await;
+        let service = workspace.serve().await;
+        let mut users = if place.is_some() { good.to_vec() } else { Vec::new() };
+        users.insert(place.unwrap_or(0), bad.clone());
+        service.stage(&users).await;
+        service.run_import().await;
+        let done = service.wait_for_state("done").await;
+        let (completed, total) = (users.len() - 1, users.len());
+        let count = &done["operation"]["count"];
+        assert_eq!(
+            (count["completed"].as_u64().unwrap_or_default(), &count["error"], &count["total"]),
+            (completed as u64, &json!(1), &json!(total)),
+            "{done}"
+        );
+        let failed = all_errors(&service).await;
+        assert_eq!(failed.len(), 1);
+        assert_eq!(
+            (&failed[0]["importIds"], &failed[0]["errors"]),
+            (&json!(["e2"]), &json!(["The e-mail address bea@corp.example is taken by the user bea (bea)."]))
+        );
+        let mut names: Vec<String> = workspace
+            .imported()
+            .await
+            .iter()
+            .filter(|account| account.get_str("_id").unwrap() != "bea")
+            .map(|account| format!("{} {}", account.get_str("username").unwrap(), account.get_str("name").unwrap()))
+            .collect();
+        names.sort();
+        let expected = if place.is_some() { vec!["ann Ann Lee", "cid Cid Roe"] } else { vec![] };
+        assert_eq!(names, expected);
+    }
+}
+
+#[tokio::test]
+async fn the_total_is_known_from_the_first_call_on_and_a_resumed_import_counts_its_own() {
+    let workspace = workspace().await.ready_for_imports().await;
+    for number in 0..5 {
+        workspace.add_user(user(&format!("user{}", number * 20))).await;
+    }
+    let service = workspace.serve().await;
+    service.new_import().await;
+    let mut staged = 0;
+    for count in [7, 50, 63] {
+        service.add_users(&staged_users(staged..staged + count)).await;
+        staged += count;
+        assert_eq!(service.status().await.json()["operation"]["count"]["total"], staged);
+    }
+    service.run_import().await;
+    let numbers = async || {
+        let status = service.status().await.json();
+        let progress = service.get_as_admin("/api/v1/getImportProgress").await.json();
+        let count = &status["operation"]["count"];
+        let of = |name: &str| count[name].as_u64().unwrap_or_default();
+        let told = progress["count"].clone();
+        assert_eq!((of("total"), &told["total"]), (120, &json!(120)), "{status} {progress}");
+        assert!(of("completed") + of("error") <= 120, "{status}");
+        (status["state"] == "done").then(|| (of("completed"), of("error"), told))
+    };
+    let mut end = None;
+    crate::harness::eventually("the import is done", std::time::Duration::from_secs(60), async || {
+        end = numbers().await;
+        end.is_some()
+    })
+    .await;
+    let (completed, error, told) = end.unwrap();
+    assert_eq!((completed, error), (115, 5));
+    assert_eq!((&told["completed"], &told["error"]), (&json!(115), &json!(5)), "{told}");
+
+    workspace.collection("users").delete_many(doc! { "importIds": null, "_id": { "$ne": "admin" } }).await.unwrap();
+    assert_eq!(service.post("/api/v1/import.resume", &json!({})).await.status, 200);
+    service.run_import().await;
+    let done = service.wait_for_state("done").await;
+    assert_eq!(
+        (&done["operation"]["count"]["total"], &done["operation"]["count"]["completed"]),
+        (&json!(5), &json!(5))
+    );
+}

@@ -268,3 +268,41 @@ async fn users_with_passwords_are_imported_with_them() {
     assert_eq!(accounts.len(), 8);
     assert!(accounts.iter().all(|account| verifies(account, &format!("password{}", number_of(account)))));
 }
+
+#[tokio::test]
+async fn somebody_without_a_password_can_have_it_reset_and_no_guess_lets_anybody_in() {
+    let workspace = workspace().await.ready_for_imports().await;
+    let service = workspace.serve().await;
+    service.stage(&staged_users(0..2)).await;
+    service.run_import().await;
+    service.wait_for_state("done").await;
+    for account in workspace.imported().await {
+        // Rocket.Chat's "Forgot your password" wants the field.
+        let services = account.get_document("services").unwrap();
+        let bcrypt = services.get_document("password").unwrap().get_str("bcrypt").unwrap();
+        let id = account.get_array("importIds").unwrap()[0].as_str().unwrap();
+        for guess in ["", " ", "undefined", "null", id, account.get_str("username").unwrap()] {
+            let sent = format!("{:x}", Sha256::digest(guess));
+            for guess in [guess, &sent] {
+                assert!(!bcrypt::verify(guess, bcrypt).unwrap(), "{guess:?} lets somebody in");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn users_of_calls_are_members_of_no_room_as_in_rocket_chat() {
+    let workspace = workspace().await.ready_for_imports().await;
+    let general = doc! { "_id": "GENERAL", "t": "c", "name": "general", "default": true, "usersCount": 0 };
+    workspace.collection("rocketchat_room").insert_one(general.clone()).await.unwrap();
+    let service = workspace.serve().await;
+    let mut users = staged_users(0..3);
+    users[2].as_object_mut().unwrap().remove("username");
+    service.stage(&users).await;
+    service.run_import().await;
+    let done = service.wait_for_state("done").await;
+    assert_eq!(done["operation"]["count"]["completed"], 3, "{done}");
+    assert_eq!(workspace.collection("rocketchat_subscription").count_documents(doc! {}).await.unwrap(), 0);
+    let stored = workspace.collection("rocketchat_room").find_one(doc! {}).await.unwrap();
+    assert_eq!(stored, Some(general));
+}

@@ -164,6 +164,47 @@ async fn a_body_that_a_proxy_does_not_take_is_halved() {
     assert!(alone.errors.contains("the user of line 2 alone makes a request of"), "{alone:?}");
 }
 
+/// Of a thousand lines three lack an address, one has a role that is not there, and two have names of others.
+fn thousand_lines() -> String {
+    let row = |number: usize| {
+        let address = if number % 300 == 100 { String::new() } else { format!("user{number}@example.com") };
+        let role = if number == 750 { "Teacher" } else { "" };
+        format!("user{number},{address},id{number},{role}\n")
+    };
+    std::iter::once("username,emails,importIds,roles\n".to_owned()).chain((0..1000).map(row)).collect()
+}
+
+#[tokio::test]
+async fn the_check_of_a_thousand_lines_and_the_run_name_the_same_six_with_the_same_reasons() {
+    let (workspace, service) = served().await;
+    for number in [200, 201] {
+        let other = user(&format!("user{number}")).with("emails", address(&format!("other{number}@example.com"), true));
+        workspace.add_user(other).await;
+    }
+    let file = File::new("users.csv", thousand_lines());
+    let arguments = |way: &'static str| ["users", file.path(), way, "--skip-bad", "--json"];
+    let checked = call(&service.address, &arguments("--check")).await;
+    assert_eq!(checked.code, Some(1), "{checked:?}");
+    let foreseen = summary(&checked);
+    let check = &foreseen["check"];
+    assert_eq!(
+        (&check["created"], &check["failed"], &check["refused"], &foreseen["badLines"]),
+        (&json!(994), &json!(2), &json!(1), &json!(4)),
+        "{foreseen}"
+    );
+    assert_eq!((workspace.count_staged().await, workspace.operations().await.len()), (0, 0));
+
+    let ran = call(&service.address, &arguments("--run")).await;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let summary = summary(&ran);
+    assert_eq!((&summary["run"]["created"], &summary["run"]["failed"]), (&json!(994), &json!(2)), "{summary}");
+    assert_eq!((&summary["badLines"], &summary["problems"]), (&foreseen["badLines"], &foreseen["problems"]));
+    let reasons: Vec<&Value> = summary["failed"].as_array().unwrap().iter().map(|user| &user["errors"][0]).collect();
+    let told: Vec<&Value> = check["failing"].as_array().unwrap().iter().map(|user| &user["reason"]).collect();
+    assert_eq!(reasons, told);
+    assert_eq!(workspace.count_imported().await, 994 + 2);
+}
+
 /// The same 100,000 users twice, under every rule; prints how long it takes.
 #[tokio::test]
 #[ignore = "takes minutes, and measures"]
