@@ -30,6 +30,8 @@ pub(super) struct Found {
 pub(super) struct Taken {
     /// By the digest without letter case: the line, and a digest with it.
     lines: HashMap<[u8; KEY_BYTES], (u32, u32)>,
+    /// The line of further letter cases of such values, by both digests.
+    twins: HashMap<([u8; KEY_BYTES], u32), u32>,
     exact: RandomState,
 }
 
@@ -41,15 +43,18 @@ impl Taken {
         let values = values.chain(texts_of(user, EMAILS).map(|email| ("e-mail", email)));
         for (what, value) in values.chain(texts_of(user, IMPORT_IDS).map(|id| ("importId", id))) {
             let exact = u32::try_from(self.exact.hash_one(value) >> u32::BITS).unwrap_or_default();
-            match self.lines.entry(digest(what, value)) {
+            let key = digest(what, value);
+            match self.lines.entry(key) {
                 Entry::Vacant(entry) => drop(entry.insert((line, exact))),
                 Entry::Occupied(entry) => {
-                    let (other, other_exact) = *entry.get();
+                    let (first, first_exact) = *entry.get();
+                    let same = if exact == first_exact { Some(first) } else { self.twins.insert((key, exact), line) };
+                    let other = same.unwrap_or(first);
                     if other == line {
                         continue;
                     }
                     let value = quoted(value);
-                    if exact == other_exact {
+                    if same.is_some() {
                         let reason = format!("{what} {value} is that of line {other} too: keep one of the two");
                         found.errors.push(Fault::new(Kind::Twice, reason));
                     } else if what != "importId" {
@@ -189,6 +194,9 @@ mod tests {
         let (errors, warnings) = take(json!({ "username": "Ann", "emails": ["a@b.c"], "importIds": ["ANN"] }), 3);
         assert!(errors.starts_with("e-mail \"a@b.c\" is that of line 2 too"), "{errors}");
         assert!(warnings.starts_with("username \"Ann\" differs from that of line 2"), "{warnings}");
+        let (errors, _) = take(json!({ "username": "Ann", "emails": ["d@b.c"], "importIds": ["ANN"] }), 4);
+        assert!(errors.starts_with("username \"Ann\" is that of line 3 too"), "{errors}");
+        assert!(errors.contains("importId \"ANN\" is that of line 3 too"), "{errors}");
         let (errors, _) = take(json!({ "username": "cid", "emails": ["x@b.c"], "importIds": ["ann"] }), 4);
         assert!(errors.starts_with("importId \"ann\" is that of line 2"), "{errors}");
     }
