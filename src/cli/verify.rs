@@ -93,6 +93,15 @@ fn words(difference: &Difference) -> String {
         Difference::MissingRoom { room, import_ids } => {
             format!("missing: room {} of {}", named(room), import_ids.join(", "))
         }
+        Difference::MissingFile { upload, import_ids, expected: Some(expected), stored } => format!(
+            "files: upload {} of {} holds {} of {expected} bytes",
+            named(upload),
+            import_ids.join(", "),
+            stored.unwrap_or_default()
+        ),
+        Difference::MissingFile { upload, import_ids, .. } => {
+            format!("missing: upload {} of {}", named(upload), import_ids.join(", "))
+        }
         Difference::Messages { room, day, imported, in_history } => {
             format!("messages: the history of room {room} holds {in_history} of {day}, {imported} were imported")
         }

@@ -55,6 +55,7 @@ pub(crate) enum Difference {
     ImportIds { account: Option<String>, lost: Vec<String> },
     Emails { account: Option<String>, import_ids: Vec<String>, lost: Vec<String>, present: Vec<String> },
     MissingRoom { room: Option<String>, import_ids: Vec<String> },
+    MissingFile { upload: Option<String>, import_ids: Vec<String>, expected: Option<u64>, stored: Option<u64> },
     Messages { room: String, day: String, imported: u64, in_history: u64 },
     Counts { receipt: Counts, operation: Counts },
 }

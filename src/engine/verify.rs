@@ -1,6 +1,6 @@
 //! Comparing the receipt of an operation with the accounts, rooms and messages that are there.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 
@@ -8,7 +8,8 @@ use crate::{
     domain::{counts::Counts, field_value::FieldValue, operation::State, receipt::Outcome, record_type::RecordType},
     engine::room_history::{ComparedHistory, MissingMessages, compare_history},
     repository::{
-        Identity, Part, ReceiptRecords, RecordReceipt, Repositories, RepositoryError, Which, with_default_timeout,
+        Identity, Part, ReceiptRecords, RecordReceipt, Repositories, RepositoryError, Shelf, Which,
+        with_default_timeout, with_timeout,
     },
 };
 
@@ -16,6 +17,10 @@ use crate::{
 const RECORDS_AT_A_TIME: usize = 500;
 /// The field of the addresses.
 const EMAILS: &str = "emails";
+/// The beginning of the `store` of files whose bytes lie in the database.
+const IN_DATABASE: &str = "GridFS:";
+/// How long the database may take to read a file.
+const BYTES_PATIENCE: Duration = Duration::from_secs(60);
 /// The end of a text that a receipt has cut.
 const CUT_MARK: char = '…';
 
@@ -32,6 +37,8 @@ pub(crate) enum Difference {
     MissingRoom(RecordReceipt),
     /// A room's history has lost messages.
     Messages(MissingMessages),
+    /// The upload of a file or a picture is gone, or its bytes are not all there.
+    MissingFile { record: RecordReceipt, expected: Option<u64>, stored: Option<u64> },
     /// The operation's own counters are others than those of its receipt.
     Counts { receipt: Counts, operation: Counts },
 }
@@ -110,6 +117,7 @@ impl Comparison {
     async fn compare(&mut self, records: Vec<(RecordType, RecordReceipt)>) -> Result<Vec<Finding>, RepositoryError> {
         let mut expected: HashMap<String, Vec<RecordReceipt>> = HashMap::new();
         let mut rooms: HashMap<String, RecordReceipt> = HashMap::new();
+        let mut files = Vec::new();
         for (kind, record) in records {
             self.summary.records += 1;
             if record.outcome == Outcome::Failed {
@@ -126,6 +134,16 @@ impl Comparison {
                 (RecordType::Channel, Some(room)) => {
                     self.summary.rooms += 1;
                     rooms.insert(room.clone(), record);
+                }
+                (RecordType::File, Some(upload)) => {
+                    let upload = upload.clone();
+                    files.push((Shelf::Uploads, upload, record));
+                }
+                (RecordType::Avatar, Some(account)) => {
+                    // One that is there already was left as it was.
+                    let avatars = self.repositories.rocketchat_files.avatars_of(account, "");
+                    let avatar = with_default_timeout(avatars).await?.pop().unwrap_or_default();
+                    files.push((Shelf::Avatars, avatar, record));
                 }
                 _ => {}
             }
@@ -145,8 +163,25 @@ impl Comparison {
         let present = with_default_timeout(self.repositories.rooms.of(&ids)).await?;
         let gone = rooms.into_iter().filter(|(id, _)| !present.contains_key(id));
         differences.extend(gone.map(|(_, record)| Difference::MissingRoom(record)));
+        for (shelf, id, record) in files {
+            differences.extend(self.file(shelf, &id, record).await?);
+        }
         self.summary.differences += differences.len() as u64;
         Ok(differences.into_iter().map(|difference| Finding::Difference(Box::new(difference))).collect())
+    }
+
+    /// Reads back how many bytes of a file are stored. In stores outside the database the document alone is looked for.
+    async fn file(&self, shelf: Shelf, id: &str, record: RecordReceipt) -> Result<Option<Difference>, RepositoryError> {
+        let files = &self.repositories.rocketchat_files;
+        let Some(upload) = with_default_timeout(files.complete_upload(shelf, id)).await? else {
+            return Ok(Some(Difference::MissingFile { record, expected: None, stored: None }));
+        };
+        if !upload.text("store").starts_with(IN_DATABASE) {
+            return Ok(None);
+        }
+        let expected = Some(upload.size());
+        let stored = with_timeout(BYTES_PATIENCE, files.bytes(shelf).stored_bytes(id)).await?;
+        Ok((stored != expected).then_some(Difference::MissingFile { record, expected, stored }))
     }
 
     async fn end(mut self) -> Result<Vec<Finding>, RepositoryError> {

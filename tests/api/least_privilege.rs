@@ -5,12 +5,14 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bson::{Bson, Document, doc};
 use mongodb::{Client, error::ErrorKind};
 use serde_json::{Value, json};
 
-use crate::harness::{
-    Finished, Mongo, Receiver, Reply, Service, Workspace, eventually, operation, run, staged_users, user,
+use crate::{
+    harness::{Finished, Mongo, Receiver, Reply, Service, Workspace, eventually, operation, run, staged_users, user},
+    pending_files::server::{FileServer, Reply as FileReply},
 };
 
 /// With characters that a connection string has to hide.
@@ -217,6 +219,37 @@ async fn imports_of_files_take_a_user_that_is_made_for_files() {
     assert_eq!(make_user(&workspace, &[]).await.code, Some(0));
     let database = database_named(&workspace, workspace.database.name()).await;
     database.run_command(doc! { "find": "rocketchat_message" }).await.expect_err("users alone bring no messages");
+}
+
+#[tokio::test]
+async fn a_user_for_files_may_fetch_files_and_pictures() {
+    let server = FileServer::start().await;
+    let workspace = Workspace::on(Mongo::with_users()).await.ready_for_imports().await;
+    workspace.set("SSRF_Allowlist", format!("127.0.0.1:{}", server.port)).await;
+    let address = server.put("/a", FileReply::File("text/plain", b"content".to_vec()));
+    let message = doc! {
+        "_id": "m", "rid": "open", "u": { "_id": "ann" }, "ts": bson::DateTime::now(), "_hidden": true,
+        "_importFile": { "downloadUrl": address, "id": "F1", "name": "a.txt", "source": "slack" },
+    };
+    workspace.collection("rocketchat_message").insert_one(message).await.unwrap();
+    let mut picture = std::io::Cursor::new(Vec::new());
+    image::DynamicImage::new_rgb8(4, 4).write_to(&mut picture, image::ImageFormat::Png).unwrap();
+    let picture = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(picture.into_inner()));
+    workspace.add_user(user("ann").with("_pendingAvatarUrl", picture)).await;
+    assert_eq!(make_user(&workspace, &[]).await.code, Some(0));
+    let service = Service::start(&[("MONGO_URL", &service_url(&workspace))]).await;
+    service.ready().await;
+    let refused = service.post("/api/v1/downloadPendingFiles", &json!({})).await;
+    assert_eq!(refused.json()["errorType"], "error-database-privileges", "{}", refused.body);
+    assert_eq!(make_user(&workspace, &[("DATABASE_USER_FOR", "files")]).await.code, Some(0));
+    for kind in ["Files", "Avatars"] {
+        let path = format!("/api/v1/downloadPending{kind}");
+        eventually("it begins", PATIENCE, async || service.post(&path, &json!({})).await.status == 200).await;
+        let done = service.wait_for_state("done").await;
+        assert_eq!(done["operation"]["count"]["completed"], 1, "{kind}: {done}");
+    }
+    let bytes = workspace.collection("rocketchat_avatars.files").count_documents(doc! {}).await.unwrap();
+    assert_eq!(bytes, 1);
 }
 
 async fn database_named(workspace: &Workspace, name: &str) -> mongodb::Database {

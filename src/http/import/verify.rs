@@ -45,6 +45,14 @@ pub(super) enum DifferenceLine {
     MissingRoom { room: Option<String>, record: String, import_ids: Vec<String> },
     /// The history of a room holds fewer messages of a day (in UTC) than were imported.
     Messages { room: String, day: String, imported: u64, in_history: u64 },
+    /// The upload of a file or a picture is gone (then without numbers), or its bytes are not all there.
+    MissingFile {
+        upload: Option<String>,
+        record: String,
+        import_ids: Vec<String>,
+        expected: Option<u64>,
+        stored: Option<u64>,
+    },
     /// The operation's own counters are others than those of its receipt.
     Counts { receipt: LineCounts, operation: LineCounts },
 }
@@ -87,7 +95,7 @@ pub(super) struct VerifiedCounts {
     tag = "import",
     operation_id = "verifyImport",
     summary = "Whether accounts, rooms and messages are still what the receipt says",
-    description = "Ours. JSON lines: one for each difference (accounts that are gone, that lost an import id, or an address they were made with; rooms that are gone; days of rooms whose history lacks messages; counters that are not those of the receipt), see `DifferenceLine`, and a summary as the last, see `SummaryLine`. Without a summary the answer is not whole. Other query parameters are ignored. Permission `run-import`.",
+    description = "Ours. JSON lines: one for each difference (accounts that are gone, that lost an import id, or an address they were made with; rooms and files that are gone; files whose bytes are not all there; days of rooms whose history lacks messages; counters that are not those of the receipt), see `DifferenceLine`, and a summary as the last, see `SummaryLine`. Without a summary the answer is not whole. Other query parameters are ignored. Permission `run-import`.",
     security(("userId" = [], "authToken" = [])),
     params(VerifiedOperation),
     responses(
@@ -142,6 +150,10 @@ fn difference_line(difference: Difference) -> DifferenceLine {
         }
         Difference::Messages(MissingMessages { room, day, imported, in_history }) => {
             DifferenceLine::Messages { room, day, imported, in_history }
+        }
+        Difference::MissingFile { record, expected, stored } => {
+            let (upload, record, import_ids) = named(record);
+            DifferenceLine::MissingFile { upload, record, import_ids, expected, stored }
         }
         Difference::Counts { receipt, operation } => {
             DifferenceLine::Counts { receipt: counts(receipt), operation: counts(operation) }

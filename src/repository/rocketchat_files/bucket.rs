@@ -2,7 +2,7 @@
 //!
 //! The chunks are written by hand: the driver's stream makes ids of its own, and file documents without a type.
 
-use bson::{Binary, DateTime, Document, doc, oid::ObjectId, spec::BinarySubtype};
+use bson::{Binary, Bson, DateTime, Document, doc, oid::ObjectId, spec::BinarySubtype};
 use futures::TryStreamExt as _;
 use mongodb::{Collection, IndexModel, options::IndexOptions};
 
@@ -110,6 +110,16 @@ impl FileBytes {
             }
         }
         Ok((bytes.len() as u64 == length).then_some(bytes))
+    }
+
+    /// Returns the bytes that are stored of a file, counted in its chunks; `None` for a file that is not there.
+    pub async fn stored_bytes(&self, id: &str) -> Result<Option<u64>, RepositoryError> {
+        if self.files.find_one(doc! { "_id": id }).projection(doc! { "_id": 1 }).await?.is_none() {
+            return Ok(None);
+        }
+        let sum = doc! { "_id": Bson::Null, "bytes": { "$sum": { "$binarySize": "$data" } } };
+        let mut sums = self.chunks.aggregate([doc! { "$match": { "files_id": id } }, doc! { "$group": sum }]).await?;
+        Ok(Some(sums.try_next().await?.map_or(0, |sum| unsigned(sum.get("bytes")))))
     }
 
     /// Removes a file with all its bytes. The id has to be one of ours.

@@ -175,6 +175,22 @@ async fn every_file_is_stored_as_rocket_chat_reads_it_and_shown_in_its_message()
     assert_eq!(receipt["total"], total, "{receipt}");
     assert!(receipt["records"].as_array().unwrap().iter().all(|record| record["outcome"] == "created"), "{receipt}");
     assert_eq!(receipt["records"][0]["dataType"], "file");
+    let verified = async || {
+        let answer = service.get_as_admin(&format!("/api/v1/import.verify?operationId={id}")).await;
+        let lines: Vec<Value> = answer.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        lines
+    };
+    assert_eq!(verified().await.last().unwrap()["summary"]["differences"], 0);
+    let film = workspace.upload_of("m3").await.get_str("_id").unwrap().to_owned();
+    let chunks = workspace.collection("rocketchat_uploads.chunks");
+    chunks.delete_one(doc! { "files_id": &film, "n": 1 }).await.unwrap();
+    let report = workspace.upload_of("m4").await.get_str("_id").unwrap().to_owned();
+    workspace.collection(UPLOADS).delete_one(doc! { "_id": &report }).await.unwrap();
+    let lines = verified().await;
+    assert_eq!(lines.last().unwrap()["summary"]["differences"], 2, "{lines:?}");
+    let line = |upload: &str| lines.iter().find(|line| line["upload"] == upload).unwrap();
+    assert_eq!((&line(&film)["expected"], &line(&film)["stored"]), (&json!(900_000), &json!(900_000 - 261_120)));
+    assert!(line(&report)["expected"].is_null() && line(&report)["difference"] == "missingFile");
     assert_eq!(service.log_lines(TOKEN), [""; 0]);
     assert_eq!(workspace.count_of("rocketchat_import_service_worklists").await, 0);
 }
