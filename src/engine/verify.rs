@@ -163,24 +163,24 @@ impl Comparison {
         let present = with_default_timeout(self.repositories.rooms.of(&ids)).await?;
         let gone = rooms.into_iter().filter(|(id, _)| !present.contains_key(id));
         differences.extend(gone.map(|(_, record)| Difference::MissingRoom(record)));
-        for (shelf, id, record) in files {
-            differences.extend(self.file(shelf, &id, record).await?);
+        for (on, id, record) in files {
+            differences.extend(self.file(on, &id, record).await?);
         }
         self.summary.differences += differences.len() as u64;
         Ok(differences.into_iter().map(|difference| Finding::Difference(Box::new(difference))).collect())
     }
 
     /// Reads back how many bytes of a file are stored. In stores outside the database the document alone is looked for.
-    async fn file(&self, shelf: Shelf, id: &str, record: RecordReceipt) -> Result<Option<Difference>, RepositoryError> {
+    async fn file(&self, on: Shelf, id: &str, record: RecordReceipt) -> Result<Option<Difference>, RepositoryError> {
         let files = &self.repositories.rocketchat_files;
-        let Some(upload) = with_default_timeout(files.complete_upload(shelf, id)).await? else {
+        let Some(upload) = with_default_timeout(files.complete_upload(on, id)).await? else {
             return Ok(Some(Difference::MissingFile { record, expected: None, stored: None }));
         };
         if !upload.text("store").starts_with(IN_DATABASE) {
             return Ok(None);
         }
         let expected = Some(upload.size());
-        let stored = with_timeout(BYTES_PATIENCE, files.bytes(shelf).stored_bytes(id)).await?;
+        let stored = with_timeout(BYTES_PATIENCE, files.bytes(on).stored_bytes(id)).await?;
         Ok((stored != expected).then_some(Difference::MissingFile { record, expected, stored }))
     }
 
