@@ -90,6 +90,10 @@ pub(in crate::domain) fn text(text: &str) -> FieldValue {
     FieldValue::Text(text.to_owned())
 }
 
+pub(in crate::domain) fn number(number: u64) -> FieldValue {
+    FieldValue::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
 pub(in crate::domain) fn texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> FieldValue {
     FieldValue::List(texts.into_iter().map(text).collect())
 }

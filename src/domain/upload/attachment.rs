@@ -5,7 +5,10 @@ use super::{
     media_type::{Shown, shown_as},
     picture::{Picture, Thumbnail},
 };
-use crate::domain::field_value::{FieldValue, Fields};
+use crate::domain::{
+    document::{number, text},
+    field_value::{FieldValue, Fields},
+};
 
 /// The mark of a note about a file that could not be fetched, by which a later success finds and removes it.
 const NOTE_MARK: &str = "importNote";
@@ -153,14 +156,6 @@ fn format_of(name: &str) -> String {
         Some((before, ending)) if !before.is_empty() && !ending.is_empty() => ending.to_uppercase(),
         _ => "file".to_owned(),
     }
-}
-
-fn text(value: &str) -> FieldValue {
-    FieldValue::Text(value.to_owned())
-}
-
-fn number(value: u64) -> FieldValue {
-    FieldValue::Integer(i64::try_from(value).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

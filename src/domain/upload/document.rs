@@ -6,6 +6,7 @@ use super::{
     picture::{Picture, Thumbnail},
 };
 use crate::domain::{
+    document::{number, text},
     field_value::{Date, FieldValue, Fields},
     user_id::user_id_for,
 };
@@ -153,14 +154,6 @@ fn put_end(fields: &mut Vec<(&'static str, FieldValue)>, id: &str, path: &str, a
 fn identify(format: &str, width: u32, height: u32) -> FieldValue {
     let size = Fields::from_iter([("width", number(width.into())), ("height", number(height.into()))]);
     FieldValue::Object(Fields::from_iter([("format", text(format)), ("size", FieldValue::Object(size))]))
-}
-
-fn text(value: &str) -> FieldValue {
-    FieldValue::Text(value.to_owned())
-}
-
-fn number(value: u64) -> FieldValue {
-    FieldValue::Integer(i64::try_from(value).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

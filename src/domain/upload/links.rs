@@ -1,18 +1,40 @@
 //! Links to stored files, escaped as JavaScript does it.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 /// Where Rocket.Chat serves stored files.
 const FILES: &str = "/file-upload";
-/// Signs that `encodeURIComponent` leaves alone, besides letters and digits.
-const COMPONENT_SIGNS: &[u8] = b"-_.!~*'()";
-/// Signs that `encodeURI` leaves alone, besides letters and digits.
-const ADDRESS_SIGNS: &[u8] = b"-_.!~*'();/?:@&=+$,#";
+/// The signs that `encodeURIComponent` escapes.
+const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
+/// The signs that `encodeURI` escapes.
+const ADDRESS: &AsciiSet = &COMPONENT
+    .remove(b';')
+    .remove(b'/')
+    .remove(b'?')
+    .remove(b':')
+    .remove(b'@')
+    .remove(b'&')
+    .remove(b'=')
+    .remove(b'+')
+    .remove(b'$')
+    .remove(b',')
+    .remove(b'#');
 
 /// The link that an attachment holds.
 ///
 /// Source: `apps/meteor/app/file-upload/server/methods/sendFileMessage.ts`.
 #[must_use]
 pub fn attachment_link(id: &str, name: &str) -> String {
-    format!("{FILES}/{id}/{}", escaped(name, ADDRESS_SIGNS))
+    format!("{FILES}/{id}/{}", utf8_percent_encode(name, ADDRESS))
 }
 
 /// The `path` of an upload.
@@ -20,22 +42,7 @@ pub fn attachment_link(id: &str, name: &str) -> String {
 /// Source: `apps/meteor/server/lib/media/file-upload/lib/FileUpload.ts` (`getPath`).
 #[must_use]
 pub fn upload_path(id: &str, name: &str) -> String {
-    format!("{FILES}/{id}/{}", escaped(name, COMPONENT_SIGNS))
-}
-
-fn escaped(text: &str, kept: &[u8]) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || kept.contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            escaped.push('%');
-            for half in [byte >> 4, byte & 0xf] {
-                escaped.push(char::from_digit(half.into(), 16).unwrap_or_default().to_ascii_uppercase());
-            }
-        }
-    }
-    escaped
+    format!("{FILES}/{id}/{}", utf8_percent_encode(name, COMPONENT))
 }
 
 #[cfg(test)]

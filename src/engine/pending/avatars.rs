@@ -7,7 +7,7 @@ use tokio::{task::spawn_blocking, time::timeout};
 use super::{
     context::{Context, Live},
     download::Problem,
-    files::{Round, begin},
+    files::{Round, begin, receipt},
     list::Group,
     pictures::{Made, avatar},
     store::{Owner, Placed, Store, StoreError},
@@ -19,10 +19,7 @@ use crate::{
         upload::{document::Avatar, pending_file::without_secrets, upload_id},
     },
     engine::load::stop::Stop,
-    repository::{
-        ListedRecord, OwnUpload, PendingAccount, RecordReceipt, Repositories, Shelf, StagedId, UploadKind,
-        with_default_timeout,
-    },
+    repository::{OwnUpload, PendingAccount, RecordReceipt, Repositories, Shelf, UploadKind, with_default_timeout},
 };
 
 /// Bytes of the largest picture that is fetched.
@@ -46,7 +43,7 @@ pub(super) async fn settle(context: &Context, group: &Group, round: Round) -> Re
                 Err(Problem::Failed { reason, .. }) => (Outcome::Failed, Some(reason)),
             },
         };
-        receipts.push(receipt(record, outcome, reason));
+        receipts.push(receipt(record, outcome, Some(record.id.clone()), reason));
     }
     Ok(Some(receipts))
 }
@@ -56,20 +53,6 @@ async fn of_one_that_waits_no_more(context: &Context, account: &str) -> Result<(
     let own = with_default_timeout(context.repositories.own_uploads.of_key(UploadKind::Avatar, account)).await?;
     let is_ours = own.iter().any(|own| own.operation == context.operation);
     Ok(if is_ours { (Outcome::Created, None) } else { (Outcome::Same, Some("The account waits no more.".to_owned())) })
-}
-
-fn receipt(record: &ListedRecord, outcome: Outcome, reason: Option<String>) -> RecordReceipt {
-    RecordReceipt {
-        id: StagedId::from(record.id.as_str()),
-        outcome,
-        became: Some(record.id.clone()),
-        import_ids: Vec::new(),
-        username: None,
-        emails: Vec::new(),
-        reason,
-        found_by: None,
-        changed: Vec::new(),
-    }
 }
 
 async fn give(context: &Context, account: &PendingAccount) -> Result<(Outcome, Option<String>), Problem> {

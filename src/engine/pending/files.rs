@@ -112,7 +112,12 @@ fn of_file(one: &Waiting<'_>, outcome: Outcome, upload: Option<String>, reason: 
     RecordReceipt { import_ids: vec![one.file.id.clone()], ..receipt(one.record, outcome, upload, reason) }
 }
 
-fn receipt(record: &ListedRecord, outcome: Outcome, became: Option<String>, reason: Option<String>) -> RecordReceipt {
+pub(super) fn receipt(
+    record: &ListedRecord,
+    outcome: Outcome,
+    became: Option<String>,
+    reason: Option<String>,
+) -> RecordReceipt {
     RecordReceipt {
         id: StagedId::from(record.id.as_str()),
         outcome,

@@ -4,14 +4,15 @@
 
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, Mac as _};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::stable_hash::hex;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const SERVICE: &str = "s3";
-/// Signs that stay as they are in a path or a query, besides letters and digits.
-const PLAIN_SIGNS: &[u8] = b"-._~";
+/// The signs that are escaped in a path or a query.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The keys of an account, and the region that they sign for.
 #[derive(Clone, Copy)]
@@ -69,18 +70,7 @@ pub(super) fn hash_of(bytes: &[u8]) -> String {
 
 /// A part of a path or a query, escaped as the signature wants it.
 pub(super) fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || PLAIN_SIGNS.contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            escaped.push('%');
-            for half in [byte >> 4, byte & 0xf] {
-                escaped.push(char::from_digit(half.into(), 16).unwrap_or_default().to_ascii_uppercase());
-            }
-        }
-    }
-    escaped
+    utf8_percent_encode(text, ESCAPED).to_string()
 }
 
 fn keyed(key: &[u8], text: &str) -> Vec<u8> {
