@@ -82,9 +82,8 @@ impl Throttle {
         let mut idle = Duration::ZERO;
         for _ in 0..IDLE_LOOKS {
             // A database that does not answer is the work's to notice.
-            if let Ok(took) = looker.look().await {
-                idle = idle.max(took);
-            }
+            let Ok(Ok(took)) = timeout(PATIENCE, looker.look()).await else { break };
+            idle = idle.max(took);
             sleep(IDLE_INTERVAL).await;
         }
         let limit = (idle * TOLERATED).max(UNNOTICED);
