@@ -12,7 +12,7 @@ ARG RUST_IMAGE=rust:1.95-slim-bookworm
 FROM ${RUST_IMAGE} AS build
 WORKDIR /build
 
-# As Cargo.toml has them. A build that is only to be looked at takes less: `--build-arg LTO=off --build-arg OPT_LEVEL=1`.
+# As Cargo.toml has them. A build that is only to be looked at takes less: `--build-arg LTO=off --build-arg OPT_LEVEL=0`.
 ARG LTO=thin
 ARG OPT_LEVEL=3
 ENV CARGO_PROFILE_RELEASE_LTO=${LTO} CARGO_PROFILE_RELEASE_OPT_LEVEL=${OPT_LEVEL}
