@@ -42,7 +42,7 @@ pub(super) struct Begun {
     summary = "Fetch the files of imported messages",
     description = "Begins an operation `Pending Files` that fetches every file that imported messages wait for, and answers at once with the number of messages. Nothing that is staged is removed. While such an operation goes on, the answer is its number. Refused while an import is under way. The body is an empty object. Permission `run-import`.",
     security(("userId" = [], "authToken" = [])),
-    request_body(content = Value, content_type = "application/json", example = json!({})),
+    request_body(content = Option<Value>, content_type = "application/json", description = "Need not be there", example = json!({})),
     responses(
         (
             status = 200,
@@ -76,7 +76,7 @@ pub(in crate::http) async fn download_files(
     summary = "Fetch the pictures of imported people",
     description = "Begins an operation `Pending Avatars` that fetches the picture of every account that waits for one, and answers at once with their number. Somebody who has a picture keeps it. Otherwise as `downloadPendingFiles`. The body is an empty object. Permission `run-import`.",
     security(("userId" = [], "authToken" = [])),
-    request_body(content = Value, content_type = "application/json", example = json!({})),
+    request_body(content = Option<Value>, content_type = "application/json", description = "Need not be there", example = json!({})),
     responses(
         (
             status = 200,
