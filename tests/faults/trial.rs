@@ -142,15 +142,6 @@ impl Trial {
             }),
         };
         row.tell();
-        if std::env::var_os("FAULTS_DEBUG").is_some() {
-            for s in &services {
-                for l in s.log_lines("") {
-                    if !l.contains("target=access") {
-                        println!("{l}");
-                    }
-                }
-            }
-        }
         let log = || {
             let lines: Vec<String> = services.iter().flat_map(|service| service.log_lines("")).collect();
             lines.into_iter().filter(|line| !line.contains("target=access")).collect::<Vec<_>>().join("\n")
