@@ -28,6 +28,26 @@ pub(super) enum Unit {
     Bytes,
 }
 
+impl Unit {
+    /// A bar without an end is none: of a total of 0 it would be drawn full.
+    fn style(self, has_end: bool) -> ProgressStyle {
+        let template = match self {
+            _ if !has_end => OPEN_BAR,
+            Self::Count => BAR,
+            Self::Bytes => BYTES_BAR,
+        };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        style.progress_chars("=> ")
+    }
+
+    fn draw(self, bar: &ProgressBar, done: u64, total: u64, more: &str) {
+        bar.set_style(self.style(total > 0));
+        bar.set_length(total);
+        bar.set_position(done);
+        bar.set_message(more.to_owned());
+    }
+}
+
 /// Standard error, shared by whatever has something to say. Clones are the same console.
 #[derive(Clone)]
 pub(super) struct Console(Arc<Mutex<Shown>>);
@@ -68,14 +88,7 @@ impl Console {
             (shown.title, shown.unit) = (title, unit);
             if Self::has_bar() {
                 let bar = ProgressBar::new(0).with_prefix(title);
-                let template = match unit {
-                    _ if !has_end => OPEN_BAR,
-                    Unit::Count => BAR,
-                    Unit::Bytes => BYTES_BAR,
-                };
-                if let Ok(style) = ProgressStyle::with_template(template) {
-                    bar.set_style(style.progress_chars("=> "));
-                }
+                bar.set_style(unit.style(has_end));
                 shown.bar = Some(bar);
             }
         });
@@ -97,9 +110,7 @@ impl Console {
     pub(super) fn progress(&self, done: u64, total: u64, more: &str) {
         self.with(|shown| {
             if let Some(bar) = &shown.bar {
-                bar.set_length(total);
-                bar.set_position(done);
-                bar.set_message(more.to_owned());
+                shown.unit.draw(bar, done, total, more);
                 return;
             }
             let line = match shown.unit {
@@ -154,4 +165,63 @@ pub(super) fn print(text: &str) -> Result<(), CommandError> {
     let mut output = io::stdout();
     let written = writeln!(output, "{text}").and_then(|()| output.flush());
     written.map_err(|error| CommandError::Failed(format!("standard output cannot be written: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use indicatif::{ProgressDrawTarget, TermLike};
+
+    use super::*;
+
+    /// Keeps what is written.
+    #[derive(Debug, Clone, Default)]
+    struct Screen(Arc<Mutex<String>>);
+
+    impl TermLike for Screen {
+        fn width(&self) -> u16 {
+            100
+        }
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, line: &str) -> io::Result<()> {
+            self.write_str(line)
+        }
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.0.lock().push_str(text);
+            Ok(())
+        }
+        fn clear_line(&self) -> io::Result<()> {
+            Ok(())
+        }
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_bar_of_none_is_not_drawn_full() {
+        let drawn = |done, total| {
+            let screen = Screen::default();
+            let target = ProgressDrawTarget::term_like(Box::new(screen.clone()));
+            let bar = ProgressBar::with_draw_target(Some(0), target).with_prefix("imported");
+            Unit::Count.draw(&bar, done, total, "");
+            bar.force_draw();
+            let drawn = screen.0.lock().clone();
+            drawn
+        };
+        let none = drawn(0, 0);
+        assert!(none.contains("imported 0") && !none.contains(['=', '%']), "{none}");
+        let half = drawn(5, 10);
+        assert!(half.contains("5/10 50%") && half.contains("=="), "{half}");
+    }
 }

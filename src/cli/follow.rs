@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::{console::Console, words::printable};
 use crate::client::{Client, ClientError, Patience, Status};
 
 /// How an import is followed.
@@ -34,6 +35,24 @@ impl Follow<'_> {
             last = status;
         }
         Ok(last)
+    }
+}
+
+/// Says once of every standstill that nothing moves.
+#[derive(Debug, Default)]
+pub(super) struct StalledNotice {
+    /// The operation and its last change.
+    told: Option<(String, Option<String>)>,
+}
+
+impl StalledNotice {
+    pub(super) fn tell(&mut self, console: &Console, status: &Status) {
+        let Some(words) = &status.stalled else { return };
+        let standstill = Some((status.operation.clone(), status.updated.clone()));
+        if self.told != standstill {
+            console.notice(&printable(words));
+            self.told = standstill;
+        }
     }
 }
 

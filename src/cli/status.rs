@@ -7,7 +7,7 @@ use clap::Args;
 use super::{
     CommandError,
     console::{Console, print},
-    follow::Follow,
+    follow::{Follow, StalledNotice},
     target::ServerArgs,
     words::printable,
 };
@@ -45,12 +45,13 @@ pub(super) async fn run(args: &StatusArgs) -> Result<(), CommandError> {
     if draws {
         console.begin("import");
     }
-    let mut last_line = String::new();
+    let (mut last_line, mut stalled) = (String::new(), StalledNotice::default());
     let ended = follow
         .to_the_end(|status| {
             if args.json {
                 return print(&status.body);
             }
+            stalled.tell(&console, status);
             if draws {
                 console.progress(status.counts.processed(), status.counts.total, &progress_note(status));
                 return Ok(());
@@ -122,6 +123,7 @@ fn summary(status: &Status) -> String {
     }
     rows.extend(status.started.clone().map(|moment| ("made", moment)));
     rows.extend(status.updated.clone().map(|moment| ("updated", moment)));
+    rows.extend(status.stalled.clone().map(|words| ("stalled", words)));
     let lines: Vec<String> =
         rows.into_iter().map(|(name, value)| format!("{name:<10} {}", printable(&value))).collect();
     lines.join("\n")

@@ -90,6 +90,8 @@ pub(crate) struct Status {
     pub(crate) was_ended_by_call: bool,
     pub(crate) started: Option<String>,
     pub(crate) updated: Option<String>,
+    /// For how long nothing has moved, who runs the import and what to do, in sentences; `None` while it moves.
+    pub(crate) stalled: Option<String>,
     pub(crate) counts: UserCounts,
 }
 
@@ -147,6 +149,7 @@ impl Status {
             was_ended_by_call: own("endedByCall").and_then(Value::as_bool).unwrap_or_default(),
             started: moment("ts"),
             updated: moment("_updatedAt"),
+            stalled: own("stalled").and_then(|stalled| stalled.get("words")?.as_str()).map(str::to_owned),
             counts: UserCounts {
                 total: count(&operation, "total"),
                 users: count(&operation, "users"),

@@ -26,6 +26,7 @@ pub mod selection;
 pub mod spreadsheet;
 pub mod stable_hash;
 pub mod staged;
+pub mod stalled;
 pub mod state;
 pub mod upload;
 pub mod user_id;

@@ -56,6 +56,25 @@ pub(crate) fn operation() -> Value {
             "valid": { "type": "boolean", "description": "Whether it may still be worked on" },
             "user": { "type": "string", "description": "The `_id` of whoever made it" },
             "_updatedAt": { "type": "string", "format": "date-time" },
+            "import": {
+                "type": "object",
+                "description": "What this service adds",
+                "properties": {
+                    "stalled": {
+                        "type": "object",
+                        "description":
+                            "Added to answers of `import.status` and its stream while the operation should move and did \
+                             not for five minutes; not stored",
+                        "properties": {
+                            "since": { "type": ["string", "null"], "format": "date-time" },
+                            "runBy": { "enum": ["rocketchat", "service"] },
+                            "words": { "type": "string", "description": "How long, who runs it, and what to do" },
+                        },
+                        "required": ["since", "runBy", "words"],
+                    },
+                },
+                "additionalProperties": true,
+            },
             "count": {
                 "type": "object",
                 "description": "Missing until something is staged",

@@ -46,6 +46,7 @@ mod retention;
 mod routing;
 mod settings;
 mod shutdown;
+mod stalled;
 mod states;
 mod stream;
 mod token_timing;

@@ -23,9 +23,14 @@ async fn an_import_is_followed_from_a_file_to_its_end_and_what_failed_is_seen_do
     let mut users = staged_users(0..1200);
     users.push(json!({ "username": "existing", "emails": ["x@example.com"], "importIds": [FORMULA], "name": "X" }));
     users.push(json!({ "username": MARKUP, "emails": ["y@example.com"], "importIds": ["y"], "name": "Y" }));
+    browser.choose("#users-on-existing", "fail").await;
     let _file = browser.choose_file(".csv", &csv_of(&users)).await;
     browser.says("#file-good", "1,202 users, 1 warning.").await;
-    browser.says("#file-problems", "cannot be mentioned").await;
+    for (figure, number) in [("#foreseen-created", "1,200"), ("#foreseen-failed", "2"), ("#foreseen-same", "0")] {
+        browser.says(figure, number).await;
+    }
+    browser.says("#file-failing", "line 1202: The username existing is taken by the user existing").await;
+    browser.says("#file-warnings", "cannot be mentioned").await;
     assert_eq!(workspace.count_staged().await, 0, "nothing is sent yet");
     browser.click("#send").await;
 
@@ -236,7 +241,7 @@ async fn a_workbook_with_a_warning_is_checked_by_the_server_and_staged() {
     }
     let _file = browser.choose_file(".xlsx", workbook.save_to_buffer().unwrap()).await;
     browser.says("#file-good", "3 users, 1 warning.").await;
-    browser.says("#file-problems", "warning: line 4: ").await;
+    browser.says("#file-warnings", "line 4: ").await;
     assert_eq!((workspace.count_staged().await, workspace.operations().await.len()), (0, 0), "a check stores nothing");
     browser.click("#send").await;
     browser.says("#file-good", "3 users staged").await;

@@ -8,6 +8,7 @@
 mod access;
 mod accessibility;
 mod browser;
+mod existing;
 mod exports;
 #[path = "../api/harness/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the API's tests use the rest")]
@@ -16,4 +17,5 @@ mod importing;
 mod keyboard;
 mod looks;
 mod page;
+mod standstill;
 mod together;

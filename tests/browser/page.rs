@@ -51,6 +51,11 @@ impl Browser {
         file
     }
 
+    /// Chooses the option with this value.
+    pub async fn choose(&self, list: &str, value: &str) {
+        self.find(list).await.select_by_value(value).await.unwrap();
+    }
+
     /// The cells of the table there, row by row.
     pub async fn cells(&self, table: &str) -> Vec<Vec<String>> {
         let script = format!(

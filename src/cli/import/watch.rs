@@ -8,6 +8,7 @@ use super::{
     super::{
         CommandError,
         console::{Console, Unit},
+        follow::StalledNotice,
         words::printable,
     },
     arrival::Records,
@@ -26,11 +27,12 @@ pub(super) struct Watch<'a> {
     patience: Duration,
     operation: String,
     ended_since: Option<Instant>,
+    stalled: StalledNotice,
 }
 
 impl<'a> Watch<'a> {
     pub(super) fn new(client: &'a Client, console: &'a Console, patience: Duration, operation: String) -> Self {
-        Self { client, console, patience, operation, ended_since: None }
+        Self { client, console, patience, operation, ended_since: None, stalled: StalledNotice::default() }
     }
 
     /// The `_id` of the operation, or of the one that goes on with it.
@@ -122,6 +124,7 @@ impl<'a> Watch<'a> {
             self.operation.clone_from(&status.operation);
             self.ended_since = None;
         }
+        self.stalled.tell(self.console, &status);
         Ok(status)
     }
 

@@ -27,7 +27,7 @@ use self::{
 use super::{
     CommandError,
     console::Console,
-    follow::Follow,
+    follow::{Follow, StalledNotice},
     status::{progress_note, verdict},
     target::ServerArgs,
     words::counted,
@@ -323,12 +323,14 @@ async fn follow(
 ) -> Result<Status, CommandError> {
     console.begin("imported");
     let follow = Follow { client, interval: LOOK_INTERVAL, patience: Some(args.server.patience()) };
+    let mut stalled = StalledNotice::default();
     let ended = follow
         .to_the_end(|status| {
             if status.operation != staging.operation() {
                 let reason = "somebody else began another import, which ended this one";
                 return Err(CommandError::from(ClientError::Interfered(reason.to_owned())));
             }
+            stalled.tell(console, status);
             console.progress(status.counts.processed(), status.counts.total, &progress_note(status));
             Ok(())
         })

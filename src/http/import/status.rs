@@ -7,7 +7,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::{
-    domain::operation::Operation,
+    domain::{field_value::Date, operation::Operation},
     http::{
         AppState,
         access::authentication::{Authorized, RunImport},
@@ -36,7 +36,7 @@ pub(super) struct WantedStatus {
     tag = "import",
     operation_id = "getImportStatus",
     summary = "How the newest import goes",
-    description = "The operation is as the database holds it now: the newest, or (ours) the one that `operationId` names, which still answers for an import after others followed it. Other query parameters are ignored. Permission `run-import`.",
+    description = "The operation is as the database holds it now: the newest, or (ours) the one that `operationId` names, which still answers for an import after others followed it. An import that should move and did not for five minutes has `import.stalled` (ours). Other query parameters are ignored. Permission `run-import`.",
     security(("userId" = [], "authToken" = [])),
     params(WantedStatus),
     responses(
@@ -64,13 +64,27 @@ pub(in crate::http) async fn status(
             code: "error-operation-not-found",
             endpoint: "import.status",
         })?;
-        return Ok(answer::action(&Status::of(Some(&found))));
+        return answered(&caller, &app, Some(&found)).await;
     }
     let newest = caller.deadline.bound(app.repositories.imports.newest()).await?;
     if let Some(operation) = newest.as_ref().filter(|operation| operation.step().is_none()) {
         app.unknown_statuses.warn_once(operation);
     }
-    Ok(answer::action(&Status::of(newest.as_deref())))
+    answered(&caller, &app, newest.as_deref()).await
+}
+
+/// The answer, which says so if nothing has moved for a while.
+async fn answered(
+    caller: &Authorized<RunImport>,
+    app: &AppState,
+    operation: Option<&Operation>,
+) -> Result<HttpResponse, ApiError> {
+    if let Some(operation) = operation
+        && let Some(stalled) = caller.deadline.bound(app.repositories.leases.stalled(operation, Date::now())).await?
+    {
+        return Ok(answer::action(&Status::of(Some(&stalled.marked(operation)))));
+    }
+    Ok(answer::action(&Status::of(operation)))
 }
 
 /// Remembers which operation was last found at a step nobody knows, so that polling it does not flood the log.

@@ -18,7 +18,15 @@ use futures::TryStreamExt as _;
 use mongodb::{Collection, options::ReturnDocument};
 
 use crate::{
-    domain::{counts::Counts, field_value::Date, matching::Rules, pace::Pace, progress_step::ProgressStep},
+    domain::{
+        counts::Counts,
+        field_value::Date,
+        matching::Rules,
+        operation::Operation,
+        pace::Pace,
+        progress_step::ProgressStep,
+        stalled::{Runner, Stalled},
+    },
     repository::{
         Connection, RepositoryError,
         bson::numbers::{signed, unsigned},
@@ -289,6 +297,19 @@ impl Leases {
     /// Whether an instance of this service has a run of the operation in hand, or left one behind.
     pub async fn is_leased(&self, id: &str) -> Result<bool, RepositoryError> {
         Ok(self.find(id).await?.is_some())
+    }
+
+    /// For how long nothing has moved in the operation, and in whose hands; `None` for one that moved lately or need not
+    /// move.
+    pub async fn stalled(&self, operation: &Operation, now: Date) -> Result<Option<Stalled>, RepositoryError> {
+        let Some(since) = Stalled::since(operation, now) else { return Ok(None) };
+        let is_ours = operation.fetches() || operation.file_source().is_some();
+        let is_leased = match operation.id() {
+            Some(id) if !is_ours => self.is_leased(id).await?,
+            _ => is_ours,
+        };
+        let runner = if is_leased { Runner::Service } else { Runner::RocketChat };
+        Ok(Some(Stalled::new(since, now, runner)))
     }
 
     /// When the run of the operation began, as long as an instance of this service holds a lease on it.

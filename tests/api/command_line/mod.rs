@@ -25,7 +25,7 @@ use crate::harness::{Finished, Service, Workspace, run};
 const TOKEN: &str = "admin-token";
 
 /// Runs a command as the administrator against `url`.
-async fn call(url: &str, arguments: &[&str]) -> Finished {
+pub async fn call(url: &str, arguments: &[&str]) -> Finished {
     let settings = [
         ("ROCKETCHAT_URL", url),
         ("ROCKETCHAT_USER_ID", "admin"),

@@ -50,6 +50,7 @@ export class Actions {
     const hadFocus = document.activeElement;
     // An import of a file is started with a choice.
     byId('run').hidden = state !== 'ready' || this.#sending || isOfFile(this.#status?.operation);
+    byId('run-choice').hidden = byId('run').hidden;
     byId('resume').hidden = !ended || this.#left === 0 || this.#sending;
     setText(byId('resume'), `Resume with ${counted(this.#left, this.#status?.operation)}`);
     byId('clear').hidden = this.#sending || !(['new', 'loading', 'ready', 'importing'].includes(state) || this.#left > 0);
@@ -78,7 +79,8 @@ export class Actions {
   /** Runs the import that is shown and no other, also if the answer is lost and the request has to be sent again. */
   async #run() {
     const operationId = this.#status.operation._id;
-    await this.#do(() => this.#api.postAgain('import.run', { operationId }));
+    const onExisting = byId('run-on-existing').value;
+    await this.#do(() => this.#api.postAgain('import.run', { operationId, onExisting }));
   }
 
   async #download() {

@@ -6,30 +6,46 @@ import { ApiError } from './api.js';
 const LARGEST_BYTES = 50 * 1024 * 1024;
 
 /**
- * Has the server check a file. Nothing is stored there.
+ * Has the server check a file, and say what a run would do with each of its users. Nothing is stored there.
  *
  * @param {File} file
- * @param {number} kept how many problems, and how many warnings, are kept
+ * @param {string} onExisting what becomes of people who have an account
+ * @param {number} kept how many problems, how many that would fail, and how many warnings are kept
  * @param {AbortSignal} signal ends the check
- * @returns {Promise<{ users: object[], problems: object[], warnings: object[], summary: object }>} the users that can
- *   be imported, the first problems and warnings of lines, and the counts of the whole file
+ * @returns {Promise<{ users: object[], problems: object[], failing: object[], warnings: object[], summary: object }>}
+ *   the users that a run has something to do with, the first problems, failures to come and warnings, and the counts of
+ *   the whole file, in which `twins` are the warnings of the workspace
  * @throws {ApiError}
  */
-export async function checkFile(api, file, kept, signal) {
+export async function checkFile(api, file, onExisting, kept, signal) {
   if (file.size > LARGEST_BYTES) {
     throw new ApiError('rejected', 'The file is larger than 50 MiB: split it, or use the command line.');
   }
-  const response = await api.postFile('import.check', { users: true, name: file.name }, file, signal);
-  const checked = { users: [], problems: [], warnings: [], summary: null };
+  const query = { users: true, workspace: true, onExisting, name: file.name };
+  const response = await api.postFile('import.check', query, file, signal);
+  const checked = { users: [], problems: [], failing: [], warnings: [], summary: null };
+  const keep = (list, found) => {
+    if (list.length < kept) list.push(found);
+  };
+  let last = null;
+  let twins = 0;
   for await (const line of linesOf(response.body)) {
-    const { user, problem, end, error } = JSON.parse(line);
+    const { user, record, problem, end, error } = JSON.parse(line);
     if (user !== undefined) {
-      checked.users.push(user);
+      last = user;
+    } else if (record !== undefined) {
+      const { line: place, importIds: [importId], reason } = record;
+      if (record.outcome === 'refused') keep(checked.problems, { line: place, importId, reason });
+      else if (record.outcome !== 'same') checked.users.push(last);
+      if (record.outcome === 'failed') keep(checked.failing, { line: place, importId, reason });
+      for (const twin of record.outcome === 'refused' ? [] : record.twins ?? []) {
+        twins += 1;
+        keep(checked.warnings, { line: place, importId, reason: twin });
+      }
     } else if (problem !== undefined) {
-      const list = problem.severity === 'warning' ? checked.warnings : checked.problems;
-      if (list.length < kept) list.push(problem);
+      keep(problem.severity === 'warning' ? checked.warnings : checked.problems, problem);
     } else if (end !== undefined) {
-      checked.summary = end;
+      checked.summary = { ...end, twins };
     } else if (error !== undefined) {
       throw new ApiError('rejected', error);
     }

@@ -34,7 +34,10 @@ export function showDashboard(api, onRefused) {
     new FailedUsers(api),
     new NewImport(api, {
       onSending: (sending) => actions.setSending(sending),
-      onSent,
+      onSent: (onExisting) => {
+        byId('run-on-existing').value = onExisting;
+        return onSent();
+      },
     }),
     new History(api),
   ];

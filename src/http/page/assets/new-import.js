@@ -6,7 +6,7 @@ import { ask } from './question.js';
 import { sendUsers } from './send-users.js';
 import { number, users as countedUsers } from './words.js';
 
-// As many errors, and as many warnings, are listed.
+// As many errors, as many users that would fail, and as many warnings are listed.
 const MOST_PROBLEMS = 100;
 
 /** The form that takes a file, checks it and sends its users. */
@@ -21,13 +21,14 @@ export class NewImport {
 
   /**
    * @param onSending called with whether users are being sent
-   * @param onSent called once all are staged
+   * @param onSent called once all are staged, with what is to become of people who have an account
    */
   constructor(api, { onSending, onSent }) {
     this.#api = api;
     this.#onSending = onSending;
     this.#onSent = onSent;
     byId('file').onchange = () => this.#check();
+    byId('users-on-existing').onchange = () => this.#check();
     byId('new-form').onsubmit = (event) => {
       event.preventDefault();
       this.#send();
@@ -50,7 +51,7 @@ export class NewImport {
     notice(byId('file-good'), null);
     notice(byId('file-bad'), null);
     notice(byId('send-error'), null);
-    byId('file-problems').hidden = true;
+    for (const part of ['foreseen', 'file-errors', 'file-failures', 'file-notes']) byId(part).hidden = true;
     byId('sending').hidden = true;
     byId('send').hidden = true;
   }
@@ -67,7 +68,7 @@ export class NewImport {
     }
     notice(byId('file-checking'), 'The file is being checked.');
     try {
-      const checked = await checkFile(this.#api, file, MOST_PROBLEMS, signal);
+      const checked = await checkFile(this.#api, file, byId('users-on-existing').value, MOST_PROBLEMS, signal);
       if (!signal.aborted) this.#show(checked, file.name);
     } catch (error) {
       if (!signal.aborted && error.kind !== 'closed') notice(byId('file-bad'), error.message);
@@ -76,26 +77,41 @@ export class NewImport {
     }
   }
 
-  #show({ users, problems, warnings, summary }, name) {
-    const { problemCount, warningCount, remarks } = summary;
-    showProblems([
+  #show({ users, problems, failing, warnings, summary }, name) {
+    const { workspace } = summary;
+    const problemCount = summary.problemCount + workspace.refused;
+    const warningCount = summary.warningCount + summary.twins;
+    showProblems('file-errors', 'file-problems', [
       ...problems.map(wordsOfProblem),
-      ...more(problemCount - problems.length, ''),
-      ...warnings.map((warning) => `warning: ${wordsOfProblem(warning)}`),
-      ...more(warningCount - warnings.length, 'warning: '),
-      ...remarks,
+      ...more(problemCount - problems.length),
+    ]);
+    showProblems('file-failures', 'file-failing', [
+      ...failing.map(wordsOfProblem),
+      ...more(workspace.failed - failing.length),
+    ]);
+    showProblems('file-notes', 'file-warnings', [
+      ...warnings.map(wordsOfProblem),
+      ...more(warningCount - warnings.length),
+      ...unsureOf(workspace),
+      ...summary.remarks,
     ]);
     if (problemCount > 0) {
       notice(byId('file-bad'), `${counted(problemCount, 'problem')}, so nothing is sent.`);
       return;
     }
-    if (users.length === 0) {
+    if (summary.users === 0) {
       notice(byId('file-bad'), `${name}: there are no users in it`);
       return;
     }
-    this.#users = users;
+    showForeseen(workspace);
     const wrong = warningCount === 0 ? 'nothing wrong' : counted(warningCount, 'warning');
-    notice(byId('file-good'), `${countedUsers(users.length)}, ${wrong}.`);
+    const found = `${countedUsers(summary.users)}, ${wrong}.`;
+    if (users.length === 0) {
+      notice(byId('file-good'), `${found} Everybody is there already, so there is nothing to do.`);
+      return;
+    }
+    this.#users = users;
+    notice(byId('file-good'), found);
     setText(byId('send'), `Stage ${countedUsers(users.length)}`);
     byId('send').hidden = false;
   }
@@ -113,7 +129,7 @@ export class NewImport {
       byId('file').value = '';
       this.#reset();
       notice(byId('file-good'), `${countedUsers(users.length)} staged. Run the import to make the accounts.`);
-      this.#onSent();
+      this.#onSent(byId('users-on-existing').value);
     } catch (error) {
       if (error.kind !== 'closed') {
         byId('sending').hidden = true;
@@ -127,6 +143,7 @@ export class NewImport {
   #setSending(sending) {
     this.#sending = sending;
     byId('file').disabled = sending;
+    byId('users-on-existing').disabled = sending;
     byId('send').setAttribute('aria-disabled', String(sending));
     this.#onSending(sending);
   }
@@ -148,14 +165,27 @@ export class NewImport {
   }
 }
 
-function showProblems(words) {
-  const list = byId('file-problems');
-  list.replaceChildren(...words.map((text) => element('li', {}, text)));
-  list.hidden = words.length === 0;
+function showProblems(section, list, words) {
+  byId(list).replaceChildren(...words.map((text) => element('li', {}, text)));
+  byId(section).hidden = words.length === 0;
 }
 
-function more(count, mark) {
-  return count > 0 ? [`${mark}and ${number(count)} more`] : [];
+function showForeseen(counts) {
+  const figures = [['created', 'Created'], ['linked', 'Linked'], ['updated', 'Updated'], ['same', 'Same'], ['failed', 'Failed']];
+  byId('foreseen').replaceChildren(...figures.map(([name, title]) => (
+    element('div', {}, element('dt', {}, title), element('dd', { id: `foreseen-${name}` }, number(counts[name])))
+  )));
+  byId('foreseen').hidden = false;
+}
+
+function unsureOf({ unsure }) {
+  return unsure > 0
+    ? [`${countedUsers(unsure)} found by an address that nobody verified, or by name alone: look at them in the receipt`]
+    : [];
+}
+
+function more(count) {
+  return count > 0 ? [`and ${number(count)} more`] : [];
 }
 
 function counted(count, what) {

@@ -1,6 +1,6 @@
 // How fast an import goes, from the statuses this page has seen of it.
 
-import { countsOf } from './words.js';
+import { countsOf, stalledOf } from './words.js';
 
 // The rate is that of the last moments: an import is not equally fast all the way.
 const WINDOW_MS = 10_000;
@@ -49,10 +49,11 @@ export class Pace {
     }
   }
 
-  #standing({ state, progress }, counts) {
+  #standing({ state, operation, progress }, counts) {
     const processed = counts.completed + counts.failed;
-    const percent = progress?.percent ?? (counts.total > 0 ? (processed / counts.total) * 100 : null);
-    const running = state === 'importing';
+    // None of none is no part of anything: a bar of it would be empty or full, and both would be wrong.
+    const percent = counts.total > 0 ? progress?.percent ?? (processed / counts.total) * 100 : null;
+    const running = state === 'importing' && stalledOf(operation) === null;
     const rate = running ? progress?.usersPerSecond ?? this.#recentRate() : this.#wholeRate();
     let secondsLeft = null;
     if (running && progress?.estimatedEnd) {

@@ -14,7 +14,7 @@ const COUNTED = ['importing', ...ENDED];
 /** Shows state, numbers and chart, and says aloud what is worth saying. */
 export class StatusView {
   #pace = new Pace();
-  #announced = { state: null, operation: null, step: 0, at: 0 };
+  #announced = { title: null, operation: null, step: 0, at: 0 };
 
   update(status) {
     const standing = this.#pace.record(status);
@@ -56,14 +56,14 @@ export class StatusView {
     const said = this.#announced;
     const step = Math.floor((percent ?? 0) / ANNOUNCED_PERCENT);
     const now = Date.now();
-    if (state !== said.state || operation?._id !== said.operation) {
+    if (words.title !== said.title || operation?._id !== said.operation) {
       setText(byId('announcer'), `${words.title}. ${words.detail}`);
     } else if (state === 'importing' && step > said.step && now - said.at >= ANNOUNCED_INTERVAL_MS) {
       setText(byId('announcer'), `${step * ANNOUNCED_PERCENT} percent imported.`);
     } else {
       return;
     }
-    this.#announced = { state, operation: operation?._id, step, at: now };
+    this.#announced = { title: words.title, operation: operation?._id, step, at: now };
   }
 }
 

@@ -93,9 +93,19 @@ export function problemOf(operation) {
   return typeof problem === 'string' && problem !== '' ? problem : null;
 }
 
+/** For how long nothing has moved, who runs the import and what to do, in sentences; `null` while it moves. */
+export function stalledOf(operation) {
+  const words = operation?.import?.stalled?.words;
+  return typeof words === 'string' && words !== '' ? words : null;
+}
+
 /** What to call a state, in what tone, and what it means for whoever looks at it. */
 export function describe(state, counts, problem = null, operation = null) {
   const ofFile = isOfFile(operation);
+  const stalled = stalledOf(operation);
+  if (stalled !== null) {
+    return { title: 'Not moving', tone: 'warning', detail: stalled };
+  }
   switch (state) {
     case 'none':
       return { title: 'No import yet', tone: '', detail: 'Nobody has started an import here. Choose a file below.' };

@@ -1,0 +1,92 @@
+//! What becomes of people who have an account, chosen and seen before anything is sent.
+
+use bson::{Document, doc};
+
+use crate::{
+    browser::Browser,
+    harness::{Workspace, user},
+    page::set_up_signed_in,
+};
+
+const FILE: &str = "importIds,emails,username,name,bio\n\
+                    1,ann@corp.example,ann,Ann Lee,Head of sales\n\
+                    2,bea@corp.example,bea,Bea Ray,\n\
+                    3,kim.b@partner.example,kim,Kim B,\n";
+
+/// Ann and Kim have accounts; the Kim of the file is another one.
+async fn add_accounts(workspace: &Workspace) {
+    for (id, address) in [("ann", "ann@corp.example"), ("kim", "kim@corp.example")] {
+        let emails = vec![bson::Bson::from(doc! { "address": address, "verified": true })];
+        workspace.add_user(user(id).with("emails", emails).with("bio", "Before")).await;
+    }
+}
+
+async fn account(workspace: &Workspace, username: &str) -> Document {
+    workspace.collection("users").find_one(doc! { "username": username }).await.unwrap().unwrap()
+}
+
+/// Waits for the figures of created, linked, updated, same and failed.
+async fn foresees(browser: &Browser, figures: [&str; 5]) {
+    let names = ["created", "linked", "updated", "same", "failed"];
+    for (name, figure) in names.into_iter().zip(figures) {
+        browser.says(&format!("#foreseen-{name}"), figure).await;
+    }
+}
+
+#[tokio::test]
+async fn the_rule_for_people_who_are_there_is_chosen_foreseen_and_what_the_run_does() {
+    let Some((workspace, _service, browser)) = set_up_signed_in().await else { return };
+    add_accounts(&workspace).await;
+    browser.resize(360, 800, true).await;
+    let _file = browser.choose_file(".csv", FILE).await;
+    for (rule, figures, to_stage) in [
+        ("skip", ["1", "0", "0", "1", "1"], "Stage 2 users"),
+        ("link", ["1", "1", "0", "0", "1"], "Stage 3 users"),
+        ("fail", ["1", "0", "0", "0", "2"], "Stage 3 users"),
+        ("update", ["1", "0", "1", "0", "1"], "Stage 3 users"),
+    ] {
+        browser.choose("#users-on-existing", rule).await;
+        browser.says("#send", to_stage).await;
+        foresees(&browser, figures).await;
+    }
+    browser.says("#file-failing", "line 4: ").await;
+    browser.says("#file-failing", "belongs to somebody with another e-mail address").await;
+    assert!(!browser.is_shown("#file-errors").await && !browser.is_shown("#file-notes").await);
+    let sideways = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+    assert_eq!(browser.evaluate(sideways).await, 0);
+    assert!(workspace.operations().await.is_empty(), "nothing was sent");
+
+    browser.click("#send").await;
+    browser.says("#file-good", "3 users staged").await;
+    browser.shown("#run-choice").await;
+    let chosen = browser.evaluate("return document.querySelector('#run-on-existing').value").await;
+    assert_eq!(chosen, "update", "the run keeps the choice of the check");
+    browser.click("#run").await;
+    browser.says("#state", "Done, with failures").await;
+    browser.says("#completed", "2").await;
+    browser.says("#failed", "1").await;
+    assert_eq!(account(&workspace, "ann").await.get_str("bio").unwrap(), "Head of sales");
+    assert_eq!(account(&workspace, "kim").await.get_str("bio").unwrap(), "Before");
+
+    // Those who are there already need not be sent again.
+    let known = FILE.lines().take(3).collect::<Vec<_>>().join("\n");
+    let _file = browser.choose_file(".csv", &known).await;
+    browser.says("#file-good", "2 users, nothing wrong. Everybody is there already").await;
+    foresees(&browser, ["0", "0", "0", "2", "0"]).await;
+    assert!(!browser.is_shown("#send").await);
+    browser.assert_no_errors(&[]).await;
+}
+
+#[tokio::test]
+async fn what_the_workspace_would_refuse_is_an_error_and_its_twins_are_warnings() {
+    let Some((workspace, _service, browser)) = set_up_signed_in().await else { return };
+    add_accounts(&workspace).await;
+    browser.choose("#users-on-existing", "fail").await;
+    let file = "importIds,emails,username,roles\n1,Ann@corp.example,ann2,\n2,bea@corp.example,bea,nobody\n";
+    let _file = browser.choose_file(".csv", file).await;
+    browser.says("#file-bad", "1 problem, so nothing is sent.").await;
+    browser.says("#file-problems", "line 3: ").await;
+    browser.says("#file-problems", "nobody").await;
+    browser.says("#file-warnings", "line 2: e-mail \"Ann@corp.example\" differs from that of the account").await;
+    assert!(!browser.is_shown("#send").await);
+}
