@@ -216,8 +216,7 @@ mod tests {
             let bar = ProgressBar::with_draw_target(Some(0), target).with_prefix("imported");
             Unit::Count.draw(&bar, done, total, "");
             bar.force_draw();
-            let drawn = screen.0.lock().clone();
-            drawn
+            screen.0.lock().clone()
         };
         let none = drawn(0, 0);
         assert!(none.contains("imported 0") && !none.contains(['=', '%']), "{none}");

@@ -100,7 +100,7 @@ impl Stalled {
 fn span(millis: i64) -> String {
     let (number, unit) = match millis {
         ..HOUR_MILLIS => (millis / MINUTE_MILLIS, "minute"),
-        ..DAY_MILLIS => (millis / HOUR_MILLIS, "hour"),
+        HOUR_MILLIS..DAY_MILLIS => (millis / HOUR_MILLIS, "hour"),
         _ => (millis / DAY_MILLIS, "day"),
     };
     format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
