@@ -173,7 +173,7 @@ mod tests {
 
     use super::*;
 
-    /// Keeps what is written.
+    /// Keeps the text that is written.
     #[derive(Debug, Clone, Default)]
     struct Screen(Arc<Mutex<String>>);
 

@@ -77,7 +77,7 @@ async fn tell_changes(shared: &Shared) {
     }
 }
 
-/// What was told last.
+/// The last thing that was told.
 #[derive(Default)]
 struct Standing {
     operation: Option<Arc<Operation>>,
