@@ -77,7 +77,7 @@ async fn tell_changes(shared: &Shared) {
     }
 }
 
-/// The last thing that was told.
+/// The state of the last event.
 #[derive(Default)]
 struct Standing {
     operation: Option<Arc<Operation>>,
