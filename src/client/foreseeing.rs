@@ -31,6 +31,15 @@ pub(crate) struct ForeseenUser {
     pub(crate) reason: Option<String>,
     #[serde(default)]
     pub(crate) twins: Vec<String>,
+    #[serde(default)]
+    pub(crate) warnings: Vec<ForeseenWarning>,
+}
+
+/// A value that nobody could sign up with.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct ForeseenWarning {
+    pub(crate) kind: String,
+    pub(crate) reason: String,
 }
 
 /// A problem that the server sees in a line.

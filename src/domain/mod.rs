@@ -23,6 +23,7 @@ pub mod receipt;
 pub mod record_type;
 pub mod retention;
 pub mod selection;
+pub mod sign_up;
 pub mod spreadsheet;
 pub mod stable_hash;
 pub mod staged;

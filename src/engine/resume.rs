@@ -34,14 +34,14 @@ impl Operations {
         let Repositories { imports, leases, removals, .. } = self.repositories();
         let newest = with_default_timeout(imports.newest()).await?;
         if newest.is_some_and(|newest| newest.state() == Some(State::Importing)) {
-            return Err(Refusal::NotFinished);
+            return Err(Refusal::NotEnded(State::Importing));
         }
         let ended = match with_default_timeout(imports.newest_import()).await? {
             None => return Err(Refusal::NothingStaged),
             Some(newest) => match newest.state() {
                 None | Some(State::Done | State::Error | State::Canceled) => newest,
-                Some(State::New | State::Loading | State::Ready | State::Importing) => {
-                    return Err(Refusal::NotFinished);
+                Some(state @ (State::New | State::Loading | State::Ready | State::Importing)) => {
+                    return Err(Refusal::NotEnded(state));
                 }
             },
         };
@@ -70,7 +70,7 @@ impl Operations {
         let latest = with_default_timeout(imports.latest_made_at()).await?;
         let newest = with_default_timeout(imports.newest_import()).await?;
         if newest.is_none_or(|newest| newest.id() != ended.id()) {
-            return Err(Refusal::NotFinished);
+            return Err(Refusal::ResumedMeanwhile);
         }
         let (step, staged) = if ended.file_source().is_some() && !ended.is_loaded() {
             let progress = with_default_timeout(load_reports.progress(root)).await?.unwrap_or_default();
@@ -94,7 +94,7 @@ impl Operations {
         };
         let resumption = Resumption { ended, user_id, step, staged, cause };
         let made = with_default_timeout(imports.create_resuming(&resumption, &latest)).await?;
-        let made = made.ok_or(Refusal::NotFinished)?;
+        let made = made.ok_or(Refusal::ResumedMeanwhile)?;
         self.engine.look_for_files();
         Ok(made)
     }

@@ -20,7 +20,7 @@ impl fmt::Display for UnknownRole {
             Some(named) => {
                 write!(formatter, "there is no role {id}: {id} is the name of the role {named}, give {named}")
             }
-            None => write!(formatter, "there is no role {id}"),
+            None => write!(formatter, "there is no role {id}: give the id of one that is there"),
         }
     }
 }

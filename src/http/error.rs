@@ -13,8 +13,12 @@ use serde::Serialize;
 use thiserror::Error;
 use utoipa::ToSchema;
 
-use super::{answer, refused_users::RefusedUsers};
+use super::{
+    answer,
+    refused_users::{RefusedUser, RefusedUsers},
+};
 use crate::{
+    domain::operation::State,
     engine::{Refusal, UploadRefusal},
     repository::{RepositoryError, setup::MissingPrivilege},
 };
@@ -49,6 +53,9 @@ pub(super) enum ApiError {
         /// Where in the body, as a JSON pointer; `None` for the body as a whole.
         path: Option<String>,
     },
+    /// A user of a call is not what the endpoint takes. The sentence is Rocket.Chat's, the user to blame is ours.
+    #[error("{problem}")]
+    InvalidUser { problem: String, path: String, user: RefusedUser },
     /// Users of a call cannot be staged. The sentence is Rocket.Chat's, the users to blame are ours.
     #[error("{reason}")]
     RefusedUsers { reason: &'static str, details: RefusedUsers },
@@ -222,10 +229,13 @@ pub(super) struct InvalidParameters {
     details: Option<PlaceInBody>,
 }
 
-/// A place in the body, as a JSON pointer.
+/// A place in the body, as a JSON pointer, and the user who stands there.
 #[derive(Serialize, ToSchema)]
 pub(super) struct PlaceInBody {
     path: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    users: Vec<RefusedUser>,
 }
 
 impl From<RepositoryError> for ApiError {
@@ -251,7 +261,25 @@ impl From<Refusal> for ApiError {
             Refusal::NotReady => "error-invalid-operation-status",
             Refusal::NoImporter => "error-importer-not-defined",
             Refusal::NotFinished => "The current import operation is not finished.",
-            Refusal::NothingStaged => "There are no staged users to go on with.",
+            Refusal::NotEnded(State::New) => {
+                "The current import operation is not finished: it waits for users. Add them, or clear it."
+            }
+            Refusal::NotEnded(State::Loading) => {
+                "The current import operation is not finished: its file is being read. Follow it with import.status, or \
+                 clear it."
+            }
+            Refusal::NotEnded(State::Ready) => {
+                "The current import operation is not finished: it is ready. Run it, or clear it."
+            }
+            Refusal::NotEnded(_) => {
+                "The current import operation is not finished: it is running. Follow it with import.status, or clear it."
+            }
+            Refusal::ResumedMeanwhile => {
+                "The current import operation is not finished: another call has resumed it just now."
+            }
+            Refusal::NothingStaged => {
+                "There are no staged users to go on with: all were imported, or the import was cleared. Begin a new one."
+            }
             Refusal::StillTidyingUp => "The import before is still being tidied up. Please try again in a few seconds.",
             Refusal::KeyReused => return Self::KeyReused,
             Refusal::KeyInWork => return Self::KeyInWork,
@@ -278,6 +306,7 @@ impl ResponseError for ApiError {
             Self::Overloaded { .. } | Self::DatabaseUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             // A failing database, too: so Rocket.Chat answers when its driver throws inside an action.
             Self::InvalidBody { .. }
+            | Self::InvalidUser { .. }
             | Self::InvalidQuery(_)
             | Self::InvalidParameter { .. }
             | Self::InvalidHeader(_)
@@ -319,11 +348,15 @@ impl ApiError {
         let (success, error) = (false, self.to_string());
         let service = |error, error_type| ErrorBody::Service(ServiceFailure { success, error, error_type });
         let invalid = |error, error_type, path: Option<&String>| {
-            let details = path.map(|path| PlaceInBody { path: path.clone() });
+            let details = path.map(|path| PlaceInBody { path: path.clone(), users: Vec::new() });
             ErrorBody::Invalid(InvalidParameters { success, error_type, error, details })
         };
         match self {
             Self::InvalidBody { path, .. } => invalid(error, "invalid-params", path.as_ref()),
+            Self::InvalidUser { path, user, .. } => {
+                let details = Some(PlaceInBody { path: path.clone(), users: vec![user.clone()] });
+                ErrorBody::Invalid(InvalidParameters { success, error_type: "invalid-params", error, details })
+            }
             Self::InvalidQuery(_) | Self::InvalidParameter { .. } | Self::InvalidHeader(_) => {
                 invalid(error, "error-invalid-params", None)
             }

@@ -90,7 +90,9 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
         "The problem of the query or the body, and its place in the body as a JSON pointer",
     );
     invalid["properties"]["errorType"]["enum"] = json!(["invalid-params", "error-invalid-params"]);
-    invalid["properties"]["details"] = of_type::<PlaceInBody>("The place in the body");
+    invalid["properties"]["details"] = of_type::<PlaceInBody>("The place in the body, and the user who stands there");
+    invalid["properties"]["details"]["properties"]["users"]["items"] =
+        inner(json!(<RefusedUser as PartialSchema>::schema()));
     let mut missing_privileges = of_type::<ServiceFailure>("The database user of the service lacks a privilege");
     missing_privileges["properties"]["errorType"]["const"] = json!("error-database-privileges");
     vec![
@@ -115,11 +117,13 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// The schema of an object within a body, which has no other properties either.
+fn inner(mut schema: Value) -> Value {
+    schema["additionalProperties"] = false.into();
+    schema
+}
+
 fn refused_users() -> Value {
-    let inner = |mut schema: Value| {
-        schema["additionalProperties"] = false.into();
-        schema
-    };
     let mut details = inner(json!(<RefusedUsers as PartialSchema>::schema()));
     details["properties"]["users"]["items"] = inner(json!(<RefusedUser as PartialSchema>::schema()));
     details["description"] = "The users for whom the call is refused, or the setting that is wrong".into();

@@ -33,6 +33,12 @@ pub(super) struct RefusedUser {
     reason: String,
 }
 
+impl RefusedUser {
+    pub(super) fn new(index: usize, import_id: Option<&str>, reason: String) -> Self {
+        Self { index, import_id: import_id.map(str::to_owned), reason }
+    }
+}
+
 impl RefusedUsers {
     /// Names the setting.
     pub(super) fn blame_setting(&mut self, sentence: String) {
@@ -42,7 +48,7 @@ impl RefusedUsers {
     /// Names, or counts, a user.
     pub(super) fn blame(&mut self, index: usize, import_id: Option<&str>, reason: String) {
         if self.users.len() < NAMED {
-            self.users.push(RefusedUser { index, import_id: import_id.map(str::to_owned), reason });
+            self.users.push(RefusedUser::new(index, import_id, reason));
         } else {
             self.more += 1;
         }

@@ -38,7 +38,7 @@ pub use import::{
     RoomReceipt, RunStart, Selections, Snapshot, SourceRecord, StageOutcome, StagedChoice, StagedId, StagedRecord,
     StagedView, Staging, Terms, Which, WriteOutcome,
 };
-pub(crate) use import::{FENCE_WIDTH, LEASE_LIFETIME, LEASE_RENEWAL_INTERVAL, RECEIPT_LIFETIME};
+pub(crate) use import::{FENCE_WIDTH, LEASE_LIFETIME, LEASE_RENEWAL_INTERVAL, RECEIPT_LIFETIME, can_be_staged};
 pub use pending::{
     ListedRecord, MessageState, PendingAccount, PendingAccounts, PendingMessages, WaitingMessage, Worklists,
 };

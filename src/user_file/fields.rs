@@ -171,7 +171,16 @@ impl Field {
     /// A text that a spreadsheet has not damaged.
     fn sound(self, text: &str) -> Result<&str, Fault> {
         if text.contains('\0') {
-            return Err(self.wrong("without the character NUL, which no text may hold"));
+            let expected = format!("without the character NUL, which no text may hold, not {}", quoted(text));
+            return Err(self.wrong(&expected));
+        }
+        if FORMULA_ERRORS.contains(&text) {
+            let reason = format!(
+                "{} {} is the error of a formula: mend the formula, or enter the value",
+                self.name,
+                quoted(text)
+            );
+            return Err(Fault::new(ProblemKind::DamagedValue, reason));
         }
         if (self == IMPORT_IDS || self == USERNAME) && is_scientific(text) {
             let reason = format!(
@@ -188,6 +197,9 @@ impl Field {
         Fault::new(ProblemKind::Value, format!("{} must be {expected}", self.name))
     }
 }
+
+/// The cells of formulas that come to nothing, as spreadsheets show and export them.
+const FORMULA_ERRORS: [&str; 7] = ["#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"];
 
 /// A yes or a no of a cell.
 pub(super) fn boolean(text: &str) -> Option<bool> {

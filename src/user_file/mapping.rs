@@ -123,7 +123,12 @@ impl Mapping {
         }
         for (name, _) in &self.mapped {
             if !header.iter().any(|column| folded(column) == *name) {
-                let reason = format!("--map names the column {}, which the file does not have", quoted(name));
+                let there: Vec<&str> = header.iter().map(trimmed).filter(|name| !name.is_empty()).collect();
+                let reason = format!(
+                    "--map names the column {}, which the file does not have: name one of {}",
+                    quoted(name),
+                    super::problem::shown(&there.join(", "))
+                );
                 faults.push(Fault::new(Kind::Option, reason));
             }
         }
@@ -151,7 +156,10 @@ impl Mapping {
         let more = cells.iter().skip(wanted).position(|cell| !trimmed(cell).is_empty());
         if cells.len() < wanted && !columns.may_be_short {
             let spans = if spans_lines(cells) { "; a quotation mark may not be closed" } else { "" };
-            let reason = format!("the row has {} cells where the header has {wanted}{spans}", cells.len());
+            let reason = format!(
+                "the row has {} cells where the header has {wanted}: put a delimiter for each empty cell{spans}",
+                cells.len()
+            );
             draft.faults.push(Fault::new(Kind::Cells, reason));
         } else if more.is_some() {
             let spans = if spans_lines(cells) { "; a quotation mark may not be closed" } else { "" };
@@ -212,7 +220,7 @@ impl Mapping {
                 Err(_) if path == CUSTOM_FIELDS => {
                     match serde_json::from_str::<Value>(value.get()) {
                         Ok(fields @ Value::Object(_)) => drop(draft.user.insert(path, fields)),
-                        _ => draft.faults.push(Fault::new(Kind::Value, format!("{path} must be an object"))),
+                        _ => draft.faults.push(no_object(&path, value.get())),
                     }
                     continue;
                 }
@@ -234,7 +242,7 @@ impl Mapping {
                 match Object::read(value.get()) {
                     Ok(nested) => self.take_members(&nested, &format!("{path}."), draft, unknown, findings),
                     Err(_) if value.get() == "null" => {}
-                    Err(_) => draft.faults.push(Fault::new(Kind::Value, format!("{path} must be an object"))),
+                    Err(_) => draft.faults.push(no_object(&path, value.get())),
                 }
                 continue;
             }
@@ -321,6 +329,10 @@ fn same_column(first: &str, second: &str, target: Target) -> Fault {
         super::problem::shown(second)
     );
     Fault::new(Kind::Header, reason)
+}
+
+fn no_object(path: &str, value: &str) -> Fault {
+    Fault::new(Kind::Value, format!("{path} must be an object, not {}", super::problem::shown(value)))
 }
 
 fn spans_lines(cells: &StringRecord) -> bool {

@@ -43,8 +43,10 @@ pub(crate) enum Kind {
     CaseTwins,
     /// Warning: no e-mail address.
     Address,
-    /// Warning: a user name that cannot be mentioned.
+    /// Warning: a user name that cannot be mentioned, or that the workspace reserves.
     Username,
+    /// Warning: an address of a domain that the workspace refuses of people who sign up.
+    Domain,
     /// Warning: an address where the user name belongs, and the reverse.
     SwappedColumns,
     /// Warning: typographic quotation marks in a name or an address.
@@ -62,8 +64,10 @@ pub(crate) enum Refusable {
     CaseTwins,
     /// Addresses that cannot be
     Address,
-    /// User names that cannot be mentioned
+    /// User names that cannot be mentioned, or that the workspace reserves
     Username,
+    /// Addresses of domains that the workspace refuses, with --check and --run
+    Domain,
     /// An address as user name and no address as address
     SwappedColumns,
     /// Typographic quotation marks
@@ -78,6 +82,7 @@ impl From<Refusable> for Kind {
             Refusable::CaseTwins => Self::CaseTwins,
             Refusable::Address => Self::Address,
             Refusable::Username => Self::Username,
+            Refusable::Domain => Self::Domain,
             Refusable::SwappedColumns => Self::SwappedColumns,
             Refusable::TypographicQuotes => Self::TypographicQuotes,
             Refusable::Garbled => Self::Garbled,
@@ -123,6 +128,11 @@ impl Problem {
 
     pub(super) fn fatal(line: u64, fault: Fault) -> Self {
         Self::new(line, Severity::Fatal, fault)
+    }
+
+    /// The workspace does not take the user of this line.
+    pub(crate) fn refused(line: u64, reason: String) -> Self {
+        Self::error(line, Fault { kind: Kind::Refused, reason })
     }
 
     fn new(line: u64, severity: Severity, fault: Fault) -> Self {

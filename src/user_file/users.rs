@@ -224,12 +224,12 @@ fn fatal(kind: Kind, reason: impl Into<String>) -> Vec<Problem> {
 fn open(mut source: impl Source, name: Option<&str>, options: &Options) -> Result<Opened, Vec<Problem>> {
     let head = head_of(&mut source).map_err(|error| vec![unreadable(1, &error)])?;
     if head.iter().all(u8::is_ascii_whitespace) {
-        return Err(fatal(Kind::OtherFile, "the file is empty"));
+        return Err(fatal(Kind::OtherFile, "the file is empty: choose the one with the users"));
     }
     let format = format_of(&head, name, options.format).map_err(|reason| fatal(Kind::OtherFile, reason))?;
     let only = |problem| vec![problem];
     if options.sheet.is_some() && !matches!(format, Format::Xlsx | Format::Ods) {
-        return Err(fatal(Kind::Option, "--sheet is for workbooks, and the file is none"));
+        return Err(fatal(Kind::Option, "--sheet is for workbooks, and the file is none: leave --sheet away"));
     }
     let text = |source| text_of(source, &head, options.encoding).map_err(only);
     match format {
@@ -309,7 +309,10 @@ fn delimiter_of(start: &str) -> u8 {
 
 fn open_rows(mut rows: Rows, is_workbook: bool, options: &Options) -> Result<Opened, Vec<Problem>> {
     let first = match rows.next() {
-        None => return Err(fatal(Kind::OtherFile, "the file is empty")),
+        None if is_workbook => {
+            return Err(fatal(Kind::OtherFile, "the sheet is empty: choose the one with the users by --sheet"));
+        }
+        None => return Err(fatal(Kind::OtherFile, "the file has empty rows only: choose the one with the users")),
         Some(Err(problem)) => return Err(vec![problem]),
         Some(Ok(row)) => row,
     };

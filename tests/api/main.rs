@@ -42,6 +42,7 @@ mod permission;
 mod rate_limit;
 mod receipt;
 mod reference;
+mod refused;
 mod retention;
 mod routing;
 mod settings;

@@ -227,12 +227,25 @@ async fn what_is_staged_can_be_looked_at_without_changing_anything() {
 }
 
 #[tokio::test]
-async fn resume_is_refused_while_something_goes_on_and_when_nothing_is_staged() {
+async fn resume_is_refused_while_something_goes_on_and_when_nothing_is_staged_each_time_with_the_true_reason() {
     let (workspace, service) = served().await;
-    let nothing = "There are no staged users to go on with.";
+    let nothing =
+        "There are no staged users to go on with: all were imported, or the import was cleared. Begin a new one.";
+    let not_finished = |why: &str| format!("The current import operation is not finished: {why}");
     assert_refused(&service, "import.resume", nothing).await;
+    service.new_import().await;
+    assert_refused(&service, "import.resume", &not_finished("it waits for users. Add them, or clear it.")).await;
     service.stage(&staged_users(0..2)).await;
-    assert_refused(&service, "import.resume", "The current import operation is not finished.").await;
+    assert_refused(&service, "import.resume", &not_finished("it is ready. Run it, or clear it.")).await;
+    let id = service.status().await.json()["operation"]["_id"].as_str().unwrap().to_owned();
+    for (step, why) in [
+        ("importer_preparing_users", "its file is being read. Follow it with import.status, or clear it."),
+        ("importer_importing_users", "it is running. Follow it with import.status, or clear it."),
+    ] {
+        workspace.change_operation(&id, doc! { "status": step }).await;
+        assert_refused(&service, "import.resume", &not_finished(why)).await;
+    }
+    workspace.change_operation(&id, doc! { "status": "importer_user_selection" }).await;
     service.run_import().await;
     service.wait_for_state("done").await;
     crate::harness::eventually("the staging area is empty", Duration::from_secs(5), async || {
@@ -240,4 +253,27 @@ async fn resume_is_refused_while_something_goes_on_and_when_nothing_is_staged() 
     })
     .await;
     assert_refused(&service, "import.resume", nothing).await;
+    service.stage(&staged_users(2..4)).await;
+    let cleared = service.post("/api/v1/import.clear", &json!({})).await;
+    assert_eq!(cleared.status, 200);
+    assert_refused(&service, "import.resume", nothing).await;
+}
+
+#[tokio::test]
+async fn of_two_resumes_at_once_one_wins_and_the_other_says_so() {
+    let (workspace, service) = served().await;
+    service.stage(&staged_users(0..3)).await;
+    let id = service.status().await.json()["operation"]["_id"].as_str().unwrap().to_owned();
+    workspace.change_operation(&id, doc! { "valid": false }).await;
+    let resume = || service.post("/api/v1/import.resume", &json!({}));
+    let answers = futures::future::join_all((0..5).map(|_| resume())).await;
+    let (won, lost): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
+    assert_eq!((won.len(), lost.len()), (1, 4), "{answers:?}");
+    for answer in lost {
+        let error = answer.json()["error"].as_str().unwrap().to_owned();
+        let reasons = ["another call has resumed it just now.", "it is ready. Run it, or clear it."];
+        assert!(reasons.iter().any(|reason| error.ends_with(reason)), "{error}");
+    }
+    let valid = workspace.operations().await.iter().filter(|one| one.get_bool("valid").unwrap()).count();
+    assert_eq!(valid, 1);
 }

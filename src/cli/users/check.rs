@@ -1,8 +1,9 @@
 //! The whole file, read and checked before anything is sent.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
-    io::{self, BufWriter, Write as _},
+    io::{self, BufWriter, Seek as _, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -11,7 +12,7 @@ use super::{
     batches::Spool,
     file::{create_rejects, name_of, open},
 };
-use crate::user_file::{Findings, Options, Rejects, Tally, Users};
+use crate::user_file::{Findings, Options, Problem, Rejects, Tally, Users};
 
 /// As many problems, and as many warnings, are listed.
 const LISTED: usize = 100;
@@ -37,12 +38,16 @@ pub(super) struct Check {
 
 impl Check {
     /// Reads the whole file, and keeps its users on the disk if they are to be sent.
-    pub(super) fn run(&self) -> Result<(Checked, Option<Spool>), CommandError> {
+    pub(super) fn run(self) -> Result<(Checked, Option<Spool>, RejectList), CommandError> {
         let file = open(&self.path)?;
+        // What can be read only once was copied, so the bytes that are read again are those that were checked.
+        let again =
+            file.try_clone().map_err(|error| CommandError::File(format!("{}: {error}", self.path.display())))?;
         let rejects = self.rejects.as_ref().map(|path| create_rejects(path, &self.path)).transpose()?;
         let name = name_of(&self.path);
         let users = Users::read(file, name.as_deref(), &self.options);
-        self.read(users, rejects).map_err(|error| CommandError::Failed(format!("the disk cannot be written: {error}")))
+        let (checked, spool) = self.read(users, rejects).map_err(|error| unwritable(&error))?;
+        Ok((checked, spool, RejectList { check: self, file: again }))
     }
 
     fn read(&self, mut users: Users, rejects: Option<File>) -> io::Result<(Checked, Option<Spool>)> {
@@ -65,6 +70,43 @@ impl Check {
         }
         Ok((checked, spool))
     }
+}
+
+/// The list of the lines that are left out, to be written once more when the server has said whom it would not take.
+#[derive(Debug)]
+pub(super) struct RejectList {
+    check: Check,
+    file: File,
+}
+
+impl RejectList {
+    /// Writes the list anew, with the users that the server refuses, by their place among all without an error, and
+    /// returns its lines. Nothing happens without `--rejects`.
+    pub(super) fn add(mut self, refusals: &BTreeMap<u64, String>) -> Result<Option<u64>, CommandError> {
+        let Some(path) = &self.check.rejects else { return Ok(None) };
+        let target = create_rejects(path, &self.check.path)?;
+        self.file.rewind().map_err(|error| unwritable(&error))?;
+        let name = name_of(&self.check.path);
+        let mut users = Users::read(self.file, name.as_deref(), &self.check.options);
+        let mut rejects = Rejects::new(BufWriter::new(target));
+        let mut place = 0;
+        while let Some(mut entry) = users.next() {
+            if entry.user.is_some() {
+                let refusal = refusals.get(&place);
+                place += 1;
+                let Some(reason) = refusal else { continue };
+                entry.problems = vec![Problem::refused(entry.line, reason.clone())];
+            }
+            rejects.add(&entry, users.header()).map_err(|error| unwritable(&error))?;
+        }
+        let written = rejects.written();
+        rejects.finish().map_err(|error| unwritable(&error))?;
+        Ok(Some(written))
+    }
+}
+
+fn unwritable(error: &io::Error) -> CommandError {
+    CommandError::Failed(format!("the disk cannot be written: {error}"))
 }
 
 /// Writes a template to standard output.

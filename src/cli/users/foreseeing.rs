@@ -1,6 +1,6 @@
 //! The users before the accounts of the workspace: what a run would do with each, and who has to be staged at all.
 
-use std::io;
+use std::{collections::BTreeMap, io};
 
 use reqwest::StatusCode;
 use serde::Serialize;
@@ -56,6 +56,10 @@ pub(super) struct Plan {
     pub(super) foreseen: Foreseen,
     pub(super) spool: Spool,
     pub(super) to_stage: u64,
+    /// Why the server would not take a user, by the user's place among all that were kept, from 0 on.
+    pub(super) refusals: BTreeMap<u64, String>,
+    /// Users that were seen.
+    seen: u64,
 }
 
 /// A request: users as JSON lines, each on its own line of the file where that can be.
@@ -74,8 +78,13 @@ pub(super) async fn foresee(
     parameters: &[(String, String)],
     console: &Console,
 ) -> Result<Option<Plan>, CommandError> {
-    let mut plan =
-        Plan { foreseen: Foreseen::default(), spool: Spool::new().map_err(|error| disk(&error))?, to_stage: 0 };
+    let mut plan = Plan {
+        foreseen: Foreseen::default(),
+        spool: Spool::new().map_err(|error| disk(&error))?,
+        to_stage: 0,
+        refusals: BTreeMap::new(),
+        seen: 0,
+    };
     let (mut limit, mut done) = (PART_BYTES, 0);
     console.begin("checked");
     loop {
@@ -175,11 +184,16 @@ async fn take(
 impl Plan {
     fn add(&mut self, user: &KeptUser, record: ForeseenUser) -> io::Result<()> {
         let foreseen = &mut self.foreseen;
-        for twin in record.twins {
+        let twins = record.twins.into_iter().map(|twin| (Kind::CaseTwins, twin));
+        let warnings = record.warnings.into_iter().map(|warning| {
+            let kind = if warning.kind == "domain" { Kind::Domain } else { Kind::Username };
+            (kind, warning.reason)
+        });
+        for (kind, reason) in twins.chain(warnings) {
             foreseen.warning_count += 1;
             if foreseen.warnings.len() < LISTED {
                 let import_id = record.import_ids.first().cloned();
-                foreseen.warnings.push(problem(user.line, import_id, Kind::CaseTwins, Severity::Warning, twin));
+                foreseen.warnings.push(problem(user.line, import_id, kind, Severity::Warning, reason));
             }
         }
         match record.outcome.as_str() {
@@ -203,6 +217,7 @@ impl Plan {
                 self.spool.add_kept(user)?;
             }
         }
+        self.seen += 1;
         foreseen.counts.count(&record.outcome);
         if let Some(found_by) = record.found_by {
             foreseen.counts.add_found(record.import_ids, record.account, found_by);
@@ -213,8 +228,10 @@ impl Plan {
     /// Counts a user that the server would not take.
     fn refuse(&mut self, user: &KeptUser, reason: Option<String>) {
         self.foreseen.refused += 1;
+        let reason = reason.unwrap_or_else(|| "the server does not take this user".to_owned());
+        self.refusals.insert(self.seen, reason.clone());
+        self.seen += 1;
         if self.foreseen.problems.len() < LISTED {
-            let reason = reason.unwrap_or_else(|| "the server does not take this user".to_owned());
             let import_id = serde_json::from_str::<serde_json::Value>(&user.text).ok();
             let import_id = import_id.and_then(|user| Some(user.pointer("/importIds/0")?.as_str()?.to_owned()));
             self.foreseen.problems.push(problem(user.line, import_id, Kind::Refused, Severity::Error, reason));

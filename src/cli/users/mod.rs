@@ -17,7 +17,7 @@ use tokio::{signal::ctrl_c, task::spawn_blocking};
 
 use self::{
     batches::{Batch, Batches, KeptUsers},
-    check::{Check, print_template, shown},
+    check::{Check, RejectList, print_template, shown},
     foreseeing::{Plan, foresee},
     matching::MatchingArgs,
     options::ReadingArgs,
@@ -130,7 +130,7 @@ async fn import(
     report: &mut Report,
 ) -> Result<(), CommandError> {
     let file = shown(&check.path);
-    let (checked, spool) = spawn_blocking(move || check.run()).await.map_err(CommandError::failed)??;
+    let (checked, spool, rejects) = spawn_blocking(move || check.run()).await.map_err(CommandError::failed)??;
     let users = checked.tally.users;
     let is_unusable = checked.tally.is_unusable;
     report.checked(checked);
@@ -141,7 +141,8 @@ async fn import(
     let result = match (client, spool) {
         (Some(client), Some(spool)) => {
             let kept = spool.read().map_err(|error| disk(&error))?;
-            check_and_send(args, &file, kept, users, client, console, report).await
+            let file = CheckedFile { name: &file, kept, users, rejects };
+            check_and_send(args, file, client, console, report).await
         }
         _ => Ok(()),
     };
@@ -169,12 +170,18 @@ fn left_out(args: &UsersArgs, file: &str, is_unusable: bool, report: &Report) ->
     Err(CommandError::File(format!("{file}: {count}, nothing was sent{way_out}")))
 }
 
+/// A file without an error that is in the way.
+struct CheckedFile<'a> {
+    name: &'a str,
+    kept: KeptUsers,
+    users: u64,
+    rejects: RejectList,
+}
+
 /// Has the server say what a run would do, where that is wanted or may save the run; then stages whom that concerns.
 async fn check_and_send(
     args: &UsersArgs,
-    file: &str,
-    mut kept: KeptUsers,
-    users: u64,
+    CheckedFile { name: file, mut kept, users, rejects }: CheckedFile<'_>,
     client: &Client,
     console: &Console,
     report: &mut Report,
@@ -184,10 +191,9 @@ async fn check_and_send(
         return send(args, kept.batches(args.batch as usize), users, client, console, report).await;
     }
     let mut parameters = args.matching.parameters();
-    if args.reading.refuses_case_twins() {
-        parameters.push(("refuse".to_owned(), "case-twins".to_owned()));
-    }
-    let Some(Plan { foreseen, spool, to_stage }) = foresee(client, &mut kept, users, &parameters, console).await?
+    parameters.extend(args.reading.refused_by_workspace());
+    let Some(Plan { foreseen, spool, to_stage, refusals, .. }) =
+        foresee(client, &mut kept, users, &parameters, console).await?
     else {
         if args.check {
             let reason = "this server cannot say what a run would do; --dry-run checks the file alone";
@@ -197,6 +203,10 @@ async fn check_and_send(
     };
     let failing = foreseen.counts.failed;
     report.foreseen(foreseen);
+    if !refusals.is_empty() {
+        let written = spawn_blocking(move || rejects.add(&refusals)).await.map_err(CommandError::failed)??;
+        report.rejected(written);
+    }
     left_out(args, file, false, report)?;
     if args.check {
         return match failing {

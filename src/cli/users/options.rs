@@ -50,9 +50,15 @@ pub(super) struct ReadingArgs {
 }
 
 impl ReadingArgs {
-    /// Whether names and addresses that differ in letter case only are refused.
-    pub(super) fn refuses_case_twins(&self) -> bool {
-        self.refuse_case_twins || self.refuse.contains(&Refusable::CaseTwins)
+    /// The kinds of the workspace's warnings that are to be errors, as parameters of `import.check`.
+    pub(super) fn refused_by_workspace(&self) -> impl Iterator<Item = (String, String)> {
+        let kinds = [
+            ("case-twins", self.refuse_case_twins || self.refuse.contains(&Refusable::CaseTwins)),
+            ("username", self.refuse.contains(&Refusable::Username)),
+            ("domain", self.refuse.contains(&Refusable::Domain)),
+        ];
+        let refused = kinds.into_iter().filter(|(_, is_refused)| *is_refused);
+        refused.map(|(kind, _)| ("refuse".to_owned(), kind.to_owned()))
     }
 
     /// # Errors

@@ -113,6 +113,11 @@ impl Report {
         self.check = Some(foreseen);
     }
 
+    /// The list of lines that are left out has so many now, if there is one.
+    pub(super) fn rejected(&mut self, lines: Option<u64>) {
+        self.rejected = lines.unwrap_or(self.rejected);
+    }
+
     /// Everybody is there already.
     pub(super) fn nothing_to_do(&mut self) {
         let same = self.check.as_ref().map(|check| check.same.clone()).unwrap_or_default();

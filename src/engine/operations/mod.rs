@@ -113,6 +113,11 @@ pub(crate) enum Refusal {
     NoImporter,
     #[error("the newest operation is not over")]
     NotFinished,
+    /// Its state, where somebody wants to go on with an import that is not over.
+    #[error("the newest operation is {}", .0.as_str())]
+    NotEnded(State),
+    #[error("another call has resumed the operation")]
+    ResumedMeanwhile,
     #[error("nothing is staged")]
     NothingStaged,
     /// The run before is stopping, or its records are being removed.

@@ -14,6 +14,7 @@ use crate::{
             policy::{CrossOrigin, call_limit},
         },
         field_value::{FieldValue, Fields},
+        sign_up::{SignUpRules, SignUpSettings},
     },
     repository::{Connection, RepositoryError, bson::read::read_fields},
 };
@@ -41,6 +42,14 @@ const APPROVE_MANUALLY: &str = "Accounts_ManuallyApproveNewUsers";
 const USERNAME_PREFIX: &str = "Accounts_DefaultUsernamePrefixSuggestion";
 const DEFAULT_USERNAME_PREFIX: &str = "user";
 const EMAIL_2FA_OPT_IN: &str = "Accounts_TwoFactorAuthentication_By_Email_Auto_Opt_In";
+
+/// The rules for people who sign up.
+const USERNAME_PATTERN: &str = "UTF8_User_Names_Validation";
+const BLOCKED_USERNAMES: &str = "Accounts_BlockedUsernameList";
+const RESERVED_USERNAMES: &str = "Accounts_SystemBlockedUsernameList";
+const DEFAULT_RESERVED_USERNAMES: &str = "admin,administrator,system,user";
+const ALLOWED_DOMAINS: &str = "Accounts_AllowedDomainsList";
+const BLOCKED_DOMAINS: &str = "Accounts_BlockedDomainsList";
 
 /// Reads settings. A setting that is not stored, or not of its kind, has Rocket.Chat's default.
 #[derive(Debug, Clone)]
@@ -82,6 +91,20 @@ impl Settings {
     pub async fn username_prefix(&self) -> Result<String, RepositoryError> {
         let stored = self.value(USERNAME_PREFIX).await?;
         Ok(stored.as_ref().and_then(FieldValue::as_text).unwrap_or(DEFAULT_USERNAME_PREFIX).to_owned())
+    }
+
+    /// The rules for people who sign up.
+    pub async fn sign_up_rules(&self) -> Result<SignUpRules, RepositoryError> {
+        let ids = [USERNAME_PATTERN, BLOCKED_USERNAMES, RESERVED_USERNAMES, ALLOWED_DOMAINS, BLOCKED_DOMAINS];
+        let stored = self.values(&ids).await?;
+        let text = |id| stored.get(id).and_then(FieldValue::as_text);
+        Ok(SignUpRules::new(SignUpSettings {
+            names: text(USERNAME_PATTERN).unwrap_or_default(),
+            blocked_names: text(BLOCKED_USERNAMES).unwrap_or_default(),
+            reserved_names: text(RESERVED_USERNAMES).unwrap_or(DEFAULT_RESERVED_USERNAMES),
+            allowed_domains: text(ALLOWED_DOMAINS).unwrap_or_default(),
+            blocked_domains: text(BLOCKED_DOMAINS).unwrap_or_default(),
+        }))
     }
 
     /// How often everybody may call the API, and from where a browser may.

@@ -27,6 +27,11 @@ fn bson_of(value: &FieldValue) -> Bson {
     }
 }
 
+/// The bytes of these fields as a document; `None` for those that cannot be written.
+pub(in crate::repository) fn size_of(fields: &Fields) -> Option<usize> {
+    bson::serialize_to_vec(&AsDocument(fields)).ok().map(|document| document.len())
+}
+
 /// Fields that the driver writes as a document straight away, for the many documents of a run.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::repository) struct AsDocument<'a>(pub(in crate::repository) &'a Fields);

@@ -47,4 +47,5 @@ pub use selections::Selections;
 pub use staged_choice::{ChoosableRecord, Mark, MessageLinks, StagedChoice};
 pub use staged_id::StagedId;
 pub use staged_view::StagedView;
+pub(crate) use staging::can_be_staged;
 pub use staging::{Discarded, Gap, StagedRecord, Staging};

@@ -13,7 +13,11 @@ use mongodb::{Collection, options::Hint};
 use super::staged_id::StagedId;
 use crate::{
     domain::{field_value::Fields, record_type::RecordType},
-    repository::{Connection, PRIMARY_ONLY, RepositoryError, bson::read::read_fields, connection::error::has_code},
+    repository::{
+        Connection, PRIMARY_ONLY, RepositoryError,
+        bson::{read::read_fields, write::size_of},
+        connection::error::has_code,
+    },
 };
 
 pub(in crate::repository) const COLLECTION: &str = "rocketchat_import_data";
@@ -25,6 +29,11 @@ const CURSOR_BATCH: u32 = 1000;
 const REMOVED_AT_A_TIME: usize = 1000;
 /// The codes of a document that would exceed 16 MiB after an update.
 const TOO_LARGE_CODES: [i32; 2] = [10_334, 17_419];
+
+/// The longest document that the database stores, in bytes.
+const DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
+/// More bytes than a staged record has beside its data.
+const BESIDE_DATA_BYTES: usize = 1024;
 
 /// Reads and writes staged records.
 #[derive(Debug, Clone)]
@@ -61,6 +70,11 @@ pub struct Discarded {
     pub roots: Vec<String>,
     /// The highest id of a record without an operation; `None` if there was none.
     pub unlabelled_up_to: Option<StagedId>,
+}
+
+/// Whether the data fits into a staged record.
+pub(crate) fn can_be_staged(data: &Fields) -> bool {
+    size_of(data).is_none_or(|bytes| bytes + BESIDE_DATA_BYTES <= DOCUMENT_BYTES)
 }
 
 impl Staging {

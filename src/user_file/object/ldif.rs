@@ -79,7 +79,8 @@ impl<R: BufRead> Ldif<R> {
             }
             let Some((name, value)) = text.split_once(':') else {
                 first_line = if first_line == 0 { line } else { first_line };
-                let reason = format!("line {line} is no attribute with a value: {}", quoted(&text));
+                let reason =
+                    format!("line {line} is no attribute with a value: {}; export the entry again", quoted(&text));
                 fault.get_or_insert(Fault::new(Kind::Syntax, reason));
                 continue;
             };
@@ -128,13 +129,13 @@ fn value_of(name: &str, value: &str) -> Result<Option<String>, Fault> {
         return Ok(None);
     }
     if value.starts_with('<') {
-        let reason = format!("{} refers to another place, which is not fetched", quoted(name));
+        let reason = format!("{} refers to another place, which is not fetched: export the value itself", quoted(name));
         return Err(Fault::new(Kind::Value, reason));
     }
     let Some(coded) = value.strip_prefix(':') else { return Ok(Some(value.trim().to_owned())) };
-    let bytes = BASE64_STANDARD
-        .decode(coded.trim())
-        .map_err(|_| Fault::new(Kind::Syntax, format!("{} is not valid Base64", quoted(name))))?;
+    let bytes = BASE64_STANDARD.decode(coded.trim()).map_err(|_| {
+        Fault::new(Kind::Syntax, format!("{} is not valid Base64: export the entry again", quoted(name)))
+    })?;
     // Binary values, such as ids of Active Directory, are good as they are coded.
     Ok(Some(String::from_utf8(bytes).unwrap_or_else(|_| coded.trim().to_owned())))
 }

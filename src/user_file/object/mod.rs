@@ -17,10 +17,13 @@ pub(super) use ldif::Ldif;
 pub(super) use lines::Lines;
 pub(super) use values::Values;
 
-use super::problem::{Fault, Kind, Problem};
+use super::problem::{Fault, Kind, Problem, shown};
 
 /// The longest object, as large as a document of the database can be.
 const MAX_OBJECT_BYTES: usize = 16 * 1024 * 1024;
+
+/// The way out of JSON that cannot be read.
+const MEND_JSON: &str = "mend it there, or export the file again";
 
 /// An object, or the reason why what stands there is none.
 #[derive(Debug)]
@@ -39,12 +42,14 @@ pub(crate) struct Object(pub(super) Vec<(String, Box<RawValue>)>);
 impl Object {
     pub(super) fn read(text: &str) -> Result<Self, Fault> {
         if !text.trim_start().starts_with('{') {
-            return Err(Fault::new(Kind::Syntax, "a user must be an object, as in {\"username\": \"ann\"}"));
+            let found = shown(text.trim());
+            let reason = format!("a user must be an object, as in {{\"username\": \"ann\"}}, not {found}");
+            return Err(Fault::new(Kind::Syntax, reason));
         }
         serde_json::from_str(text).map_err(|error| {
             let words = error.to_string();
             let words = words.split_once(" at line ").map_or(words.as_str(), |(words, _)| words);
-            Fault::new(Kind::Syntax, format!("not valid JSON: {words} (column {})", error.column()))
+            Fault::new(Kind::Syntax, format!("not valid JSON: {words} (column {}): {MEND_JSON}", error.column()))
         })
     }
 

@@ -11,7 +11,7 @@ use super::{
         input::unreadable,
         problem::{Fault, Kind, Problem},
     },
-    MAX_OBJECT_BYTES, Object, Piece,
+    MAX_OBJECT_BYTES, MEND_JSON, Object, Piece,
 };
 
 /// Members of an answer that hold the users.
@@ -82,7 +82,7 @@ impl<R: BufRead> Values<R> {
     }
 
     fn broken(&self, what: &str) -> Problem {
-        Problem::fatal(self.line, Fault::new(Kind::Syntax, format!("not valid JSON: {what}")))
+        Problem::fatal(self.line, Fault::new(Kind::Syntax, format!("not valid JSON: {what}: {MEND_JSON}")))
     }
 
     /// Cuts a value out. With `seek_list` it stops where the list of an answer begins.

@@ -83,8 +83,12 @@ fn sheet_of(names: &[String], wanted: Option<&str>) -> Result<String, Fault> {
     found.cloned().ok_or_else(|| {
         let there: Vec<String> = names.iter().map(|name| quoted(name)).collect();
         let reason = match wanted {
-            Some(wanted) => format!("the workbook has no sheet {}: it has {}", quoted(wanted), there.join(", ")),
-            None => "the workbook has no sheet".to_owned(),
+            Some(wanted) => format!(
+                "the workbook has no sheet {}: it has {}, so give --sheet one that is there",
+                quoted(wanted),
+                there.join(", ")
+            ),
+            None => "the workbook has no sheet: save it again with the users in one".to_owned(),
         };
         Fault::new(Kind::Option, reason)
     })

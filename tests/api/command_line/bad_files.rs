@@ -208,7 +208,7 @@ async fn ten_wrong_workbooks_are_refused_with_row_kind_and_reason() {
         ),
         wrong("a.xlsx", sheet(&[header, good]), &["--format", "csv"], (1, "other-file", "leave --format away")),
         wrong("a.csv", "username\n", &["--format", "xlsx"], (1, "other-file", "this is no workbook")),
-        wrong("a.xlsx", sheet(&[]), &[], (1, "other-file", "the file is empty")),
+        wrong("a.xlsx", sheet(&[]), &[], (1, "other-file", "the sheet is empty")),
         wrong("a.xlsx", long_id, &[], (2, "damaged-value", "a spreadsheet has dropped")),
         wrong(
             "a.xlsx",

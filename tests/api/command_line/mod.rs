@@ -10,6 +10,7 @@ mod pages;
 mod proxy;
 mod reading;
 mod refusals;
+mod refused_by_workspace;
 mod sources;
 mod watching;
 pub mod workbooks;

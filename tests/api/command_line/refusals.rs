@@ -50,7 +50,10 @@ async fn a_refused_batch_ends_with_3_and_names_its_lines() {
     let finished = call(&service.address, &["users", file.path(), "--batch", "1"]).await;
     assert_eq!(finished.code, Some(3), "{finished:?}");
     assert!(finished.errors.contains("lines 3 to 3") && finished.errors.contains("invalid roles"), "{finished:?}");
-    assert!(finished.errors.contains("(import id 2: there is no role no-such-role)"), "{finished:?}");
+    assert!(
+        finished.errors.contains("(import id 2: there is no role no-such-role: give the id of one that is there)"),
+        "{finished:?}"
+    );
     assert_eq!((workspace.count_staged().await, workspace.count_imported().await), (1, 0));
 }
 

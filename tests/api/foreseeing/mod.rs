@@ -2,6 +2,7 @@
 
 mod any;
 mod many;
+mod settings;
 mod single;
 
 use std::collections::HashMap;

@@ -59,7 +59,7 @@ async fn a_wrong_setting_of_default_roles_is_named_as_that() {
     workspace.set("Accounts_Registration_Users_Default_Roles", "user,staff").await;
     let (lines, _) = check(&service, "&format=jsonl", lines_of(&[bob()])).await;
     let record = &records(&lines)[0];
-    let reason = "the setting Accounts_Registration_Users_Default_Roles is wrong: there is no role staff";
+    let reason = "the setting Accounts_Registration_Users_Default_Roles is wrong: there is no role staff: give the id of one that is there";
     assert_eq!((&record["outcome"], &record["reason"]), (&json!("refused"), &json!(reason)));
 }
 

@@ -18,10 +18,11 @@ use crate::{
         matching::{FoundBy, OnExisting, Rules, StoredAccount},
         new_user::{self, Enrolment, with_roles},
         receipt::Outcome,
+        sign_up::{Doubt, SignUpRules},
         staged::StagedUser,
     },
     engine::roles::{about_default_roles, unknown_of},
-    repository::{Repositories, RepositoryError, Roles, SoughtAccounts, with_default_timeout},
+    repository::{Repositories, RepositoryError, Roles, SoughtAccounts, can_be_staged, with_default_timeout},
 };
 
 /// The `_id` of an account that a record of the list would become.
@@ -35,6 +36,7 @@ pub(crate) struct Rehearsal {
     default_roles: Vec<String>,
     /// Why a role cannot be given; `None` for one that can.
     known_roles: HashMap<String, Option<String>>,
+    sign_up: SignUpRules,
     values: Values,
     noted: u32,
     decided: u32,
@@ -65,6 +67,8 @@ pub(crate) struct Foreseen {
     pub(crate) reason: Option<String>,
     /// The accounts whose name or address differs in letter case only, each in a sentence.
     pub(crate) twins: Vec<String>,
+    /// Values of the account that nobody could sign up with.
+    pub(crate) doubts: Vec<Doubt>,
 }
 
 /// The way of a user.
@@ -99,6 +103,7 @@ impl Rehearsal {
             roles: repositories.roles.clone(),
             default_roles,
             known_roles: HashMap::new(),
+            sign_up: with_default_timeout(repositories.settings.sign_up_rules()).await?,
             values: Values::default(),
             noted: 0,
             decided: 0,
@@ -129,7 +134,10 @@ impl Rehearsal {
         } else {
             self.find(&ready).await?
         };
-        for (position, decided) in positions.into_iter().zip(decided) {
+        for (position, mut decided) in positions.into_iter().zip(decided) {
+            if decided.gives_names() {
+                decided.doubts = self.sign_up.doubts(StagedUser::new(&users[position].record));
+            }
             foreseen[position] = Some(decided);
         }
         Ok(foreseen.into_iter().flatten().collect())
@@ -153,6 +161,10 @@ impl Rehearsal {
 
     /// Why the user would not be staged.
     fn refusal_of(&self, record: &Fields) -> Option<Foreseen> {
+        if !can_be_staged(record) {
+            let reason = "the user is larger than the 16 MiB that the database stores of one: shorten it";
+            return Some(Foreseen::refused(reason.to_owned()));
+        }
         let reason_of = |role: &str| self.known_roles.get(role).cloned().flatten();
         let own = StagedUser::new(record).roles().find_map(reason_of);
         let reason = own.or_else(|| {
@@ -253,6 +265,16 @@ impl Foreseen {
             changed: Vec::new(),
             reason: None,
             twins: Vec::new(),
+            doubts: Vec::new(),
+        }
+    }
+
+    /// Whether the record's user name or addresses become those of an account.
+    fn gives_names(&self) -> bool {
+        match self.fate {
+            Fate::Run(Outcome::Created) => true,
+            Fate::Run(_) => self.changed.iter().any(|field| ["username", "emails"].contains(&field.as_str())),
+            Fate::Refused => false,
         }
     }
 

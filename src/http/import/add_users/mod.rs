@@ -3,6 +3,7 @@
 //! Source: `apps/meteor/server/services/import/service.ts` (`addUsers`).
 
 mod idempotency;
+mod reasons;
 mod schema;
 mod sent_users;
 
@@ -92,7 +93,10 @@ fn blaming(refusal: Refusal, users: &SentUsers) -> ApiError {
     let reason = match refusal {
         Refusal::MissingData => {
             for (index, user) in users.iter().enumerate() {
-                let missing = [("emails", "emails hold no address"), ("importIds", "importIds hold no id")];
+                let missing = [
+                    ("emails", "emails hold no address: give one"),
+                    ("importIds", "importIds hold no id: give the id of the system that the user comes from"),
+                ];
                 let missing = missing.iter().filter(|(field, _)| !has_a_text(&user, field)).map(|(_, reason)| *reason);
                 let missing: Vec<&str> = missing.collect();
                 if !missing.is_empty() {

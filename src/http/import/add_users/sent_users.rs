@@ -10,7 +10,8 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    super::super::error::ApiError,
+    super::super::{error::ApiError, refused_users::RefusedUser},
+    reasons::reason_of,
     schema::{missing, read_user, wrong},
 };
 use crate::domain::field_value::Fields;
@@ -79,11 +80,25 @@ fn read_all(body: &[u8], mut look: impl FnMut(&Fields)) -> Result<Vec<Range<usiz
     let users = users.into_iter().enumerate();
     let places = users.map(|(position, user)| {
         let path = format!("/{USERS}/{position}");
-        look(&read_user(parse_user(user, &path)?, &path)?);
+        let fields = read_user(parse_user(user, &path)?, &path);
+        look(&fields.map_err(|refusal| blaming(refusal, position, &path, user))?);
         let begin = user.get().as_ptr().addr() - body.as_ptr().addr();
         Ok(begin..begin + user.get().len())
     });
     places.collect()
+}
+
+/// The refusal of the user at this place, with a sentence about him.
+fn blaming(refusal: ApiError, index: usize, path: &str, user: &RawValue) -> ApiError {
+    let ApiError::InvalidBody { problem, path: Some(at) } = refusal else { return refusal };
+    let user: Value = serde_json::from_str(user.get()).unwrap_or_default();
+    let import_id = match user.pointer("/importIds/0") {
+        Some(Value::String(id)) => Some(id.clone()),
+        Some(Value::Number(id)) => Some(id.to_string()),
+        _ => None,
+    };
+    let reason = reason_of(&problem, at.strip_prefix(path).unwrap_or_default(), &user);
+    ApiError::InvalidUser { problem, path: at, user: RefusedUser::new(index, import_id.as_deref(), reason) }
 }
 
 fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, ApiError> {

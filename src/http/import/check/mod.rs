@@ -162,6 +162,27 @@ pub(super) struct ForeseenRecord {
     /// Accounts whose user name or address differs in letter case only, each in a sentence.
     #[schema(required = false)]
     twins: Vec<String>,
+    /// Values that the workspace's settings refuse of people who sign up. Imports do not ask these settings.
+    #[schema(required = false)]
+    warnings: Vec<ForeseenWarning>,
+}
+
+/// A warning; `refuse` with its kind makes it an error.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it is here to be described")]
+pub(super) struct ForeseenWarning {
+    kind: ForeseenWarningKind,
+    /// A sentence with the value, the setting and the way out.
+    reason: String,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "it is here to be described")]
+pub(super) enum ForeseenWarningKind {
+    Username,
+    Domain,
 }
 
 /// The outcome in the receipt of the run; `refused`: `import.addUsers` would not take the user.

@@ -10,10 +10,10 @@ use super::{
     reading::{Cut, Reading, Summary, UserLine},
 };
 use crate::{
-    domain::receipt::Outcome,
+    domain::{receipt::Outcome, sign_up::DoubtKind},
     engine::{Fate, Foreseen, ListedUser, Rehearsal},
     http::streamed::json,
-    user_file::{Entry, Refusable, Tally},
+    user_file::{Entry, Kind, Refusable, Tally},
 };
 
 /// Users that are looked for with one query, as in a run.
@@ -61,6 +61,15 @@ struct Record<'a> {
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     twins: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Warning<'a>>,
+}
+
+/// A value that nobody could sign up with; an import takes it.
+#[derive(Debug, Serialize)]
+struct Warning<'a> {
+    kind: &'static str,
+    reason: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -162,8 +171,13 @@ impl Workspace {
                 Some(Sent::Refused(reason)) => Some(Foreseen::refused(reason)),
             };
             let (Some(mut foreseen), Some(user)) = (foreseen, &entry.user) else { continue };
-            if wanted.options.refused.contains(&Refusable::CaseTwins) && !foreseen.twins.is_empty() {
-                foreseen = Foreseen::refused(foreseen.twins.join("; "));
+            // The reader has its own sentence about such a name.
+            if entry.problems.iter().any(|problem| problem.kind == Kind::Username) {
+                foreseen.doubts.retain(|doubt| doubt.kind != DoubtKind::Username);
+            }
+            let refused = refused_for(&foreseen, &wanted.options.refused);
+            if !refused.is_empty() {
+                foreseen = Foreseen::refused(refused.join("; "));
             }
             if wanted.wants_users {
                 lines.push_str(&json(&UserLine { user, line: entry.line }));
@@ -175,6 +189,18 @@ impl Workspace {
         }
         Ok(lines)
     }
+}
+
+/// The sentences for which the user is refused, by the kinds of warnings that are to be errors.
+fn refused_for(foreseen: &Foreseen, kinds: &[Refusable]) -> Vec<String> {
+    let twins = foreseen.twins.iter().filter(|_| kinds.contains(&Refusable::CaseTwins)).cloned();
+    let doubts = foreseen.doubts.iter().filter(|doubt| {
+        kinds.contains(&match doubt.kind {
+            DoubtKind::Username => Refusable::Username,
+            DoubtKind::Domain => Refusable::Domain,
+        })
+    });
+    twins.chain(doubts.map(|doubt| doubt.reason.clone())).collect()
 }
 
 impl Counts {
@@ -204,6 +230,11 @@ impl<'a> Record<'a> {
             changed: &foreseen.changed,
             reason: foreseen.reason.as_deref(),
             twins: &foreseen.twins,
+            warnings: foreseen
+                .doubts
+                .iter()
+                .map(|doubt| Warning { kind: doubt.kind.as_str(), reason: &doubt.reason })
+                .collect(),
         }
     }
 }

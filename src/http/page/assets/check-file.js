@@ -14,7 +14,7 @@ const LARGEST_BYTES = 50 * 1024 * 1024;
  * @param {AbortSignal} signal ends the check
  * @returns {Promise<{ users: object[], problems: object[], failing: object[], warnings: object[], summary: object }>}
  *   the users that a run has something to do with, the first problems, failures to come and warnings, and the counts of
- *   the whole file, in which `twins` are the warnings of the workspace
+ *   the whole file, in which `warned` are the warnings of the workspace
  * @throws {ApiError}
  */
 export async function checkFile(api, file, onExisting, kept, signal) {
@@ -28,7 +28,7 @@ export async function checkFile(api, file, onExisting, kept, signal) {
     if (list.length < kept) list.push(found);
   };
   let last = null;
-  let twins = 0;
+  let warned = 0;
   for await (const line of linesOf(response.body)) {
     const { user, record, problem, end, error } = JSON.parse(line);
     if (user !== undefined) {
@@ -38,14 +38,15 @@ export async function checkFile(api, file, onExisting, kept, signal) {
       if (record.outcome === 'refused') keep(checked.problems, { line: place, importId, reason });
       else if (record.outcome !== 'same') checked.users.push(last);
       if (record.outcome === 'failed') keep(checked.failing, { line: place, importId, reason });
-      for (const twin of record.outcome === 'refused' ? [] : record.twins ?? []) {
-        twins += 1;
-        keep(checked.warnings, { line: place, importId, reason: twin });
+      const said = [...record.twins ?? [], ...(record.warnings ?? []).map((warning) => warning.reason)];
+      for (const warning of record.outcome === 'refused' ? [] : said) {
+        warned += 1;
+        keep(checked.warnings, { line: place, importId, reason: warning });
       }
     } else if (problem !== undefined) {
       keep(problem.severity === 'warning' ? checked.warnings : checked.problems, problem);
     } else if (end !== undefined) {
-      checked.summary = { ...end, twins };
+      checked.summary = { ...end, warned };
     } else if (error !== undefined) {
       throw new ApiError('rejected', error);
     }

@@ -80,7 +80,7 @@ export class NewImport {
   #show({ users, problems, failing, warnings, summary }, name) {
     const { workspace } = summary;
     const problemCount = summary.problemCount + workspace.refused;
-    const warningCount = summary.warningCount + summary.twins;
+    const warningCount = summary.warningCount + summary.warned;
     showProblems('file-errors', 'file-problems', [
       ...problems.map(wordsOfProblem),
       ...more(problemCount - problems.length),

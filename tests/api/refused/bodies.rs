@@ -1,0 +1,113 @@
+use serde_json::{Value, json};
+
+use super::WrongBody;
+
+const ADD_USERS: &str = "/api/v1/import.addUsers";
+const RUN: &str = "/api/v1/import.run";
+const MISSING_DATA: &str = "Users are missing required data.";
+
+fn body(what: &'static str, body: impl ToString, error: &'static str, says: &'static str) -> WrongBody {
+    WrongBody { what, endpoint: ADD_USERS, body: body.to_string().into_bytes(), error, says }
+}
+
+/// A good user, and one with this instead.
+fn second_with(field: &str, value: Value) -> String {
+    let good = json!({ "username": "ann", "emails": ["ann@corp.example"], "importIds": ["1"] });
+    let mut bad = json!({ "username": "bea", "emails": ["bea@corp.example"], "importIds": ["2"] });
+    bad[field] = value;
+    json!({ "users": [good, bad] }).to_string()
+}
+
+pub fn rows() -> Vec<WrongBody> {
+    let mut rows = vec![
+        body(
+            "no JSON",
+            "{\"users\": [",
+            "the body is not valid JSON: EOF while parsing a list at line 1 column 11",
+            "",
+        ),
+        body("no users", "{}", "must have required property 'users'", "at "),
+        body("users that are no list", json!({ "users": {} }), "must be array", "at /users"),
+        body(
+            "something beside the users",
+            json!({ "users": [], "run": true }),
+            "must NOT have additional properties",
+            "at ",
+        ),
+        body(
+            "a text in place of a user",
+            json!({ "users": ["ann"] }),
+            "must be object",
+            "user 0: a user must be an object, as in {\"emails\": [\"ann@example.com\"], \"importIds\": [\"1\"]}, not \"ann\"",
+        ),
+        body(
+            "no emails at all",
+            json!({ "users": [{ "importIds": [7] }] }),
+            "must have required property 'emails'",
+            "user 0: emails missing: give a list of texts (import id 7)",
+        ),
+        body(
+            "an address of blanks",
+            second_with("emails", json!([" "])),
+            MISSING_DATA,
+            "user 1: emails hold no address: give one (import id 2)",
+        ),
+        body(
+            "a list of no ids",
+            second_with("importIds", json!([])),
+            MISSING_DATA,
+            "user 1: importIds hold no id: give the id of the system that the user comes from",
+        ),
+        body(
+            "own fields that are none",
+            second_with("customFields", json!("sales")),
+            "must be object,null",
+            "user 1: customFields is \"sales\": give an object (import id 2)",
+        ),
+        body(
+            "neither yes nor no",
+            second_with("deleted", json!("maybe")),
+            "must be boolean,null",
+            "user 1: deleted is \"maybe\": give true or false (import id 2)",
+        ),
+        body(
+            "a name that is a list",
+            second_with("name", json!(["Bea"])),
+            "must be string,null",
+            "user 1: name is [\"Bea\"]: give a text (import id 2)",
+        ),
+        body(
+            "a role that nobody knows",
+            second_with("roles", json!(["ghost"])),
+            "One or more of the users have been assigned invalid roles.",
+            "user 1: there is no role ghost: give the id of one that is there (import id 2)",
+        ),
+        body(
+            "a field that no database takes",
+            second_with("a\0b", json!(1)),
+            "a name must NOT have a NUL character",
+            "user 1: the name \"a\\u{0}b\" holds a NUL character: leave it out (import id 2)",
+        ),
+    ];
+    rows.extend([
+        WrongBody {
+            endpoint: RUN,
+            ..body(
+                "a rule that is none",
+                json!({ "onExisting": "merge" }),
+                "must be one of fail, skip, link, update /onExisting",
+                "at /onExisting",
+            )
+        },
+        WrongBody {
+            endpoint: RUN,
+            ..body(
+                "an import that is another one",
+                json!({ "operationId": "another" }),
+                "The newest import operation is not the one in operationId.",
+                "",
+            )
+        },
+    ]);
+    rows
+}
