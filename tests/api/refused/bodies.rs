@@ -6,8 +6,8 @@ const ADD_USERS: &str = "/api/v1/import.addUsers";
 const RUN: &str = "/api/v1/import.run";
 const MISSING_DATA: &str = "Users are missing required data.";
 
-fn body(what: &'static str, body: impl ToString, error: &'static str, says: &'static str) -> WrongBody {
-    WrongBody { what, endpoint: ADD_USERS, body: body.to_string().into_bytes(), error, says }
+fn body(what: &'static str, body: impl Into<String>, error: &'static str, says: &'static str) -> WrongBody {
+    WrongBody { what, endpoint: ADD_USERS, body: body.into().into_bytes(), error, says }
 }
 
 /// A good user, and one with this instead.
@@ -30,19 +30,19 @@ pub fn rows() -> Vec<WrongBody> {
         body("users that are no list", json!({ "users": {} }), "must be array", "at /users"),
         body(
             "something beside the users",
-            json!({ "users": [], "run": true }),
+            json!({ "users": [], "run": true }).to_string(),
             "must NOT have additional properties",
             "at ",
         ),
         body(
             "a text in place of a user",
-            json!({ "users": ["ann"] }),
+            json!({ "users": ["ann"] }).to_string(),
             "must be object",
             "user 0: a user must be an object, as in {\"emails\": [\"ann@example.com\"], \"importIds\": [\"1\"]}, not \"ann\"",
         ),
         body(
             "no emails at all",
-            json!({ "users": [{ "importIds": [7] }] }),
+            json!({ "users": [{ "importIds": [7] }] }).to_string(),
             "must have required property 'emails'",
             "user 0: emails missing: give a list of texts (import id 7)",
         ),
@@ -94,7 +94,7 @@ pub fn rows() -> Vec<WrongBody> {
             endpoint: RUN,
             ..body(
                 "a rule that is none",
-                json!({ "onExisting": "merge" }),
+                json!({ "onExisting": "merge" }).to_string(),
                 "must be one of fail, skip, link, update /onExisting",
                 "at /onExisting",
             )
@@ -103,7 +103,7 @@ pub fn rows() -> Vec<WrongBody> {
             endpoint: RUN,
             ..body(
                 "an import that is another one",
-                json!({ "operationId": "another" }),
+                json!({ "operationId": "another" }).to_string(),
                 "The newest import operation is not the one in operationId.",
                 "",
             )
