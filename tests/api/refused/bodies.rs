@@ -27,7 +27,7 @@ pub fn rows() -> Vec<WrongBody> {
             "",
         ),
         body("no users", "{}", "must have required property 'users'", "at "),
-        body("users that are no list", json!({ "users": {} }), "must be array", "at /users"),
+        body("users that are no list", json!({ "users": {} }).to_string(), "must be array", "at /users"),
         body(
             "something beside the users",
             json!({ "users": [], "run": true }).to_string(),
