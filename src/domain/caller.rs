@@ -31,6 +31,8 @@ impl Caller {
 pub enum Permission {
     /// Calls without a rate limit.
     BypassRateLimit,
+    /// Deactivating accounts.
+    EditOtherUserActiveStatus,
     /// Running and following imports.
     RunImport,
     /// Reading the history of imports.
@@ -43,6 +45,7 @@ impl Permission {
     pub const fn id(self) -> &'static str {
         match self {
             Self::BypassRateLimit => "api-bypass-rate-limit",
+            Self::EditOtherUserActiveStatus => "edit-other-user-active-status",
             Self::RunImport => "run-import",
             Self::ViewImportOperations => "view-import-operations",
         }

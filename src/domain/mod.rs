@@ -12,6 +12,7 @@ pub mod file_source;
 pub mod forecast;
 pub mod import_file_name;
 pub mod importer;
+pub mod leaving;
 pub mod loading;
 pub mod matching;
 pub mod new_user;

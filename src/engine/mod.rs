@@ -16,6 +16,7 @@ mod activity;
 mod choice;
 mod convert;
 mod files;
+pub(crate) mod leaving;
 mod load;
 mod operations;
 mod outgoing;

@@ -14,6 +14,7 @@ mod pending;
 mod records;
 mod rocketchat_files;
 pub(crate) mod setup;
+mod sources;
 mod webhooks;
 
 use std::sync::LazyLock;
@@ -51,6 +52,7 @@ pub use setup::{
     DatabaseUser, DatabaseUserError, Made, MigrationError, Purpose, initiate_replica_set, initiate_replica_set_at,
     migrate,
 };
+pub use sources::{Deactivation, Deactivations, Leaver, NewOwner, SourceAccount, SourceEntry, Sources};
 pub use webhooks::{Delivery, EndedImport, Ends, News, UnreadableOperation, Webhooks};
 
 /// For the removal of imported records, and for bytes of a file that is not complete. The primary alone confirms it; the majority write of the counters, which comes
@@ -67,6 +69,7 @@ pub struct Repositories {
     pub connection: Connection,
     pub files: Files,
     pub contacts: Contacts,
+    pub deactivations: Deactivations,
     pub identities: Identities,
     pub operation_feed: OperationFeed,
     pub imports: Imports,
@@ -89,6 +92,7 @@ pub struct Repositories {
     pub rooms: Rooms,
     pub selections: Selections,
     pub settings: Settings,
+    pub sources: Sources,
     pub staged_choice: StagedChoice,
     pub staged_view: StagedView,
     pub staging: Staging,
@@ -108,6 +112,7 @@ impl Repositories {
             api_policy: ApiPolicyCache::new(settings.clone(), permissions.clone()),
             files: Files::new(&connection),
             contacts: Contacts::new(&connection),
+            deactivations: Deactivations::new(&connection),
             identities: Identities::new(&connection),
             operation_feed: OperationFeed::new(&connection, &imports),
             imports,
@@ -130,6 +135,7 @@ impl Repositories {
             rooms: Rooms::new(&connection),
             selections: Selections::new(&connection),
             settings,
+            sources: Sources::new(&connection),
             staged_choice: StagedChoice::new(&connection),
             staged_view: StagedView::new(&connection),
             staging: Staging::new(&connection),

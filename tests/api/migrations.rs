@@ -9,7 +9,7 @@ use crate::harness::{Finished, Mongo, Workspace, operation, run, workspace};
 
 const OURS_START: &str = "rocketchat_import_service_";
 const OURS: &str = "rocketchat_import_service_migrations";
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 8] = [
     "0001_import_newest_first",
     "0002_import_valid",
     "0003_staging_data_type",
@@ -17,6 +17,7 @@ const NAMES: [&str; 7] = [
     "0005_receipts_expire",
     "0006_reports_expire",
     "0007_uploads_of_ours",
+    "0008_sources",
 ];
 
 async fn migrate(workspace: &Workspace) -> Finished {

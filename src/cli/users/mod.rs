@@ -4,6 +4,7 @@ mod batches;
 mod check;
 mod file;
 mod foreseeing;
+mod leaving;
 mod matching;
 mod options;
 mod replacing;
@@ -19,6 +20,7 @@ use self::{
     batches::{Batch, Batches, KeptUsers},
     check::{Check, RejectList, print_template, shown},
     foreseeing::{Plan, foresee},
+    leaving::{LeavingArgs, SourceReport},
     matching::MatchingArgs,
     options::ReadingArgs,
     replacing::confirm,
@@ -86,6 +88,9 @@ pub(super) struct UsersArgs {
     matching: MatchingArgs,
 
     #[command(flatten)]
+    leaving: LeavingArgs,
+
+    #[command(flatten)]
     reading: ReadingArgs,
 
     #[command(flatten)]
@@ -140,9 +145,22 @@ async fn import(
     }
     let result = match (client, spool) {
         (Some(client), Some(spool)) => {
-            let kept = spool.read().map_err(|error| disk(&error))?;
+            let mut kept = spool.read().map_err(|error| disk(&error))?;
+            let people = args.leaving.people(&mut kept)?;
+            if let Some(people) = &people {
+                report.source = people.foresee(client).await?;
+            }
             let file = CheckedFile { name: &file, kept, users, rejects };
-            check_and_send(args, file, client, console, report).await
+            let result = check_and_send(args, file, client, console, report).await;
+            match people {
+                // Failed users are in the file, and so is everybody else.
+                Some(people) if args.run && report.has_run() => {
+                    people.finish(client, &mut report.source).await?;
+                }
+                _ => {}
+            }
+            let left = report.source.as_ref().map_or(Ok(()), SourceReport::verdict);
+            result.and(left)
         }
         _ => Ok(()),
     };
@@ -161,10 +179,18 @@ fn left_out(args: &UsersArgs, file: &str, is_unusable: bool, report: &Report) ->
         let count = counted(report.problem_count(), "problem");
         return Err(CommandError::File(format!("{file}: {count}, nothing was sent")));
     }
-    if report.bad_lines() == 0 || args.skip_bad {
+    if report.bad_lines() == 0 {
         return Ok(());
     }
     let count = counted(report.bad_lines(), "bad line");
+    if args.leaving.wants_a_whole_file() {
+        let reason = "nothing was sent; people on bad lines would count as missing: correct the file, or leave \
+                      --deactivate-missing out";
+        return Err(CommandError::File(format!("{file}: {count}, {reason}")));
+    }
+    if args.skip_bad {
+        return Ok(());
+    }
     let way_out =
         if report.users() == 0 { "" } else { "; correct the file, or leave the bad lines out with --skip-bad" };
     Err(CommandError::File(format!("{file}: {count}, nothing was sent{way_out}")))
@@ -241,6 +267,9 @@ async fn send(
             "this server does not find people who are there: leave --on-existing and --on-username-taken out"
                 .to_owned(),
         ));
+    }
+    if args.leaving.needs_this_service() && !staging.matches_people() {
+        return Err(CommandError::Setting("this server keeps no sources: leave --source out".to_owned()));
     }
     report.operation = Some(staging.operation().to_owned());
     let staged = tokio::select! {

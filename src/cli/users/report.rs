@@ -12,6 +12,7 @@ use super::{
     },
     check::{Checked, shown},
     foreseeing::Foreseen,
+    leaving::SourceReport,
 };
 use crate::{
     client::{FailedUser, OutcomeCounts, ReportedState, Status, UnsureMatch},
@@ -41,6 +42,8 @@ pub(super) struct Report {
     check: Option<Foreseen>,
     /// `None` if nothing was run.
     run: Option<Run>,
+    /// The source of the file and who left it; `None` without a source.
+    pub(super) source: Option<SourceReport>,
     /// The users that failed; `None` if none did, or the server does not tell.
     pub(super) failed: Option<Vec<FailedUser>>,
 }
@@ -87,6 +90,7 @@ impl Report {
             staged: 0,
             check: None,
             run: None,
+            source: None,
             failed: None,
         }
     }
@@ -125,6 +129,11 @@ impl Report {
         self.run = Some(Run::new(ReportedState::None, serde_json::Value::Null, same, total));
     }
 
+    /// Whether the users of the file have become accounts as far as they can.
+    pub(super) fn has_run(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| matches!(run.state, ReportedState::None | ReportedState::Done))
+    }
+
     pub(super) fn users(&self) -> u64 {
         self.users
     }
@@ -152,6 +161,13 @@ impl Report {
 
     /// Shows the summary to a person.
     pub(super) fn show(&self, console: &Console) {
+        self.show_import(console);
+        if let Some(source) = &self.source {
+            source.show(console);
+        }
+    }
+
+    fn show_import(&self, console: &Console) {
         self.show_problems(console);
         for remark in self.findings.remarks() {
             console.notice(&format!("{}: {remark}", self.file));

@@ -12,6 +12,7 @@ mod receipt;
 mod receipt_messages;
 mod report;
 mod run_body;
+mod source;
 mod staged_data;
 mod start;
 mod status;
@@ -43,6 +44,7 @@ pub(super) use pending::{download_avatars, download_files};
 pub(super) use progress::progress;
 pub(super) use receipt::receipt;
 pub(super) use report::report;
+pub(super) use source::{missing, source};
 pub(super) use staged_data::selection;
 pub(super) use start::start_import;
 pub(super) use status::{UnknownStatusLog, status};
@@ -83,6 +85,8 @@ pub(super) use {add_users::users_in as users_in_body, list_part::part_of_list};
         add_users::add_users,
         lifecycle::run,
         start::start_import,
+        source::source,
+        source::missing,
         lifecycle::clear,
         lifecycle::resume,
         pending::download_files,

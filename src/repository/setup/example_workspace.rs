@@ -82,6 +82,7 @@ fn roles() -> Vec<Document> {
 fn permissions() -> Vec<Document> {
     let as_at_the_start = [
         ("run-import", vec!["admin"]),
+        ("edit-other-user-active-status", vec!["admin"]),
         ("view-import-operations", vec!["admin"]),
         ("api-bypass-rate-limit", vec!["admin", "bot", "app"]),
     ];

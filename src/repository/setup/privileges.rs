@@ -14,6 +14,10 @@ use crate::repository::{Connection, RepositoryError};
 const BESIDE_IMPORTS: [&str; 2] = ["rocketchat_import_service_migrations", "rocketchat_import_service_webhooks"];
 /// Collections of ours that fetching files and pictures takes, and imports of users do without.
 const FETCHED: [&str; 2] = ["rocketchat_import_service_uploads", "rocketchat_import_service_worklists"];
+/// What a run itself does without: which import ids came from which source.
+const SOURCES: &str = "rocketchat_import_service_sources";
+/// The collections that deactivations touch.
+const DEACTIVATED: [&str; 4] = ["users", "rocketchat_room", "rocketchat_subscription", SOURCES];
 /// The collections that tell of a staged record.
 const STAGED: [&str; 4] = [
     "rocketchat_import",
@@ -43,6 +47,10 @@ pub(crate) enum Work {
     Import,
     /// Brings or starts an import of a file, with rooms and messages.
     ImportFile,
+    /// Reads or stores which import ids came from a source.
+    KeepSource,
+    /// Deactivates the accounts of people whom a source no longer holds.
+    Deactivate,
 }
 
 impl MissingPrivilege {
@@ -53,7 +61,10 @@ impl MissingPrivilege {
 
     /// What of this the work takes; `None` when it does without.
     pub(crate) fn needed_for(&self, work: Work) -> Option<Self> {
-        if self.is_for_files && work != Work::ImportFile {
+        if self.is_for_files && !matches!(work, Work::ImportFile | Work::Deactivate) {
+            return None;
+        }
+        if matches!(work, Work::Import | Work::ImportFile) && self.collection == SOURCES {
             return None;
         }
         if work == Work::Import && FETCHED.contains(&self.collection.as_str()) {
@@ -64,6 +75,8 @@ impl MissingPrivilege {
             Work::Import | Work::ImportFile => {
                 !BESIDE_IMPORTS.contains(&self.collection.as_str()) && !NOT_WAITED_FOR.contains(&action)
             }
+            Work::KeepSource => self.collection == SOURCES && !NOT_WAITED_FOR.contains(&action),
+            Work::Deactivate => DEACTIVATED.contains(&self.collection.as_str()) && ["find", "update"].contains(&action),
         };
         let actions: Vec<String> = self.actions.iter().filter(|action| is_needed(action)).cloned().collect();
         (!actions.is_empty()).then(|| Self { actions, ..self.clone() })

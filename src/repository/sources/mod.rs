@@ -1,0 +1,153 @@
+//! Which import ids came from which source, and the accounts of people whom their source no longer holds.
+
+mod deactivations;
+
+use bson::{Bson, DateTime, Document, doc};
+use futures::TryStreamExt as _;
+use mongodb::{Collection, error::ErrorKind};
+
+use super::{Connection, RepositoryError, access::users, connection::error::is_duplicate_key};
+
+pub use deactivations::{Deactivation, Deactivations, Leaver, NewOwner};
+
+/// Ours, kept without end.
+const COLLECTION: &str = "rocketchat_import_service_sources";
+const DUPLICATE_KEY: i32 = 11_000;
+/// As many import ids go into one command.
+const AT_A_TIME: usize = 1000;
+
+/// Reads and writes which import ids came from which source.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    entries: Collection<Document>,
+    accounts: Collection<Document>,
+}
+
+/// An import id that came from a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceEntry {
+    pub import_id: String,
+    /// Whether the source no longer held it in a former run, and what follows from that was done.
+    pub has_left: bool,
+}
+
+/// An account with import ids of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceAccount {
+    /// Its `_id`.
+    pub id: String,
+    pub username: Option<String>,
+    pub import_ids: Vec<String>,
+    pub is_active: bool,
+}
+
+impl Sources {
+    pub(in crate::repository) fn new(connection: &Connection) -> Self {
+        Self { entries: connection.collection(COLLECTION), accounts: connection.collection(users::COLLECTION) }
+    }
+
+    /// All import ids that ever came from the source.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn entries(&self, source: &str) -> Result<Vec<SourceEntry>, RepositoryError> {
+        let mut found = self.entries.find(doc! { "source": source }).projection(doc! { "left": 1 }).await?;
+        let mut entries = Vec::new();
+        while let Some(entry) = found.try_next().await? {
+            let import_id = entry.get_document("_id").ok().and_then(|id| id.get_str("importId").ok());
+            let has_left = entry.contains_key("left");
+            entries.extend(import_id.map(|id| SourceEntry { import_id: id.to_owned(), has_left }));
+        }
+        Ok(entries)
+    }
+
+    /// Stores that these import ids came from the source. Those that are stored already stay as they are.
+    ///
+    /// # Errors
+    /// Some may have been stored all the same.
+    pub async fn add(&self, source: &str, import_ids: &[&str]) -> Result<(), RepositoryError> {
+        for part in import_ids.chunks(AT_A_TIME) {
+            let since = DateTime::now();
+            let entries = part.iter().map(|id| doc! { "_id": key(source, id), "source": source, "since": since });
+            match self.entries.insert_many(entries).ordered(false).await {
+                Err(error) if !are_duplicates(&error) => return Err(error.into()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores that the source no longer holds these import ids, where there was no account to deactivate.
+    ///
+    /// # Errors
+    /// Some may have been stored all the same.
+    pub async fn mark_left(&self, source: &str, import_ids: &[&str], outcome: &str) -> Result<(), RepositoryError> {
+        let left = doc! { "$set": { "left": { "at": DateTime::now(), "outcome": outcome } } };
+        for part in import_ids.chunks(AT_A_TIME) {
+            self.entries.update_many(keys(source, part), left.clone()).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores that the source holds these import ids again.
+    ///
+    /// # Errors
+    /// Some may have been stored all the same.
+    pub async fn mark_back(&self, source: &str, import_ids: &[&str]) -> Result<(), RepositoryError> {
+        for part in import_ids.chunks(AT_A_TIME) {
+            self.entries.update_many(keys(source, part), doc! { "$unset": { "left": 1 } }).await?;
+        }
+        Ok(())
+    }
+
+    /// The accounts with one of these import ids; one may come more than once.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn accounts(&self, import_ids: &[&str]) -> Result<Vec<SourceAccount>, RepositoryError> {
+        let mut accounts = Vec::new();
+        for part in import_ids.chunks(AT_A_TIME) {
+            let shown = doc! { "username": 1, "importIds": 1, "active": 1 };
+            let mut found = self.accounts.find(doc! { "importIds": { "$in": part } }).projection(shown).await?;
+            while let Some(account) = found.try_next().await? {
+                accounts.extend(read_account(&account));
+            }
+        }
+        Ok(accounts)
+    }
+}
+
+fn read_account(account: &Document) -> Option<SourceAccount> {
+    let ids = account.get_array("importIds").ok()?;
+    Some(SourceAccount {
+        id: account.get_str("_id").ok()?.to_owned(),
+        username: account.get_str("username").ok().map(str::to_owned),
+        import_ids: ids.iter().filter_map(Bson::as_str).map(str::to_owned).collect(),
+        is_active: is_active(account),
+    })
+}
+
+/// Whether somebody may sign in. Rocket.Chat refuses nobody whose account says nothing of that.
+fn is_active(account: &Document) -> bool {
+    account.get_bool("active").unwrap_or(true)
+}
+
+fn key(source: &str, import_id: &str) -> Document {
+    doc! { "source": source, "importId": import_id }
+}
+
+fn keys<'a>(source: &str, import_ids: impl IntoIterator<Item = &'a &'a str>) -> Document {
+    let keys: Vec<Document> = import_ids.into_iter().map(|id| key(source, id)).collect();
+    doc! { "_id": { "$in": keys } }
+}
+
+/// Whether the database has all that it refused: another call stored the same.
+fn are_duplicates(error: &mongodb::error::Error) -> bool {
+    match error.kind.as_ref() {
+        ErrorKind::InsertMany(refused) => {
+            let errors = refused.write_errors.as_deref().unwrap_or_default();
+            refused.write_concern_error.is_none() && errors.iter().all(|error| error.code == DUPLICATE_KEY)
+        }
+        _ => is_duplicate_key(error),
+    }
+}
