@@ -9,7 +9,7 @@ use super::{Client, ClientError};
 const KEEP: &str = "import.source";
 const DEACTIVATE: &str = "import.deactivateMissing";
 
-/// What is kept of a source.
+/// A source after a file of it was kept.
 #[derive(Debug, Deserialize)]
 pub(crate) struct KeptSource {
     pub(crate) added: u64,

@@ -20,7 +20,7 @@ pub(crate) struct SourcePeople {
     pub(crate) import_ids: Vec<String>,
 }
 
-/// What is known of a source after a file of it.
+/// A source after a file of it was kept.
 #[derive(Debug)]
 pub(crate) struct KeptSource {
     /// Import ids that are new.
@@ -144,8 +144,10 @@ pub(crate) async fn deactivate_missing(
         mark_others(repositories, source, &missing, &accounts).await?;
     }
     let (mut left, mut gone) = (Vec::new(), HashSet::new());
-    let at_once = if is_check { leaving.len() } else { AT_ONCE };
-    for account in leaving.iter().take(at_once) {
+    for account in &leaving {
+        if gone.len() == AT_ONCE && !is_check {
+            break;
+        }
         let import_ids = ids_of(account);
         let leaver = Leaver { account: &account.id, source, import_ids: &import_ids };
         let outcome = if is_check {

@@ -52,6 +52,7 @@ pub(super) fn configure(app: &mut ServiceConfig) {
         .service(post("/v1/import.check", import::check))
         .service(post("/v1/import.source", import::source).app_data(Work::KeepSource))
         .service(post("/v1/import.deactivateMissing", import::missing).app_data(Work::Deactivate))
+        .service(get("/v1/import.leavers", import::leavers).app_data(Work::KeepSource))
         .service(get("/v1/import.verify", import::verify_import))
         .service(get("/v1/importers.list", import::list_importers))
         .service(get("/v1/getCurrentImportOperation", import::current_operation))

@@ -52,7 +52,7 @@ pub use setup::{
     DatabaseUser, DatabaseUserError, Made, MigrationError, Purpose, initiate_replica_set, initiate_replica_set_at,
     migrate,
 };
-pub use sources::{Deactivation, Deactivations, Leaver, NewOwner, SourceAccount, SourceEntry, Sources};
+pub use sources::{Deactivation, Deactivations, Leaver, LeftEntry, NewOwner, SourceAccount, SourceEntry, Sources};
 pub use webhooks::{Delivery, EndedImport, Ends, News, UnreadableOperation, Webhooks};
 
 /// For the removal of imported records, and for bytes of a file that is not complete. The primary alone confirms it; the majority write of the counters, which comes

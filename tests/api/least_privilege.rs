@@ -222,6 +222,33 @@ async fn imports_of_files_take_a_user_that_is_made_for_files() {
 }
 
 #[tokio::test]
+async fn deactivations_take_a_user_that_is_made_for_files_and_sources_do_not() {
+    let workspace = Workspace::on(Mongo::with_users()).await.ready_for_imports().await;
+    workspace.grant("edit-other-user-active-status", &["admin"]).await;
+    workspace.add_user(user("ann").with("importIds", vec!["1"])).await;
+    workspace.collection("rocketchat_room").insert_one(doc! { "_id": "room", "t": "c" }).await.unwrap();
+    let owner = doc! { "_id": "owner", "rid": "room", "t": "c", "u": { "_id": "ann" }, "roles": ["owner"] };
+    let member = doc! { "_id": "member", "rid": "room", "t": "c", "u": { "_id": "admin" } };
+    workspace.collection("rocketchat_subscription").insert_many([owner, member]).await.unwrap();
+    assert_eq!(make_user(&workspace, &[]).await.code, Some(0));
+    let service = Service::start(&[("MONGO_URL", &service_url(&workspace))]).await;
+    service.ready().await;
+    let kept = service.post("/api/v1/import.source", &json!({ "source": "hr", "importIds": ["1", "2"] })).await;
+    assert_eq!(kept.status, 200, "{kept:?}");
+    let missing = json!({ "source": "hr", "importIds": ["2"] });
+    let refused = service.post("/api/v1/import.deactivateMissing", &missing).await;
+    assert_eq!(refused.json()["errorType"], "error-database-privileges", "{refused:?}");
+    assert!(refused.body.contains("rocketchat_subscription") && !refused.body.contains("rocketchat_message"));
+
+    assert_eq!(make_user(&workspace, &[("DATABASE_USER_FOR", "files")]).await.code, Some(0));
+    eventually("somebody is deactivated", PATIENCE, async || {
+        let answer = service.post("/api/v1/import.deactivateMissing", &missing).await;
+        answer.status == 200 && answer.json()["left"][0]["newOwners"][0]["account"] == "admin"
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_user_for_files_may_fetch_files_and_pictures() {
     let server = FileServer::start().await;
     let workspace = Workspace::on(Mongo::with_users()).await.ready_for_imports().await;

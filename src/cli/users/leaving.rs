@@ -1,6 +1,9 @@
 //! The people of a source: who came from it, and the accounts of those whom it no longer holds.
 
+use std::collections::HashSet;
+
 use clap::Args;
+use reqwest::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -116,17 +119,14 @@ impl SourceFile<'_> {
     /// Deactivates who is missing, where that is wanted, and has the server keep who came from the source.
     pub(super) async fn finish(&self, client: &Client, report: &mut Option<SourceReport>) -> Result<(), CommandError> {
         let report = report.insert(SourceReport { source: self.source.to_owned(), ..SourceReport::default() });
-        while self.args.deactivate_missing {
+        let mut is_over = !self.args.deactivate_missing;
+        while !is_over {
             let Leaving { limit, left, remaining, .. } = self.deactivate(client, false).await?;
             report.limit.get_or_insert(limit);
             // Those that are refused come again with each call.
-            let is_new = |person: &LeftPerson| report.left.iter().all(|known| known.account != person.account);
-            let left: Vec<LeftPerson> = left.into_iter().filter(is_new).collect();
-            let has_moved = !left.is_empty();
-            report.left.extend(left);
-            if remaining == 0 || !has_moved {
-                break;
-            }
+            let known: HashSet<String> = report.left.iter().map(|person| person.account.clone()).collect();
+            report.left.extend(left.into_iter().filter(|person| !known.contains(&person.account)));
+            is_over = remaining == 0;
         }
         let kept = client.keep_source(self.source, &self.import_ids).await?.ok_or_else(unable)?;
         report.added = Some(kept.added);
@@ -142,6 +142,9 @@ impl SourceFile<'_> {
             Err(ClientError::Refused { reason, .. }) if reason.contains("error-deactivate-limit") => {
                 Err(CommandError::Failed(format!("{reason} (--deactivate-limit)")))
             }
+            Err(error @ ClientError::NotAllowed { status: StatusCode::FORBIDDEN, .. }) => Err(CommandError::Server(
+                format!("{error} (--deactivate-missing takes run-import and edit-other-user-active-status)"),
+            )),
             Err(error) => Err(error.into()),
         }
     }
@@ -196,16 +199,14 @@ impl SourceReport {
             ("same", _) => "was deactivated or removed meanwhile",
             (outcome, _) => outcome,
         };
-        let mut line = format!("left: {name} (import id {}): {what}", import_ids.join(", "));
-        if let Some(reason) = reason {
-            line += &format!(": {reason}");
-        }
+        let mut parts = vec![format!("left: {name} (import id {}): {what}", import_ids.join(", "))];
+        parts.extend(reason.clone());
         if !new_owners.is_empty() {
-            line += &format!("; {} with a new owner", counted(new_owners.len() as u64, "room"));
+            parts.push(format!("{} with a new owner", counted(new_owners.len() as u64, "room")));
         }
         if !left_rooms.is_empty() {
-            line += &format!("; nobody else is active in the rooms {}", left_rooms.join(", "));
+            parts.push(format!("nobody else is active in the rooms {}", left_rooms.join(", ")));
         }
-        line
+        parts.join("; ")
     }
 }

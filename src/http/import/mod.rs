@@ -4,6 +4,7 @@ mod add_users;
 mod check;
 mod failed_users;
 mod history;
+mod leavers;
 mod lifecycle;
 mod list_part;
 mod pending;
@@ -39,6 +40,7 @@ pub(super) use add_users::add_users;
 pub(super) use check::{Checks, check};
 pub(super) use failed_users::errors;
 pub(super) use history::{current_operation, latest_operations, list_importers};
+pub(super) use leavers::leavers;
 pub(super) use lifecycle::{clear, new, resume, run};
 pub(super) use pending::{download_avatars, download_files};
 pub(super) use progress::progress;
@@ -87,6 +89,7 @@ pub(super) use {add_users::users_in as users_in_body, list_part::part_of_list};
         start::start_import,
         source::source,
         source::missing,
+        leavers::leavers,
         lifecycle::clear,
         lifecycle::resume,
         pending::download_files,

@@ -62,7 +62,7 @@ pub(in crate::http) struct MissingBody {
     check: bool,
 }
 
-/// What is kept of the source.
+/// The source after a file of it was kept.
 #[derive(Serialize, ToSchema)]
 struct SourceAnswer<'a> {
     source: &'a str,

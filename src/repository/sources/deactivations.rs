@@ -66,7 +66,7 @@ pub struct NewOwner {
     pub account: String,
 }
 
-/// What is to be done for an account.
+/// The steps that an account takes.
 enum Decision {
     Over(Deactivation),
     Deactivate {

@@ -6,7 +6,10 @@ use bson::{Bson, DateTime, Document, doc};
 use futures::TryStreamExt as _;
 use mongodb::{Collection, error::ErrorKind};
 
-use super::{Connection, RepositoryError, access::users, connection::error::is_duplicate_key};
+use crate::{
+    domain::field_value::Date,
+    repository::{Connection, Part, RepositoryError, access::users, connection::error::is_duplicate_key},
+};
 
 pub use deactivations::{Deactivation, Deactivations, Leaver, NewOwner};
 
@@ -29,6 +32,17 @@ pub struct SourceEntry {
     pub import_id: String,
     /// Whether the source no longer held it in a former run, and what follows from that was done.
     pub has_left: bool,
+}
+
+/// What was done when a source no longer held an import id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftEntry {
+    pub import_id: String,
+    pub at: Date,
+    /// The `_id` of the account, if there was an active one.
+    pub account: Option<String>,
+    /// `deactivated`, `inactive` (it was so before) or `gone` (there was no account).
+    pub outcome: String,
 }
 
 /// An account with import ids of a source.
@@ -59,6 +73,23 @@ impl Sources {
             entries.extend(import_id.map(|id| SourceEntry { import_id: id.to_owned(), has_left }));
         }
         Ok(entries)
+    }
+
+    /// Those whom the source no longer holds, by their import ids, and their number.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn left(&self, source: &str, part: Part) -> Result<(Vec<LeftEntry>, u64), RepositoryError> {
+        let wanted = doc! { "source": source, "left": { "$exists": true } };
+        let total = self.entries.count_documents(wanted.clone()).await?;
+        let query = self.entries.find(wanted).sort(doc! { "_id": 1 }).skip(part.offset);
+        let limit = i64::try_from(part.limit).unwrap_or(i64::MAX);
+        let mut found = query.limit(limit).await?;
+        let mut left = Vec::new();
+        while let Some(entry) = found.try_next().await? {
+            left.extend(read_left(&entry));
+        }
+        Ok((left, total))
     }
 
     /// Stores that these import ids came from the source. Those that are stored already stay as they are.
@@ -115,6 +146,16 @@ impl Sources {
         }
         Ok(accounts)
     }
+}
+
+fn read_left(entry: &Document) -> Option<LeftEntry> {
+    let left = entry.get_document("left").ok()?;
+    Some(LeftEntry {
+        import_id: entry.get_document("_id").ok()?.get_str("importId").ok()?.to_owned(),
+        at: Date::from_epoch_millis(left.get_datetime("at").ok()?.timestamp_millis()),
+        account: left.get_str("account").ok().map(str::to_owned),
+        outcome: left.get_str("outcome").ok()?.to_owned(),
+    })
 }
 
 fn read_account(account: &Document) -> Option<SourceAccount> {

@@ -5,6 +5,7 @@ mod checking;
 pub mod files;
 mod imports;
 mod inspecting;
+mod leaving;
 mod lost_answers;
 mod pages;
 mod proxy;
