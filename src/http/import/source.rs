@@ -54,7 +54,7 @@ pub(in crate::http) struct MissingBody {
     import_ids: Vec<String>,
     /// A number of accounts such as `20`, or a percentage of the source's import ids such as `5%`. 5 % unless it is given, and
     /// then at least 10.
-    #[schema(nullable = false, pattern = "^[0-9]+%?$")]
+    #[schema(pattern = "^[0-9]+%?$")]
     limit: Option<String>,
     /// Says what would be done, and does nothing.
     #[serde(default)]
