@@ -86,6 +86,12 @@ pub(crate) struct Status {
     pub(crate) problem: Option<String>,
     /// Whether it fetches what an import left to be fetched.
     pub(crate) fetches: bool,
+    /// The import that it follows by itself.
+    pub(crate) follows: Option<String>,
+    /// Whether files and pictures are to follow it by themselves, and do not yet.
+    pub(crate) is_to_be_followed: bool,
+    /// The bytes of files that were fetched, and of all as far as they are known.
+    pub(crate) fetched_bytes: Option<(u64, u64)>,
     /// Whether a call to the service ended it.
     pub(crate) was_ended_by_call: bool,
     pub(crate) started: Option<String>,
@@ -146,6 +152,9 @@ impl Status {
             root: own_text("records"),
             problem: own_text("problem"),
             fetches: own("fetches").and_then(Value::as_bool).unwrap_or_default(),
+            follows: own_text("follows"),
+            is_to_be_followed: own("fetchNext").and_then(Value::as_bool).unwrap_or_default(),
+            fetched_bytes: own("bytes").and_then(whole).zip(own("bytesTotal").and_then(whole)),
             was_ended_by_call: own("endedByCall").and_then(Value::as_bool).unwrap_or_default(),
             started: moment("ts"),
             updated: moment("_updatedAt"),
@@ -161,11 +170,14 @@ impl Status {
     }
 }
 
+fn count(operation: &Value, name: &str) -> u64 {
+    operation.get("count").and_then(|count| count.get(name)).and_then(whole).unwrap_or_default()
+}
+
 /// Rocket.Chat's numbers are doubles and may be printed as such.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count; the cast saturates")]
-fn count(operation: &Value, name: &str) -> u64 {
-    let count = operation.get("count").and_then(|count| count.get(name)).and_then(Value::as_f64);
-    count.unwrap_or_default() as u64
+fn whole(number: &Value) -> Option<u64> {
+    Some(number.as_f64()? as u64)
 }
 
 #[cfg(test)]

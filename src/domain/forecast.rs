@@ -18,6 +18,8 @@ pub struct Forecast {
     pub percent: u64,
     /// During the run the pace of the last ten seconds; after it that of the whole run; before it 0.
     pub users_per_second: f64,
+    /// The same for bytes of files; `None` for an operation that fetches none.
+    pub bytes_per_second: Option<f64>,
     /// The end at this pace; `None` unless the import runs and advances.
     pub estimated_end: Option<Date>,
     /// From the start of the run to the last change; 0 before it. If the start is unknown, from the creation of the
@@ -32,9 +34,15 @@ pub struct Forecast {
 pub struct Pace {
     operation: String,
     began: Beginning,
-    /// Processed users over time, the latest last; never two entries of the same time.
-    processed: VecDeque<(Date, u64)>,
+    /// Processed users over time.
+    processed: Changes,
+    /// Fetched bytes over time.
+    bytes: Changes,
 }
+
+/// A number over time, the latest last; never two entries of the same time.
+#[derive(Debug, Default)]
+struct Changes(VecDeque<(Date, u64)>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Beginning {
@@ -57,7 +65,7 @@ impl Pace {
     /// Returns the forecast after this change of `operation`. `began` is the start of its run, if known from elsewhere.
     pub fn observe(&mut self, operation: &Operation, began: Option<Date>) -> Forecast {
         let id = operation.id().unwrap_or_default();
-        let is_first = self.operation != id || (id.is_empty() && self.processed.is_empty());
+        let is_first = self.operation != id || (id.is_empty() && self.processed.0.is_empty());
         if is_first {
             *self = Self { operation: id.to_owned(), ..Self::default() };
         }
@@ -68,19 +76,31 @@ impl Pace {
         if state == Some(State::Importing)
             && let Some(changed) = changed
         {
-            self.add(changed, processed);
+            self.processed.add(changed, processed);
+            if let Some((bytes, _)) = operation.fetched_bytes() {
+                self.bytes.add(changed, bytes);
+            }
         }
 
         let elapsed = self.elapsed_millis(operation, changed);
-        let pace = match state {
-            Some(State::Importing) => self.recent_pace().unwrap_or_else(|| rate(processed, elapsed)),
-            _ => rate(processed, elapsed),
+        let pace_of = |number: u64, changes: &Changes| match state {
+            Some(State::Importing) => changes.recent_pace().unwrap_or_else(|| rate(number, elapsed)),
+            _ => rate(number, elapsed),
         };
+        let users_per_second = pace_of(processed, &self.processed);
+        let fetched = operation.fetched_bytes();
+        let bytes_per_second = fetched.map(|(bytes, _)| pace_of(bytes, &self.bytes));
         let left = operation.count("total").saturating_sub(processed);
+        // Files differ too much in size to be counted, where bytes are known.
+        let (left, pace) = match fetched.zip(bytes_per_second) {
+            Some(((bytes, total), pace)) if total > bytes => (total - bytes, pace),
+            _ => (left, users_per_second),
+        };
         let estimated_end = changed.filter(|_| state == Some(State::Importing) && pace > 0.0);
         Forecast {
             percent: percent(operation),
-            users_per_second: tenths(pace),
+            users_per_second: tenths(users_per_second),
+            bytes_per_second: bytes_per_second.map(tenths),
             estimated_end: estimated_end.map(|changed| after(changed, left, pace)),
             elapsed_seconds: tenths(float(elapsed) / MILLIS_PER_SECOND),
         }
@@ -97,23 +117,6 @@ impl Pace {
         }
     }
 
-    fn add(&mut self, changed: Date, processed: u64) {
-        if self.processed.back().is_some_and(|(last, _)| *last >= changed) {
-            self.processed.pop_back();
-        }
-        self.processed.push_back((changed, processed));
-        let oldest = changed.epoch_millis().saturating_sub(WINDOW_MILLIS);
-        while self.processed.len() > 2 && self.processed.front().is_some_and(|(at, _)| at.epoch_millis() < oldest) {
-            self.processed.pop_front();
-        }
-    }
-
-    fn recent_pace(&self) -> Option<f64> {
-        let ((from, before), (to, now)) = (self.processed.front()?, self.processed.back()?);
-        let millis = to.epoch_millis().saturating_sub(from.epoch_millis());
-        (millis > 0).then(|| rate(now.saturating_sub(*before), millis))
-    }
-
     fn elapsed_millis(&self, operation: &Operation, changed: Option<Date>) -> i64 {
         let began = match self.began {
             Beginning::ToCome => None,
@@ -123,6 +126,25 @@ impl Pace {
         let elapsed =
             began.zip(changed).map(|(began, changed)| changed.epoch_millis().saturating_sub(began.epoch_millis()));
         elapsed.unwrap_or_default().max(0)
+    }
+}
+
+impl Changes {
+    fn add(&mut self, changed: Date, number: u64) {
+        if self.0.back().is_some_and(|(last, _)| *last >= changed) {
+            self.0.pop_back();
+        }
+        self.0.push_back((changed, number));
+        let oldest = changed.epoch_millis().saturating_sub(WINDOW_MILLIS);
+        while self.0.len() > 2 && self.0.front().is_some_and(|(at, _)| at.epoch_millis() < oldest) {
+            self.0.pop_front();
+        }
+    }
+
+    fn recent_pace(&self) -> Option<f64> {
+        let ((from, before), (to, now)) = (self.0.front()?, self.0.back()?);
+        let millis = to.epoch_millis().saturating_sub(from.epoch_millis());
+        (millis > 0).then(|| rate(now.saturating_sub(*before), millis))
     }
 }
 
@@ -187,6 +209,22 @@ mod tests {
     }
 
     #[test]
+    fn files_are_forecast_by_their_bytes() {
+        let fetching = |seconds, bytes| {
+            let own =
+                Fields::from_iter([("bytes", FieldValue::Integer(bytes)), ("bytesTotal", FieldValue::Integer(10_000))]);
+            let mut operation = operation(ProgressStep::ImportingFiles, seconds, 100, 50);
+            operation.fields = operation.fields.with("import", FieldValue::Object(own));
+            operation
+        };
+        let mut pace = Pace::default();
+        pace.observe(&fetching(1, 1000), None);
+        let forecast = pace.observe(&fetching(3, 2000), None);
+        assert_eq!((forecast.bytes_per_second, forecast.users_per_second), (Some(500.0), 0.0));
+        assert_eq!(forecast.estimated_end, Some(second(19)), "8,000 bytes are left");
+    }
+
+    #[test]
     fn an_import_seen_from_its_beginning_is_told_with_pace_and_end() {
         let mut pace = Pace::default();
         let staged = operation(ProgressStep::UserSelection, 5, 1000, 0);
@@ -200,10 +238,17 @@ mod tests {
             users_per_second: 101.0,
             estimated_end: Some(Date::from_epoch_millis(MADE + 65_000 + 4_900)),
             elapsed_seconds: 5.0,
+            bytes_per_second: None,
         };
         assert_eq!(half, expected);
         let done = pace.observe(&operation(ProgressStep::Done, 70, 1000, 1000), None);
-        let expected = Forecast { percent: 100, users_per_second: 100.0, estimated_end: None, elapsed_seconds: 10.0 };
+        let expected = Forecast {
+            percent: 100,
+            users_per_second: 100.0,
+            bytes_per_second: None,
+            estimated_end: None,
+            elapsed_seconds: 10.0,
+        };
         assert_eq!(done, expected);
     }
 

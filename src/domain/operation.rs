@@ -150,6 +150,14 @@ impl Operation {
         self.own_value("fetches").is_some_and(FieldValue::is_truthy)
     }
 
+    /// The bytes of the files that it fetched, and of all that it fetches as far as their source says; `None` for one that
+    /// fetches none.
+    #[must_use]
+    pub fn fetched_bytes(&self) -> Option<(u64, u64)> {
+        let number = |name: &str| u64::try_from(self.own_value(name)?.as_integer()?).ok();
+        Some((number("bytes")?, number("bytesTotal")?))
+    }
+
     /// The import that it follows by itself, to fetch what that one left.
     #[must_use]
     pub fn follows(&self) -> Option<&str> {

@@ -25,6 +25,7 @@ struct Numbers {
     elements_failed: AtomicU64,
     fetched: AtomicU64,
     not_fetched: AtomicU64,
+    bytes_fetched: AtomicU64,
 }
 
 impl Activity {
@@ -74,6 +75,11 @@ impl Activity {
         }
     }
 
+    /// Bytes of files and pictures that came since it was started, also of those that did not come to their end.
+    pub fn bytes_fetched(&self) -> u64 {
+        self.numbers.bytes_fetched.load(Ordering::Relaxed)
+    }
+
     /// A batch of a file was stored.
     pub(super) fn add_loaded(&self, staged: u64, failed: usize) {
         self.numbers.records_staged.fetch_add(staged, Ordering::Relaxed);
@@ -84,6 +90,11 @@ impl Activity {
     pub(super) fn add_fetched(&self, processed: Counts) {
         self.numbers.fetched.fetch_add(processed.completed, Ordering::Relaxed);
         self.numbers.not_fetched.fetch_add(processed.error, Ordering::Relaxed);
+    }
+
+    /// Bytes of files or pictures came.
+    pub(super) fn add_fetched_bytes(&self, bytes: u64) {
+        self.numbers.bytes_fetched.fetch_add(bytes, Ordering::Relaxed);
     }
 
     pub(super) fn add(&self, processed: Counts) {

@@ -14,6 +14,7 @@ mod elements;
 mod entries;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+mod held_files;
 mod json;
 mod moments;
 mod read_at;
@@ -32,6 +33,7 @@ use std::{io, sync::Arc};
 use thiserror::Error;
 
 pub use archive::Limits;
+pub use held_files::{HeldFile, HeldFiles, is_held_path};
 pub use read_at::ReadAt;
 pub use reader::{Position, Reader};
 pub use record::{At, Element, Note, PassedOver, Place, Problem, Record, Refusal};

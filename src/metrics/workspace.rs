@@ -91,6 +91,7 @@ pub(super) fn register_instance(registry: &mut Registry, activity: &Activity) {
         ("records_staged", "Records of files that this instance staged", activity.records_staged()),
         ("elements_failed", "Elements of files that could not be staged", activity.elements_failed()),
         ("files_fetched", "Files and pictures that this instance fetched", fetched.completed),
+        ("bytes_fetched", "Bytes of files and pictures that came to this instance", activity.bytes_fetched()),
         ("files_not_fetched", "Files and pictures that this instance could not fetch", fetched.error),
     ] {
         engine.register(name, help, ConstCounter::new(count));

@@ -62,6 +62,10 @@ pub(crate) struct LiveProgress {
     percent: u64,
     /// During the run the pace of the last ten seconds; after it that of the whole run
     users_per_second: f64,
+    /// The same for bytes, in an operation that fetches files
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    bytes_per_second: Option<f64>,
     /// The end at this pace; null unless the import runs and advances
     #[schema(format = DateTime)]
     estimated_end: Option<String>,
@@ -80,6 +84,7 @@ pub(crate) fn live_status(newest: Option<&Operation>, forecast: &Forecast) -> St
     let progress = LiveProgress {
         percent: forecast.percent,
         users_per_second: forecast.users_per_second,
+        bytes_per_second: forecast.bytes_per_second,
         estimated_end: forecast.estimated_end.and_then(Date::to_iso_8601),
         elapsed_seconds: forecast.elapsed_seconds,
     };

@@ -10,6 +10,7 @@ mod accessibility;
 mod browser;
 mod existing;
 mod exports;
+mod fetching;
 #[path = "../api/harness/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the API's tests use the rest")]
 mod harness;

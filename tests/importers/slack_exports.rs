@@ -290,7 +290,7 @@ fn what_lies_beside_the_messages_is_passed_over_and_counted_once() {
             ("unknown file", 1),
             ("message", 2),
             ("canvas", 1),
-            ("unknown file", 1),
+            ("file", 1),
         ]
     );
     assert_eq!(read.reasons(), ["general/2020-01-03.json: It holds a JSON object where a list is needed."]);

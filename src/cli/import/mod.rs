@@ -36,7 +36,7 @@ pub(super) struct ImportArgs {
     #[arg(long)]
     on_server: bool,
 
-    /// Start the run once the file is loaded, and follow it to its end
+    /// Start the run once the file is loaded, and follow it to its end, with the files and pictures that follow it
     #[arg(long)]
     run: bool,
 
@@ -123,6 +123,9 @@ async fn import(
     let account = client.file_account(watch.operation()).await?;
     let (failed, elements) = (account.sum(|total| total.failed), account.sum(|total| total.elements));
     report.account = Some(account);
+    if ended.state == ReportedState::Done {
+        watch.files().await?;
+    }
     match ended.state {
         ReportedState::Done if failed == 0 => Ok(()),
         ReportedState::Done => Err(CommandError::UsersFailed(format!("{failed} of {elements} elements failed"))),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use indicatif::HumanBytes;
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -106,6 +107,44 @@ impl<'a> Watch<'a> {
         }
         self.console.end();
         Ok(ended)
+    }
+
+    /// Follows the operations that fetch the files and pictures of the import, if they follow it by themselves.
+    pub(super) async fn files(&mut self) -> Result<(), CommandError> {
+        let mut status = self.client.status_of(&self.operation).await?;
+        while status.is_to_be_followed {
+            sleep(LOOK_INTERVAL).await;
+            status = self.client.status_of(&self.operation).await?;
+        }
+        let newest = self.client.status_with(Some(self.patience)).await?;
+        if newest.follows.as_ref() != Some(&self.operation) {
+            return Ok(());
+        }
+        self.console.begin_with("fetched", Unit::Bytes, true);
+        let mut pace = Pace::of(Unit::Bytes);
+        let fetching = newest.operation;
+        let ended = loop {
+            let status = self.client.status_of(&fetching).await?;
+            if status.state.is_end() {
+                break status;
+            }
+            let (bytes, total) = status.fetched_bytes.unwrap_or_default();
+            let files = format!("{} of {} files", status.counts.processed(), status.counts.total);
+            let note = pace.note(bytes, Some(total));
+            let parts = [files, note].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
+            self.console.progress(bytes, total, &parts.join(", "));
+            sleep(LOOK_INTERVAL).await;
+        };
+        self.console.end();
+        let (completed, failed) = (ended.counts.completed, ended.counts.failed);
+        let (bytes, _) = ended.fetched_bytes.unwrap_or_default();
+        let came = if ended.state == ReportedState::Done { "fetched" } else { "fetched before it was ended" };
+        let named = if failed > 0 { "; the receipt of the operation says why" } else { "" };
+        self.console.notice(&format!(
+            "{completed} files or pictures {came} ({}), {failed} failed{named} (operation {fetching})",
+            HumanBytes(bytes)
+        ));
+        Ok(())
     }
 
     /// The status of this import, whichever operation it is by now.

@@ -7,7 +7,7 @@
 
 mod batches;
 pub(super) mod retry;
-mod source;
+pub(super) mod source;
 pub(super) mod stop;
 mod stored;
 

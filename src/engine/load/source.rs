@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Opens the file. Reading ends with an error once `stop` is cancelled.
-pub(super) async fn open(
+pub(in crate::engine) async fn open(
     repositories: &Repositories,
     source: &FileSource,
     stop: CancellationToken,
@@ -54,7 +54,7 @@ async fn on_disk(path: &Path) -> Result<Arc<dyn ReadAt>, Stop> {
 }
 
 /// The database's error that a failure to read stands for.
-pub(super) fn database_error(error: &io::Error) -> Option<RepositoryError> {
+pub(in crate::engine) fn database_error(error: &io::Error) -> Option<RepositoryError> {
     error.get_ref()?.downcast_ref::<RepositoryError>().cloned()
 }
 

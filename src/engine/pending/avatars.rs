@@ -119,7 +119,7 @@ async fn store(context: &Context, live: &Live, account: &PendingAccount, made: &
     with_default_timeout(rocketchat_files.remove_avatar(&avatar.id)).await?;
     let document = avatar.document(&own.at, &live.settings.site_url);
     with_default_timeout(rocketchat_files.insert(Shelf::Avatars, &document)).await?;
-    with_default_timeout(own_uploads.note_stored(&avatar.id)).await?;
+    with_default_timeout(own_uploads.note_stored(&avatar.id, avatar.size)).await?;
     Ok(avatar)
 }
 

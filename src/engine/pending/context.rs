@@ -13,11 +13,14 @@ use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
     FetchSettings,
+    archive::HeldArchive,
     hosts::Hosts,
     store::{Means, Store},
 };
 use crate::{
+    domain::{importer::Importer, operation::Operation},
     engine::{
+        activity::Activity,
         load::stop::Stop,
         outgoing::{Outgoing, Resolver},
     },
@@ -38,6 +41,9 @@ pub(super) struct Context {
     pub(super) operation: String,
     pub(super) hosts: Hosts,
     pub(super) pictures: Arc<Semaphore>,
+    /// The archive of the import, if it holds files.
+    pub(super) archive: Option<HeldArchive>,
+    activity: Activity,
     /// Bytes that were fetched.
     bytes: AtomicU64,
     live: RwLock<(Instant, Arc<Live>)>,
@@ -56,14 +62,22 @@ impl Context {
     pub(super) async fn new(
         repositories: &Repositories,
         fetch: &FetchSettings,
-        operation: &str,
+        activity: &Activity,
+        operation: &Operation,
         bytes: u64,
     ) -> Result<Self, Stop> {
         let live = Arc::new(Live::read(repositories, fetch).await?);
         live.store.prepare().await?;
+        let archive = match operation.importer() {
+            Some(Importer::PendingFiles) => HeldArchive::of(repositories, operation).await?,
+            _ => None,
+        };
         Ok(Self {
+            archive,
+            activity: activity.clone(),
+
             repositories: repositories.clone(),
-            operation: operation.to_owned(),
+            operation: operation.id().unwrap_or_default().to_owned(),
             hosts: Hosts::new(fetch.per_host),
             fetch: fetch.clone(),
             pictures: Arc::new(Semaphore::new(PICTURES_AT_ONCE)),
@@ -98,6 +112,7 @@ impl Context {
 
     pub(super) fn add_bytes(&self, more: u64) {
         self.bytes.fetch_add(more, Ordering::Relaxed);
+        self.activity.add_fetched_bytes(more);
     }
 
     /// These bytes have to come once more.

@@ -6,6 +6,7 @@ use reqwest::{Response, Url, header::CONTENT_TYPE};
 use tokio::time::timeout;
 
 use super::{
+    archive::HeldPieces,
     context::{Context, Live},
     store::{Placed, StoreError, Writer},
 };
@@ -122,18 +123,50 @@ pub(super) async fn download(
             Err(error) => return Err(error.into()),
         }
     };
-    within_limit(answer.content_length().unwrap_or_default(), limit)?;
-    let mut body = Body { answer, context, limit, bytes: 0 };
+    let length = answer.content_length();
+    within_limit(length.unwrap_or_default(), limit)?;
+    let header = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+    let body = Body { origin: Origin::Answer(answer), header, length, context, limit, bytes: 0 };
+    counted(body, live, source, placed).await
+}
+
+/// Takes a file from the archive of its import into the store, under an id that is recorded.
+pub(super) async fn take(
+    context: &Context,
+    live: &Live,
+    source: Source<'_>,
+    pieces: HeldPieces,
+    placed: Placed<'_>,
+) -> Result<Fetched, Problem> {
+    let limit = live.settings.largest;
+    within_limit(pieces.size, limit)?;
+    let length = Some(pieces.size);
+    let body = Body { origin: Origin::Archive(pieces), header: None, length, context, limit, bytes: 0 };
+    counted(body, live, source, placed).await
+}
+
+/// Stores the file. The bytes of one that fails do not count.
+async fn counted(mut body: Body<'_>, live: &Live, source: Source<'_>, placed: Placed<'_>) -> Result<Fetched, Problem> {
     let stored = store(&mut body, live, source, placed).await;
     if stored.is_err() {
-        context.take_back_bytes(body.bytes);
+        body.context.take_back_bytes(body.bytes);
     }
     stored
 }
 
-/// The pieces of an answer, counted.
+/// Where the pieces of a file come from.
+enum Origin {
+    Answer(Response),
+    Archive(HeldPieces),
+}
+
+/// The pieces of a file, counted.
 struct Body<'a> {
-    answer: Response,
+    origin: Origin,
+    /// The type that the server gave it.
+    header: Option<String>,
+    /// Bytes, as far as the origin says.
+    length: Option<u64>,
     context: &'a Context,
     limit: Option<u64>,
     bytes: u64,
@@ -141,10 +174,13 @@ struct Body<'a> {
 
 impl Body<'_> {
     async fn piece(&mut self) -> Result<Option<bytes::Bytes>, Problem> {
-        let piece = match timeout(PIECE_PATIENCE, self.answer.chunk()).await {
-            Ok(Ok(piece)) => piece,
-            Ok(Err(_)) => return Err(Problem::passing("the connection broke before the file was whole.")),
-            Err(_) => return Err(Problem::passing("the server stopped sending.")),
+        let piece = match &mut self.origin {
+            Origin::Archive(pieces) => pieces.piece().await?,
+            Origin::Answer(answer) => match timeout(PIECE_PATIENCE, answer.chunk()).await {
+                Ok(Ok(piece)) => piece,
+                Ok(Err(_)) => return Err(Problem::passing("the connection broke before the file was whole.")),
+                Err(_) => return Err(Problem::passing("the server stopped sending.")),
+            },
         };
         if let Some(piece) = &piece {
             self.bytes += piece.len() as u64;
@@ -156,8 +192,7 @@ impl Body<'_> {
 }
 
 async fn store(body: &mut Body<'_>, live: &Live, source: Source<'_>, placed: Placed<'_>) -> Result<Fetched, Problem> {
-    let header = body.answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
-    let length = body.answer.content_length();
+    let (header, length) = (body.header.take(), body.length);
     let mut head = Vec::new();
     let mut is_whole = false;
     while head.len() < HEAD_BYTES {
@@ -168,7 +203,12 @@ async fn store(body: &mut Body<'_>, live: &Live, source: Source<'_>, placed: Pla
         head.extend_from_slice(&piece);
     }
     if is_page_instead(&head, header.as_deref(), source.name) {
-        return Err(Problem::passing("the server sent a page in place of the file; the link may have expired."));
+        return Err(match &body.origin {
+            Origin::Answer(_) => {
+                Problem::passing("the server sent a page in place of the file; the link may have expired.")
+            }
+            Origin::Archive(_) => Problem::final_one("the archive of the import holds a page in place of the file."),
+        });
     }
     let media_type = media_type(&head, header.as_deref(), source.name);
     let mut writer: Writer = live.store.begin(placed, &media_type);

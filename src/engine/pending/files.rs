@@ -7,8 +7,9 @@
 use tokio::task::spawn_blocking;
 
 use super::{
+    archive::{GONE, HeldPieces},
     context::{Context, Live},
-    download::{Fetched, Problem, Source, download},
+    download::{Fetched, Problem, Source, download, take},
     list::Group,
     pictures::{Examined, Made, examine},
     store::{Owner, Placed, Store, StoreError},
@@ -27,6 +28,7 @@ use crate::{
         },
     },
     engine::load::stop::Stop,
+    importers::is_held_path,
     repository::{
         ListedRecord, MessageState, OwnUpload, RecordReceipt, Repositories, Shelf, StagedId, StoredUpload, UploadKind,
         WaitingMessage, with_default_timeout,
@@ -140,18 +142,29 @@ async fn stored_file(context: &Context, waiting: &[Waiting<'_>]) -> Result<(Stri
         let found = with_default_timeout(files.complete_upload(Shelf::Uploads, &own.id)).await?;
         if let Some(upload) = found {
             if !own.is_stored {
-                with_default_timeout(context.repositories.own_uploads.note_stored(&own.id)).await?;
+                with_default_timeout(context.repositories.own_uploads.note_stored(&own.id, upload.size())).await?;
+                if own.operation == context.operation {
+                    // The instance that stored it died before it could count it.
+                    context.add_bytes(upload.size());
+                }
             }
             return Ok((own.id.clone(), show_stored(context, own, &upload).await?));
         }
     }
-    if !first.address.starts_with("http") {
+    let held = match &context.archive {
+        Some(archive) => archive.begin(&first.id).await?,
+        None => None,
+    };
+    if held.is_none() && is_held_path(&first.address) {
+        return Err(Problem::final_one(GONE));
+    }
+    if held.is_none() && !first.address.starts_with("http") {
         return Err(Problem::final_one("its address is not one of the web."));
     }
     let shown_in = shown_in(context, waiting).await?;
     let live = context.live();
     let file = FileOfMessage { context, live: &live, file: shown_in };
-    file.store().await
+    file.store(held).await
 }
 
 /// The message whose room and author the upload gets: one in a room that everybody may enter, so that everybody who sees
@@ -216,13 +229,17 @@ struct FileOfMessage<'a> {
 }
 
 impl FileOfMessage<'_> {
-    async fn store(&self) -> Result<(String, Showing), Problem> {
+    async fn store(&self, held: Option<HeldPieces>) -> Result<(String, Showing), Problem> {
         let Repositories { own_uploads, rocketchat_files, .. } = &self.context.repositories;
         let id = upload_id(&[&self.file.message, &self.file.id]);
         let at = self.begin(&id, UploadKind::File).await?;
         let placed = placed(&id, &at);
         let source = Source { address: &self.file.address, name: &self.file.name, size: self.file.size };
-        let Fetched { bytes, media_type } = match download(self.context, self.live, source, placed).await {
+        let fetched = match held {
+            Some(pieces) => take(self.context, self.live, source, pieces, placed).await,
+            None => download(self.context, self.live, source, placed).await,
+        };
+        let Fetched { bytes, media_type } = match fetched {
             Ok(fetched) => fetched,
             Err(problem) => {
                 if matches!(problem, Problem::Failed { .. }) {
@@ -259,7 +276,7 @@ impl FileOfMessage<'_> {
         };
         let document = upload.document(&at, &self.live.settings.site_url, Date::now());
         with_default_timeout(rocketchat_files.insert(Shelf::Uploads, &document)).await?;
-        with_default_timeout(own_uploads.note_stored(&upload.id)).await?;
+        with_default_timeout(own_uploads.note_stored(&upload.id, upload.size)).await?;
         let shown = ShownFile {
             id: &upload.id,
             name: &upload.name,
@@ -283,7 +300,7 @@ impl FileOfMessage<'_> {
         let site_url = &self.live.settings.site_url;
         let document = upload.thumbnail_document(&thumbnail, size, &at, site_url, Date::now());
         with_default_timeout(rocketchat_files.insert(Shelf::Uploads, &document)).await?;
-        with_default_timeout(own_uploads.note_stored(&thumbnail.id)).await?;
+        with_default_timeout(own_uploads.note_stored(&thumbnail.id, size)).await?;
         Ok(thumbnail)
     }
 

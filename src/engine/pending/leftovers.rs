@@ -77,8 +77,8 @@ async fn remove_leftovers(engine: &Engine) -> Result<(), RepositoryError> {
             continue;
         }
         let shelf = if own.kind == UploadKind::Avatar { Shelf::Avatars } else { Shelf::Uploads };
-        if with_default_timeout(rocketchat_files.complete_upload(shelf, &own.id)).await?.is_some() {
-            with_default_timeout(own_uploads.note_stored(&own.id)).await?;
+        if let Some(upload) = with_default_timeout(rocketchat_files.complete_upload(shelf, &own.id)).await? {
+            with_default_timeout(own_uploads.note_stored(&own.id, upload.size())).await?;
             continue;
         }
         if remove(means, shelf, &own).await {

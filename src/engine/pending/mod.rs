@@ -3,6 +3,7 @@
 //! A file or a picture is a record like any other: it has an outcome and a receipt, and an instance that dies is followed
 //! by another one. The list of records is made once, at the beginning. What fails is tried once more at the end.
 
+mod archive;
 mod avatars;
 mod context;
 mod download;

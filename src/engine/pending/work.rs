@@ -15,11 +15,7 @@ use super::{
 };
 use crate::{
     domain::{
-        counts::Counts,
-        field_value::Date,
-        operation::{Operation, State},
-        progress_step::ProgressStep,
-        receipt::Outcomes,
+        counts::Counts, field_value::Date, operation::State, progress_step::ProgressStep, receipt::Outcomes,
         record_type::RecordType,
     },
     engine::{load::stop::Stop, run::gaps::gaps},
@@ -62,7 +58,7 @@ impl PendingRun<'_> {
             Checkpoint::Nothing => return Err(Stop::NotOurs),
             Checkpoint::Claimed => (self.list().await?, ReceiptSummary::default()),
             Checkpoint::Counted(start) => {
-                let bytes_total = own_number(&operation, "bytesTotal");
+                let bytes_total = operation.fetched_bytes().map_or(0, |(_, total)| total);
                 let summary = receipts.fence(&self.id, self.kept.lease.epoch).await?;
                 ((start.total, bytes_total), summary)
             }
@@ -72,9 +68,12 @@ impl PendingRun<'_> {
             counts: summary.counts,
             next_number: summary.next_number,
             bytes_total,
-            stored: (operation.counts(), 0),
+            stored: (operation.counts(), operation.fetched_bytes().map_or(0, |(bytes, _)| bytes)),
         };
-        let context = Arc::new(Context::new(self.repositories(), &self.shared.fetch, &self.id, 0).await?);
+        let bytes = with_timeout(LIST_PATIENCE, self.repositories().own_uploads.bytes_of(&self.id)).await?;
+        let context = Arc::new(
+            Context::new(self.repositories(), &self.shared.fetch, &self.shared.activity, &operation, bytes).await?,
+        );
         // This write tells an instance that held the lease before that it no longer does.
         let update = OperationUpdate {
             step: Some(ProgressStep::ImportingFiles),
@@ -202,9 +201,4 @@ async fn settle(context: Arc<Context>, kind: RecordType, group: Group, round: Ro
         avatars::settle(&context, &group, round).await
     };
     (group, settled)
-}
-
-fn own_number(operation: &Operation, name: &str) -> u64 {
-    let own = operation.fields.get("import").and_then(|own| own.as_object()?.get(name)?.as_integer());
-    own.and_then(|number| u64::try_from(number).ok()).unwrap_or_default()
 }

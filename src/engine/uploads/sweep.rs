@@ -78,7 +78,9 @@ fn is_needed(file: &StoredFile, uses: &[FileUse], now: i64, kept_for: Duration) 
         return false;
     }
     match (uses.iter().map(|used| used.changed_at).max(), &file.upload) {
-        (Some(changed_at), _) if uses.iter().any(|used| used.is_going_on) => is_younger(changed_at, kept_for),
+        (Some(changed_at), _) if uses.iter().any(|used| used.is_going_on || used.is_fetched_from) => {
+            is_younger(changed_at, kept_for)
+        }
         (Some(changed_at), _) => is_younger(changed_at, RESUME_PATIENCE.min(kept_for)),
         (None, Some(upload)) => now < upload.expires_at.epoch_millis(),
         (None, None) => is_younger(file.changed_at.epoch_millis(), ARRIVAL_PATIENCE),
@@ -119,7 +121,7 @@ mod tests {
     }
 
     fn used(is_going_on: bool, is_done: bool) -> FileUse {
-        FileUse { file: "a".repeat(24), is_going_on, is_done, changed_at: 0 }
+        FileUse { file: "a".repeat(24), is_going_on, is_done, is_fetched_from: false, changed_at: 0 }
     }
 
     #[test]
@@ -131,6 +133,8 @@ mod tests {
         assert!(needed(&[used(false, false)], hour - 1) && !needed(&[used(false, false)], hour));
         assert!(needed(&[used(false, false), used(true, false)], day), "it was gone on with");
         assert!(!needed(&[used(false, true)], 1));
+        let fetched_from = FileUse { is_fetched_from: true, ..used(false, false) };
+        assert!(needed(&[fetched_from.clone()], 13 * day) && !needed(&[fetched_from], 14 * day));
         assert!(needed(&[], day - 1) && !needed(&[], day));
         let given_up = StoredFile { is_given_up: true, ..file(None) };
         assert!(!is_needed(&given_up, &[used(false, false)], 1, DAY));

@@ -178,6 +178,11 @@ impl Entry {
     pub(super) fn place(&self) -> Place {
         Place::entry(&self.name)
     }
+
+    /// Bytes when unpacked, as the directory says.
+    pub(super) const fn size(&self) -> u64 {
+        self.header.size
+    }
 }
 
 fn listed_as(header: Header, top: &str) -> Listed {

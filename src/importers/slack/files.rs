@@ -4,7 +4,10 @@ use serde_json::Value;
 
 use crate::domain::field_value::{FieldValue, Fields};
 
-use crate::importers::json::{field_value, text, text_of};
+use crate::importers::{
+    held_files::is_held_path,
+    json::{field_value, text, text_of},
+};
 
 /// Modes of files that Slack shows but no longer holds.
 const GONE: [(&str, &str); 2] = [
@@ -56,7 +59,7 @@ impl File {
             address(&["permalink", "url_private"])
         } else {
             return address(&["url_private_download", "url_private"])
-                .filter(|address| is_web_address(address))
+                .filter(|address| is_web_address(address) || is_held_path(address))
                 .map_or(Fate::Gone("_A file without an address in the export_"), Fate::Pending);
         };
         match linked.filter(|address| is_web_address(address)) {

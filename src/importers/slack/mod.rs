@@ -34,7 +34,7 @@ use survey::Survey;
 const USERS: &str = "users.json";
 /// All people of an organisation of several workspaces; stands beside or in place of `users.json`.
 const ORG_USERS: &str = "org_users.json";
-const KNOWN: [&str; 6] = [USERS, ORG_USERS, "channels.json", "groups.json", "mpims.json", "dms.json"];
+pub(super) const KNOWN: [&str; 6] = [USERS, ORG_USERS, "channels.json", "groups.json", "mpims.json", "dms.json"];
 /// Members under which a list may stand, in exports that came through other tools.
 const LIST_MEMBERS: &[&str] = &["members", "users", "channels", "groups", "mpims", "ims"];
 const MESSAGE_MEMBERS: &[&str] = &["messages"];

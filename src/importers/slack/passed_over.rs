@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 use crate::importers::{
     archive::{Archive, Entry, Listed},
     entries::element_count,
+    held_files::file_id,
     record::{Element, PassedOver, Place},
 };
 
@@ -63,6 +64,9 @@ fn unread(archive: &Archive, entry: &Entry, rooms: &Rooms, groups: usize) -> Opt
     if let Some((name, kind)) = LISTS.iter().find(|(name, _)| *name == lower) {
         let count = element_count(archive, entry).unwrap_or(1);
         return Some((kind, format!("Rocket.Chat has no place for {name}."), count));
+    }
+    if file_id(&entry.name).is_some() {
+        return Some(("file", "It is taken from here when the files of messages are fetched.".to_owned(), 1));
     }
     let Some((folder, file)) = entry.name.split_once('/') else {
         return Some(("unknown file", "No file of a Slack export.".to_owned(), 1));

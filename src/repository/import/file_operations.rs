@@ -1,6 +1,6 @@
 //! Operations that begin with a file.
 
-use bson::{DateTime, Document, doc, oid::ObjectId};
+use bson::{Bson, DateTime, Document, doc, oid::ObjectId};
 use futures::TryStreamExt as _;
 
 use super::operations::Imports;
@@ -29,8 +29,10 @@ pub struct FileUse {
     pub file: String,
     /// Whether the operation is valid and not over.
     pub is_going_on: bool,
-    /// Whether it has imported everything.
+    /// Whether it has imported everything, and nothing waits to be fetched from the file.
     pub is_done: bool,
+    /// Whether it has imported everything, and files of its messages are fetched, or will be, from the file.
+    pub is_fetched_from: bool,
     /// When it last changed, in milliseconds since 1970.
     pub changed_at: i64,
 }
@@ -93,7 +95,7 @@ impl Imports {
 
     /// Returns the use that every operation makes of a file of the store.
     pub async fn uses_of_files(&self) -> Result<Vec<FileUse>, RepositoryError> {
-        let shown = doc! { "import.source": 1, "valid": 1, "status": 1, "_updatedAt": 1 };
+        let shown = doc! { "import.source": 1, "import.fetchNext": 1, "valid": 1, "status": 1, "_updatedAt": 1 };
         let operations = self.operations.clone_with_type::<Document>();
         let mut found = operations.find(doc! { "import.source.kind": "stored" }).projection(shown).await?;
         let mut uses = Vec::new();
@@ -102,14 +104,26 @@ impl Imports {
             let Ok(file) = source.and_then(|source| source.get_str("id")) else { continue };
             let step = operation.get_str("status").ok().and_then(ProgressStep::from_stored);
             let is_over = step.is_some_and(|step| step.state().is_end());
-            uses.push(FileUse {
+            let used = FileUse {
                 file: file.to_owned(),
                 is_going_on: operation.get_bool("valid").unwrap_or_default() && !is_over,
                 is_done: step == Some(ProgressStep::Done),
-                changed_at: operation.get_datetime("_updatedAt").map_or(0, |date| date.timestamp_millis()),
-            });
+                is_fetched_from: false,
+                changed_at: changed_at(&operation),
+            };
+            uses.push((operation, used));
         }
-        Ok(uses)
+        // What follows an import is there before it is noted that nothing is to follow any more, so it is read afterwards.
+        let fetching = if uses.iter().any(|(_, used)| used.is_done) { self.fetching().await? } else { Vec::new() };
+        Ok(uses.into_iter().map(|(operation, used)| fetched_from(used, &operation, &fetching)).collect())
+    }
+
+    /// Returns the operations that fetch, or fetched, files.
+    async fn fetching(&self) -> Result<Vec<Document>, RepositoryError> {
+        let of_files = doc! { "importerKey": Importer::PendingFiles.key(), "import.fetches": true };
+        let shown = doc! { "import": 1, "valid": 1, "status": 1, "_updatedAt": 1 };
+        let operations = self.operations.clone_with_type::<Document>();
+        Ok(operations.find(of_files).projection(shown).await?.try_collect().await?)
     }
 
     /// Changes an operation that is still valid and at this step.
@@ -119,4 +133,37 @@ impl Imports {
         self.operations.update_one(valid, doc! { "$set": change }).await?;
         Ok(())
     }
+}
+
+/// The use of the file, once its import is done, by the operations that fetch what the import left.
+fn fetched_from(mut used: FileUse, operation: &Document, fetching: &[Document]) -> FileUse {
+    if !used.is_done {
+        return used;
+    }
+    let own =
+        |document: &Document, name: &str| document.get_document("import").ok().and_then(|own| own.get(name).cloned());
+    let is_to_be_followed = own(operation, "fetchNext") == Some(Bson::Boolean(true));
+    let id = operation.get("_id").cloned();
+    let step = |fetching: &Document| fetching.get_str("status").ok().and_then(ProgressStep::from_stored);
+    let is_going_on = |fetching: &Document| {
+        fetching.get_bool("valid").unwrap_or_default() && !step(fetching).is_some_and(|step| step.state().is_end())
+    };
+    // One that a call began takes the files of the newest import, whichever that is.
+    let of_import = |fetching: &&Document| match own(fetching, "follows") {
+        Some(followed) => Some(followed) == id,
+        None => is_going_on(fetching),
+    };
+    let of_import: Vec<&Document> = fetching.iter().filter(of_import).collect();
+    used.is_fetched_from = is_to_be_followed || of_import.iter().any(|fetching| is_going_on(fetching));
+    let newest = of_import.into_iter().max_by_key(|fetching| changed_at(fetching));
+    if let Some(newest) = newest {
+        used.is_done = step(newest) == Some(ProgressStep::Done);
+        used.changed_at = used.changed_at.max(changed_at(newest));
+    }
+    used.is_done &= !used.is_fetched_from;
+    used
+}
+
+fn changed_at(operation: &Document) -> i64 {
+    operation.get_datetime("_updatedAt").map_or(0, |date| date.timestamp_millis())
 }

@@ -1,13 +1,17 @@
 //! The ids under which this service has put bytes into Rocket.Chat's stores: recorded before the first byte, so that bytes
 //! that belong to nothing are found again, and no others are taken for such.
 
-use bson::{DateTime, Document, doc};
+use bson::{Bson, DateTime, Document, doc};
 use futures::TryStreamExt as _;
 use mongodb::Collection;
 
 use crate::{
     domain::upload::document::StoredAt,
-    repository::{Connection, RepositoryError, connection::error::is_duplicate_key},
+    repository::{
+        Connection, RepositoryError,
+        bson::numbers::{smallest, unsigned},
+        connection::error::is_duplicate_key,
+    },
 };
 
 /// Ours; Rocket.Chat does not know it.
@@ -96,12 +100,21 @@ impl OwnUploads {
         }
     }
 
-    /// Notes that the document of the upload is stored.
-    pub async fn note_stored(&self, id: &str) -> Result<(), RepositoryError> {
-        self.uploads
-            .update_one(doc! { "_id": id }, doc! { "$set": { "state": STORED, "at": DateTime::now() } })
-            .await?;
+    /// Notes that the document of the upload, which has so many bytes, is stored.
+    pub async fn note_stored(&self, id: &str, bytes: u64) -> Result<(), RepositoryError> {
+        let stored = doc! { "state": STORED, "at": DateTime::now(), "bytes": smallest(bytes) };
+        self.uploads.update_one(doc! { "_id": id }, doc! { "$set": stored }).await?;
         Ok(())
+    }
+
+    /// Returns the bytes of the files and pictures that the operation stored, without their smaller copies. The database
+    /// looks at every upload of ours.
+    pub async fn bytes_of(&self, operation: &str) -> Result<u64, RepositoryError> {
+        let kinds = [UploadKind::File, UploadKind::Avatar].map(UploadKind::word);
+        let of_operation = doc! { "operation": operation, "state": STORED, "kind": { "$in": kinds.to_vec() } };
+        let sum = doc! { "_id": Bson::Null, "bytes": { "$sum": "$bytes" } };
+        let mut sums = self.uploads.aggregate([doc! { "$match": of_operation }, doc! { "$group": sum }]).await?;
+        Ok(sums.try_next().await?.map_or(0, |sum| unsigned(sum.get("bytes"))))
     }
 
     /// Forgets an id under which nothing is stored any more.

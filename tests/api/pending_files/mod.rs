@@ -1,5 +1,6 @@
 //! The files of imported messages, fetched from a real server into Rocket.Chat's own stores.
 
+mod archived;
 mod failures;
 mod following;
 mod kills;

@@ -65,6 +65,7 @@ export class Pace {
       counts,
       percent: percent === null ? null : Math.min(100, Math.max(0, percent)),
       rate,
+      bytes: bytesOf(operation, progress),
       secondsLeft,
       secondsElapsed: progress?.elapsedSeconds ?? this.#secondsSeen(),
       samples: this.#samples,
@@ -87,6 +88,13 @@ export class Pace {
       ? (this.#samples.at(-1).at - this.#samples[0].at) / 1000
       : null;
   }
+}
+
+/** The bytes of an operation that fetches files, and how many come in a second; `null` for other operations. */
+function bytesOf(operation, progress) {
+  const { bytes, bytesTotal } = operation?.import ?? {};
+  if (!Number.isFinite(bytes)) return null;
+  return { done: bytes, total: bytesTotal ?? bytes, rate: progress?.bytesPerSecond ?? 0 };
 }
 
 function rateBetween(first, last) {

@@ -3,7 +3,7 @@
 import { drawChart } from './chart.js';
 import { byId, setProgress, setText } from './dom.js';
 import { Pace } from './pace.js';
-import { ENDED, describe, duration, number, percentage, problemOf, rate } from './words.js';
+import { ENDED, describe, duration, number, percentage, problemOf, rate, size } from './words.js';
 
 // A screen reader is told of these steps, not of every number, and not more often than this.
 const ANNOUNCED_PERCENT = 10;
@@ -30,7 +30,7 @@ export class StatusView {
       : `${words.title} – Import`;
   }
 
-  #showProgress(state, { counts, percent, rate: pace, secondsLeft, secondsElapsed, samples }, tone) {
+  #showProgress(state, { counts, percent, rate: pace, bytes, secondsLeft, secondsElapsed, samples }, tone) {
     const shown = COUNTED.includes(state) && percent !== null;
     byId('progress').hidden = !shown;
     drawChart(shown ? samples : [], counts.total);
@@ -47,7 +47,8 @@ export class StatusView {
     setText(byId('completed'), number(counts.completed));
     setText(byId('failed'), number(counts.failed));
     setText(byId('total'), number(counts.total));
-    showFigure('rate', pace === null ? null : rate(pace));
+    showFigure('bytes', bytes === null ? null : bytesWords(bytes));
+    showFigure('rate', rateWords(pace, bytes));
     showFigure('left', secondsLeft === null ? null : duration(secondsLeft));
     showFigure('elapsed', secondsElapsed === null ? null : duration(secondsElapsed));
   }
@@ -65,6 +66,15 @@ export class StatusView {
     }
     this.#announced = { title: words.title, operation: operation?._id, step, at: now };
   }
+}
+
+function bytesWords({ done, total }) {
+  return total > done ? `${size(done)} of ${size(total)}` : size(done);
+}
+
+function rateWords(pace, bytes) {
+  if (bytes !== null && bytes.rate > 0) return size(bytes.rate);
+  return pace === null ? null : rate(pace);
 }
 
 function showFigure(name, text) {

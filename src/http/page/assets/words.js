@@ -26,6 +26,11 @@ export function isOfFile(operation) {
   return typeof operation?.importerKey === 'string' && !['api', ''].includes(operation.importerKey);
 }
 
+/** Whether the operation fetches the files or the pictures that an import left to be fetched. */
+export function isFetching(operation) {
+  return ['pending-files', 'pending-avatars'].includes(operation?.importerKey);
+}
+
 /** So many records of an import of a file, or users. */
 export function counted(count, operation) {
   if (!isOfFile(operation)) return users(count);
@@ -99,12 +104,31 @@ export function stalledOf(operation) {
   return typeof words === 'string' && words !== '' ? words : null;
 }
 
+function describeFetching(state, counts, operation) {
+  const things = operation.importerKey === 'pending-files' ? 'files' : 'pictures';
+  if (state !== 'done') {
+    const detail = `The ${things} that the import left are being fetched. It goes on when you close this page.`;
+    return { title: 'Fetching', tone: 'info', detail };
+  }
+  const fetched = `${number(counts.completed)} ${things} fetched`;
+  return counts.failed > 0
+    ? {
+      title: 'Done, with failures',
+      tone: 'warning',
+      detail: `${fetched}; ${number(counts.failed)} could not be. The receipt names each with its reason.`,
+    }
+    : { title: 'Done', tone: 'success', detail: `${fetched}, none failed.` };
+}
+
 /** What to call a state, in what tone, and what it means for whoever looks at it. */
 export function describe(state, counts, problem = null, operation = null) {
   const ofFile = isOfFile(operation);
   const stalled = stalledOf(operation);
   if (stalled !== null) {
     return { title: 'Not moving', tone: 'warning', detail: stalled };
+  }
+  if (isFetching(operation) && ['loading', 'importing', 'done'].includes(state)) {
+    return describeFetching(state, counts, operation);
   }
   switch (state) {
     case 'none':
