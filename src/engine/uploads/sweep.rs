@@ -134,7 +134,8 @@ mod tests {
         assert!(needed(&[used(false, false), used(true, false)], day), "it was gone on with");
         assert!(!needed(&[used(false, true)], 1));
         let fetched_from = FileUse { is_fetched_from: true, ..used(false, false) };
-        assert!(needed(&[fetched_from.clone()], 13 * day) && !needed(&[fetched_from], 14 * day));
+        let wanted = [fetched_from];
+        assert!(needed(&wanted, 13 * day) && !needed(&wanted, 14 * day));
         assert!(needed(&[], day - 1) && !needed(&[], day));
         let given_up = StoredFile { is_given_up: true, ..file(None) };
         assert!(!is_needed(&given_up, &[used(false, false)], 1, DAY));

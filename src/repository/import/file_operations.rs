@@ -98,7 +98,7 @@ impl Imports {
         let shown = doc! { "import.source": 1, "import.fetchNext": 1, "valid": 1, "status": 1, "_updatedAt": 1 };
         let operations = self.operations.clone_with_type::<Document>();
         let mut found = operations.find(doc! { "import.source.kind": "stored" }).projection(shown).await?;
-        let mut uses = Vec::new();
+        let mut read = Vec::new();
         while let Some(operation) = found.try_next().await? {
             let source = operation.get_document("import").and_then(|import| import.get_document("source"));
             let Ok(file) = source.and_then(|source| source.get_str("id")) else { continue };
@@ -111,11 +111,11 @@ impl Imports {
                 is_fetched_from: false,
                 changed_at: changed_at(&operation),
             };
-            uses.push((operation, used));
+            read.push((operation, used));
         }
         // What follows an import is there before it is noted that nothing is to follow any more, so it is read afterwards.
-        let fetching = if uses.iter().any(|(_, used)| used.is_done) { self.fetching().await? } else { Vec::new() };
-        Ok(uses.into_iter().map(|(operation, used)| fetched_from(used, &operation, &fetching)).collect())
+        let fetching = if read.iter().any(|(_, used)| used.is_done) { self.fetching().await? } else { Vec::new() };
+        Ok(read.into_iter().map(|(operation, used)| fetched_from(used, &operation, &fetching)).collect())
     }
 
     /// Returns the operations that fetch, or fetched, files.

@@ -125,8 +125,8 @@ async fn files_beside_the_messages_are_taken_from_the_archive_which_goes_afterwa
         assert!(stored == files[number].content, "{}: {} bytes", files[number].name, stored.len());
     }
     assert!(workspace.upload_of(&message_id(0)).await.get_str("type").unwrap() == "image/jpeg");
-    for number in 0..5 {
-        assert_eq!(server.requests(&format!("/F{number}/{}", files[number].name)), 0);
+    for (number, file) in files.iter().enumerate().take(5) {
+        assert_eq!(server.requests(&format!("/F{number}/{}", file.name)), 0);
     }
     assert_eq!(server.requests("/F6/elsewhere.bin"), 1, "what the archive does not hold comes from its address");
     let id = operation.get_str("_id").unwrap();
