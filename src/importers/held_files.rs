@@ -8,15 +8,11 @@ use std::{
 use super::{
     Limits, OpenError, ReadAt,
     archive::{Archive, EntryReader, Listed},
+    held_names::file_id,
     read_at::Watched,
     slack,
 };
 use crate::domain::stable_hash::stable_hash;
-
-/// The folder of all files, with a folder for each: `__uploads/<file id>/<name>`.
-const UPLOADS: &str = "__uploads";
-/// A folder of files, at the root or in a room's folder: `attachments/<file id>-<name>`.
-const ATTACHMENTS: &str = "attachments";
 
 /// The files of an archive, found by their ids in the system that they come from. It takes 16 bytes a file.
 #[derive(Debug)]
@@ -90,50 +86,8 @@ fn places_in(archive: &Archive) -> Vec<(u64, u64)> {
     places
 }
 
-/// The id of the file that an entry with this name holds; `None` for other entries.
-pub(super) fn file_id(name: &str) -> Option<&str> {
-    let (folder, file) = name.rsplit_once('/')?;
-    let id = if let Some(id) = folder.strip_prefix(UPLOADS).and_then(|rest| rest.strip_prefix('/')) {
-        id
-    } else if folder.rsplit('/').next() == Some(ATTACHMENTS) {
-        file.split_once('-')?.0
-    } else {
-        return None;
-    };
-    Some(id).filter(|id| !id.is_empty() && !id.contains('/'))
-}
-
-/// Whether this is the path of a file in an archive, as some programs write it in place of the file's address.
-#[must_use]
-pub fn is_held_path(address: &str) -> bool {
-    file_id(address).is_some() && !address.contains("://")
-}
-
 fn hash_of(id: &str) -> u64 {
     let mut first = [0; 8];
     first.copy_from_slice(&stable_hash([id])[..8]);
     u64::from_be_bytes(first)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_are_found_by_the_names_of_their_entries() {
-        for (name, id) in [
-            ("__uploads/F1/a.png", Some("F1")),
-            ("attachments/F1-a-b.png", Some("F1")),
-            ("general/attachments/F1-a.png", Some("F1")),
-            ("__uploads/a.png", None),
-            ("__uploads//a.png", None),
-            ("__uploads/F1/x/a.png", None),
-            ("attachments/a.png", None),
-            ("general/2020-01-02.json", None),
-            ("users.json", None),
-        ] {
-            assert_eq!(file_id(name), id, "{name}");
-        }
-        assert!(is_held_path("attachments/F1-a.png") && !is_held_path("https://f.example/attachments/F1-a.png"));
-    }
 }

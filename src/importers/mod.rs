@@ -15,6 +15,7 @@ mod entries;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod held_files;
+mod held_names;
 mod json;
 mod moments;
 mod read_at;
@@ -33,7 +34,8 @@ use std::{io, sync::Arc};
 use thiserror::Error;
 
 pub use archive::Limits;
-pub use held_files::{HeldFile, HeldFiles, is_held_path};
+pub use held_files::{HeldFile, HeldFiles};
+pub use held_names::is_held_path;
 pub use read_at::ReadAt;
 pub use reader::{Position, Reader};
 pub use record::{At, Element, Note, PassedOver, Place, Problem, Record, Refusal};

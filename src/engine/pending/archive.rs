@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::download::Problem;
+use super::problem::Problem;
 use crate::{
     domain::{importer::Importer, operation::Operation},
     engine::load::{source, stop::Stop},

@@ -6,10 +6,10 @@ use tokio::{task::spawn_blocking, time::timeout};
 
 use super::{
     context::{Context, Live},
-    download::Problem,
     files::{Round, begin, receipt},
     list::Group,
     pictures::{Made, avatar},
+    problem::Problem,
     store::{Owner, Placed, Store, StoreError},
 };
 use crate::{

@@ -8,12 +8,12 @@ use tokio::time::timeout;
 use super::{
     archive::HeldPieces,
     context::{Context, Live},
-    store::{Placed, StoreError, Writer},
+    problem::Problem,
+    store::{Placed, Writer},
 };
 use crate::{
     domain::upload::media_type::{is_page_instead, media_type},
-    engine::{load::stop::Stop, outgoing::NotFetched},
-    repository::RepositoryError,
+    engine::outgoing::NotFetched,
 };
 
 /// How long a server may take for the head of its answer, redirects and all.
@@ -43,54 +43,6 @@ pub(super) struct Source<'a> {
 pub(super) struct Fetched {
     pub(super) bytes: u64,
     pub(super) media_type: String,
-}
-
-/// Why a file is not stored.
-#[derive(Debug)]
-pub(super) enum Problem {
-    /// It cannot be had. The reason is a sentence for people, without any part of an address that is secret.
-    Failed {
-        reason: String,
-        /// Whether another try is worth while.
-        may_pass: bool,
-        /// Whether its source has it no more.
-        is_gone: bool,
-    },
-    /// The work cannot go on.
-    Stop(Stop),
-}
-
-impl Problem {
-    pub(super) fn final_one(reason: impl Into<String>) -> Self {
-        Self::Failed { reason: reason.into(), may_pass: false, is_gone: false }
-    }
-
-    pub(super) fn passing(reason: impl Into<String>) -> Self {
-        Self::Failed { reason: reason.into(), may_pass: true, is_gone: false }
-    }
-}
-
-impl From<NotFetched> for Problem {
-    fn from(error: NotFetched) -> Self {
-        let reason = match &error {
-            NotFetched::Status { status, .. } => format!("the server answered with status {status}."),
-            other => format!("{other}."),
-        };
-        let may_pass = !matches!(error, NotFetched::Refused(_));
-        Self::Failed { reason, may_pass, is_gone: error.is_gone() }
-    }
-}
-
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
-        Self::Stop(error.into())
-    }
-}
-
-impl From<RepositoryError> for Problem {
-    fn from(error: RepositoryError) -> Self {
-        Self::Stop(error.into())
-    }
 }
 
 /// Fetches a file into the store, under an id that is recorded. What was stored of one that fails is left for the caller

@@ -9,9 +9,10 @@ use tokio::task::spawn_blocking;
 use super::{
     archive::{GONE, HeldPieces},
     context::{Context, Live},
-    download::{Fetched, Problem, Source, download, take},
+    download::{Fetched, Source, download, take},
     list::Group,
     pictures::{Examined, Made, examine},
+    problem::Problem,
     store::{Owner, Placed, Store, StoreError},
 };
 use crate::{

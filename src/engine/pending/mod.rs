@@ -13,6 +13,7 @@ mod hosts;
 mod leftovers;
 mod list;
 mod pictures;
+mod problem;
 mod store;
 mod work;
 

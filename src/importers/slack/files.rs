@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::domain::field_value::{FieldValue, Fields};
 
 use crate::importers::{
-    held_files::is_held_path,
+    held_names::is_held_path,
     json::{field_value, text, text_of},
 };
 

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use crate::importers::{
     archive::{Archive, Entry, Listed},
     entries::element_count,
-    held_files::file_id,
+    held_names::file_id,
     record::{Element, PassedOver, Place},
 };
 
