@@ -163,17 +163,11 @@ impl<C: Converter> Pass<'_, C> {
             records,
         };
         let going = self.progress.activity().batch();
-        // On a task of its own, so that batches are put together on other cores than this one.
-        let work = tokio::spawn(async move {
+        let result = on_its_own(async move {
             let _going = going;
-            timeout(BATCH_DEADLINE, process(batch)).await
+            process(batch).await
         });
-        let result = match work.await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(RepositoryError::TimedOut.into()),
-            Err(panic) => Err(BatchError::Panicked(panic.to_string())),
-        };
-        (result, held)
+        (result.await, held)
     }
 
     fn settle(
@@ -188,6 +182,18 @@ impl<C: Converter> Pass<'_, C> {
         *bytes -= batch.bytes;
         self.progress.add(result?);
         Ok(())
+    }
+}
+
+/// Works on a batch in a task of its own, so that batches are put together on other cores than this one. A fault of the
+/// program ends the batch, not the instance.
+async fn on_its_own(
+    work: impl Future<Output = Result<Counts, BatchError>> + Send + 'static,
+) -> Result<Counts, BatchError> {
+    match tokio::spawn(timeout(BATCH_DEADLINE, work)).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(RepositoryError::TimedOut.into()),
+        Err(panic) => Err(BatchError::Panicked(panic.to_string())),
     }
 }
 
@@ -214,4 +220,17 @@ async fn prepare<C: Converter>(converter: &C, record: StagedRecord, keeps_failur
         (Ok(data), None) => converter.prepare(&id, data).await,
     };
     Prepared { id, identity, ready, bytes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::run::stop::Stop;
+
+    #[tokio::test]
+    async fn a_fault_of_the_program_fails_the_operation_with_a_sentence() {
+        let result = on_its_own(async { unreachable!("a batch of the test") }).await;
+        let Stop::Failed(reason) = Stop::from(result.unwrap_err()) else { panic!("the run goes on") };
+        assert!(reason.starts_with("a batch ended by a fault of the program"), "{reason}");
+    }
 }
