@@ -111,6 +111,7 @@ async fn a_file_with_bad_lines_is_told_line_by_line_and_nothing_is_sent() {
     // A file put in its place is looked at anew.
     let _file =
         browser.choose_file(".json", "[\n{\"importIds\": [\"1\"], \"emails\": [\"a@example.com\"]},\n{oops}\n]").await;
+    browser.says("#file-bad", "1 problem, so nothing is sent.").await;
     browser.says("#file-problems", "line 3: ").await;
     let _file = browser.choose_file(".csv", "username,emails,importIds\n").await;
     browser.says("#file-bad", "there are no users in it").await;

@@ -40,7 +40,7 @@ pub async fn load(connection: &Connection) -> Result<Loaded, RepositoryError> {
     if users.find_one(doc! {}).await?.is_some() {
         return Ok(Loaded::NotEmpty);
     }
-    keep_users_apart(connection).await?;
+    make_indexes(connection).await?;
     // Users come last: they are what tells a loaded workspace from one that was left half-way.
     for (collection, documents) in [
         ("rocketchat_roles", roles()),
@@ -59,11 +59,29 @@ pub async fn load(connection: &Connection) -> Result<Loaded, RepositoryError> {
     Ok(Loaded::Yes)
 }
 
-/// The two of Rocket.Chat's indexes that a user of the example meets: without them a user could be imported twice.
-async fn keep_users_apart(connection: &Connection) -> Result<(), RepositoryError> {
-    let unique =
-        |field: &str| doc! { "key": { field: 1 }, "name": format!("{field}_1"), "unique": true, "sparse": true };
-    let indexes = vec![unique("username"), unique("emails.address")];
+/// Makes the indexes of Rocket.Chat that people are kept apart and found by: without them a user could be imported twice,
+/// and every look-up would read all accounts.
+///
+/// Source: `packages/models/src/models/Users.ts` (`modelIndexes`).
+async fn make_indexes(connection: &Connection) -> Result<(), RepositoryError> {
+    let index = |field: &str, name: &str| doc! { "key": { field: 1 }, "name": name, "sparse": true };
+    let unique = |field: &str| {
+        let mut index = index(field, &format!("{field}_1"));
+        index.insert("unique", true);
+        index
+    };
+    let insensitive = |field: &str| {
+        let mut index = index(field, &format!("{field}_insensitive"));
+        index.insert("collation", doc! { "locale": "en", "strength": 2, "caseLevel": false });
+        index
+    };
+    let indexes = vec![
+        unique("username"),
+        unique("emails.address"),
+        insensitive("username"),
+        insensitive("emails.address"),
+        index("importIds", "importIds_1"),
+    ];
     connection.database().run_command(doc! { "createIndexes": "users", "indexes": indexes }).await?;
     Ok(())
 }

@@ -11,7 +11,9 @@ export class Actions {
   #status = null;
   #left = 0;
   #sending = false;
-  #busy = false;
+  // The buttons whose work is under way or waits, and the end of the last one's.
+  #pressed = new Set();
+  #last = Promise.resolve();
 
   /** @param refresh asks for the status at once */
   constructor(api, { refresh }) {
@@ -19,7 +21,7 @@ export class Actions {
     this.#refresh = refresh;
     notice(byId('action-error'), null);
     byId('run').onclick = () => this.#run();
-    byId('resume').onclick = () => this.#do(() => this.#api.post('import.resume'));
+    byId('resume').onclick = () => this.#do('resume', () => this.#api.post('import.resume'));
     byId('clear').onclick = () => this.#clear();
     byId('receipt').onclick = () => this.#download();
   }
@@ -72,7 +74,7 @@ export class Actions {
       yes: running ? 'Stop and clear' : 'Clear',
     });
     if (agreed) {
-      await this.#do(() => this.#api.post('import.clear'));
+      await this.#do('clear', () => this.#api.post('import.clear'));
     }
   }
 
@@ -80,21 +82,33 @@ export class Actions {
   async #run() {
     const operationId = this.#status.operation._id;
     const onExisting = byId('run-on-existing').value;
-    await this.#do(() => this.#api.postAgain('import.run', { operationId, onExisting }));
+    await this.#do('run', () => this.#api.postAgain('import.run', { operationId, onExisting }));
   }
 
   async #download() {
     const operationId = this.#status.operation._id;
-    await this.#do(async () => {
+    await this.#do('receipt', async () => {
       offer(`receipt-${operationId}.csv`, await this.#api.file('import.receipt', { operationId, format: 'csv' }));
     });
   }
 
-  async #do(work) {
-    if (this.#busy) {
+  /**
+   * Does the work of a button once that of the others is over: the state may have moved on before the last answer came.
+   * A second click meanwhile does nothing more.
+   */
+  async #do(button, work) {
+    if (this.#pressed.has(button)) {
       return;
     }
-    this.#busy = true;
+    this.#pressed.add(button);
+    const before = this.#last;
+    this.#last = before.then(() => this.#work(work));
+    await this.#last;
+    this.#pressed.delete(button);
+    await this.#refresh();
+  }
+
+  async #work(work) {
     byId('actions').setAttribute('aria-busy', 'true');
     notice(byId('action-error'), null);
     try {
@@ -102,9 +116,7 @@ export class Actions {
     } catch (error) {
       if (error.kind !== 'closed') notice(byId('action-error'), error.message);
     } finally {
-      this.#busy = false;
       byId('actions').removeAttribute('aria-busy');
     }
-    await this.#refresh();
   }
 }
