@@ -1,11 +1,12 @@
 //! Accounts that are there: finding those that records may belong to, and changing them.
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use futures::{TryStreamExt as _, try_join};
+use futures::TryStreamExt as _;
 use mongodb::{
     Collection,
     options::{Collation, CollationStrength},
 };
+use tokio::try_join;
 
 use super::accounts::reason_of;
 use crate::{
