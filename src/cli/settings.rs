@@ -116,6 +116,10 @@ pub(crate) struct ImportArgs {
     #[arg(long, env = "RECEIPT_DAYS", default_value = "90", value_name = "DAYS", value_parser = number_or(RECEIPT_DAYS))]
     receipt_days: u32,
 
+    /// Hours for which the clear-text passwords of users who failed stay in the staging area
+    #[arg(long, env = "FAILED_PASSWORD_HOURS", default_value = "72", value_name = "HOURS", value_parser = number_or(FAILED_PASSWORD_HOURS))]
+    failed_password_hours: u32,
+
     /// Go on by itself with the import of a file that a start of Rocket.Chat ended, five times at most
     #[arg(long, env = "RESUME_AFTER_INVALIDATION", default_value = "true", value_name = "BOOL", value_parser = yes_unless_said, action = clap::ArgAction::Set)]
     resume_after_invalidation: bool,
@@ -129,6 +133,8 @@ pub(crate) struct ImportArgs {
 const NO_PACE: u32 = 0;
 const RETRY_SECONDS: u32 = 600;
 const RECEIPT_DAYS: u32 = 90;
+const FAILED_PASSWORD_HOURS: u32 = 72;
+const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl ImportArgs {
@@ -136,6 +142,7 @@ impl ImportArgs {
         EngineSettings {
             retry_for: Duration::from_secs(self.retry_for.into()),
             receipt_lifetime: DAY * self.receipt_days,
+            failed_passwords_for: HOUR * self.failed_password_hours,
             resume_after_invalidation: self.resume_after_invalidation,
             pace: Pace::new(self.import_pace),
         }

@@ -85,11 +85,16 @@ impl OutcomeCounts {
 }
 
 impl Client {
-    /// Counts the outcomes of the operation.
-    pub(crate) async fn outcomes(&self, operation: &str) -> Result<OutcomeCounts, ClientError> {
+    /// Counts the outcomes of the operation. `look` sees the outcome and the import ids of each record.
+    pub(crate) async fn outcomes(
+        &self,
+        operation: &str,
+        mut look: impl FnMut(&str, &[String]),
+    ) -> Result<OutcomeCounts, ClientError> {
         let report = self.receipt(Some(operation), ReceiptForm::Jsonl, false).await?;
         let (mut counts, mut lines) = (OutcomeCounts::default(), Lines::new(report, "import.receipt"));
-        while let Some(line) = lines.next().await? {
+        while let Some(line) = lines.next::<Line>().await? {
+            look(&line.outcome, &line.import_ids);
             counts.add(line);
         }
         Ok(counts)

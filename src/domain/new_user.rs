@@ -2,6 +2,11 @@
 
 use super::field_value::{Date, FieldValue, Fields};
 
+/// The field by which Rocket.Chat has a person choose another password at the next log-in. Its own imports never set it.
+///
+/// Source: `packages/core-typings/src/IUser.ts`.
+pub(super) const REQUIRE_PASSWORD_CHANGE: &str = "requirePasswordChange";
+
 /// What a staged user lacks to become an account.
 #[derive(Debug, Clone)]
 pub struct Enrolment {
@@ -70,6 +75,7 @@ pub fn new_user(staged: &Fields, enrolment: Enrolment) -> Fields {
     put("ldap", has_ldap.then_some(FieldValue::Boolean(true)));
     put("importIds", Some(import_ids(staged)).filter(|ids| !ids.is_empty()).map(FieldValue::List));
     put("customFields", truthy("customFields"));
+    put(REQUIRE_PASSWORD_CHANGE, requires_password_change(staged));
 
     let deleted = staged.get("deleted");
     let active = || FieldValue::Boolean(!deleted.is_some_and(FieldValue::is_truthy));
@@ -104,6 +110,11 @@ pub fn with_roles(staged: Fields, defaults: &[String]) -> Fields {
         }
     }
     staged.with("roles", FieldValue::List(roles.into_iter().map(FieldValue::Text).collect()))
+}
+
+/// The value of [`REQUIRE_PASSWORD_CHANGE`] where the staged user asks for it.
+pub(super) fn requires_password_change(staged: &Fields) -> Option<FieldValue> {
+    staged.get(REQUIRE_PASSWORD_CHANGE).filter(|value| value.is_truthy()).map(|_| FieldValue::Boolean(true))
 }
 
 fn list_of<'a>(staged: &'a Fields, field: &str) -> &'a [FieldValue] {

@@ -5,13 +5,17 @@ use base64::{
     engine::{GeneralPurpose, general_purpose::NO_PAD},
 };
 use bcrypt::{BcryptError, Version, hash_with_result};
-use rand::random;
+use rand::{Rng as _, random};
 use sha2::{Digest as _, Sha256};
 
 /// Rocket.Chat's cost: two to the power of this many rounds.
 const COST: u32 = 10;
 const SALT_BYTES: usize = 16;
 const DIGEST_BYTES: usize = 23;
+/// Without `0`, `1`, `I`, `O` and `l`.
+const PASSWORD_CHARACTERS: &[u8] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+const GROUPS: usize = 4;
+const GROUP_CHARACTERS: usize = 5;
 const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::BCRYPT, NO_PAD);
 
 /// The bcrypt text of a password. Takes tens of milliseconds of one core.
@@ -24,6 +28,24 @@ const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::BCRYPT, NO_
 pub fn hash(password: &str) -> Result<String, BcryptError> {
     let digest = format!("{:x}", Sha256::digest(password));
     Ok(hash_with_result(digest, COST)?.format_for_version(Version::TwoB))
+}
+
+/// A new password of 20 letters and digits in four groups: 113 random bits. It has a letter of each case, a digit and a sign, as
+/// password policies ask for, and none of the letters and digits that people take for each other.
+#[must_use]
+pub fn generate() -> String {
+    let mut random = rand::rng();
+    loop {
+        let characters: Vec<u8> = (0..GROUPS * GROUP_CHARACTERS)
+            .map(|_| PASSWORD_CHARACTERS[random.random_range(0..PASSWORD_CHARACTERS.len())])
+            .collect();
+        let has = |is_of_kind: fn(&u8) -> bool| characters.iter().any(is_of_kind);
+        if has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_digit) {
+            let groups: Vec<String> =
+                characters.chunks(GROUP_CHARACTERS).map(|group| String::from_utf8_lossy(group).into_owned()).collect();
+            return groups.join("-");
+        }
+    }
 }
 
 /// A bcrypt text that no password matches, at no cost.
@@ -48,6 +70,18 @@ mod tests {
         let digest = format!("{:x}", Sha256::digest("s3cret"));
         assert!(hashed.starts_with("$2b$10$") && hashed.len() == 60, "{hashed}");
         assert!(bcrypt::verify(digest, &hashed).unwrap());
+    }
+
+    #[test]
+    fn made_passwords_are_long_of_every_kind_and_each_another() {
+        let made: std::collections::HashSet<String> = (0..200).map(|_| generate()).collect();
+        assert_eq!(made.len(), 200);
+        for password in made {
+            assert_eq!((password.len(), password.matches('-').count()), (23, 3), "{password}");
+            for is_of_kind in [u8::is_ascii_lowercase, u8::is_ascii_uppercase, u8::is_ascii_digit] {
+                assert!(password.bytes().any(|byte| is_of_kind(&byte)), "{password}");
+            }
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@
 mod activity;
 mod choice;
 mod convert;
+mod failed_passwords;
 mod files;
 pub(crate) mod leaving;
 mod load;
@@ -63,6 +64,9 @@ const TAKE_OVER_INTERVAL: Duration = Duration::from_secs(1);
 /// How long runs may take to finish what they have in hand once the service is to stop.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Time to correct users who failed, and to resume the import, unless somebody sets another.
+const FAILED_PASSWORDS_FOR: Duration = Duration::from_secs(72 * 60 * 60);
+
 /// The settings of the engine.
 #[derive(Debug, Clone, Copy)]
 pub struct EngineSettings {
@@ -72,6 +76,8 @@ pub struct EngineSettings {
     pub receipt_lifetime: Duration,
     /// Whether an import with a file goes on by itself after Rocket.Chat's start ended it.
     pub resume_after_invalidation: bool,
+    /// How long the clear-text passwords of users who failed stay in the staging area.
+    pub failed_passwords_for: Duration,
     /// How fast runs may write whose start says nothing of that; `None` for as fast as the database takes it.
     pub pace: Option<Pace>,
 }
@@ -82,6 +88,7 @@ impl Default for EngineSettings {
             retry_for: Duration::from_secs(10 * 60),
             receipt_lifetime: RECEIPT_LIFETIME,
             resume_after_invalidation: true,
+            failed_passwords_for: FAILED_PASSWORDS_FOR,
             pace: None,
         }
     }
@@ -153,7 +160,8 @@ impl Engine {
     /// long as it is polled.
     pub async fn supervise(self) {
         let sweep = removal::sweep(&self.shared.repositories, &self.shared.removals);
-        tokio::join!(self.take_over(), self.look_after_files(), pending::look_after(&self), sweep);
+        let passwords = failed_passwords::sweep(&self.shared.repositories, self.shared.settings.failed_passwords_for);
+        tokio::join!(self.take_over(), self.look_after_files(), pending::look_after(&self), sweep, passwords);
     }
 
     async fn take_over(&self) {

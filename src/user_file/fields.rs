@@ -18,6 +18,7 @@ pub(super) const DELETED: Field = Field { name: "deleted", kind: Kind::Boolean }
 pub(super) const UTC_OFFSET: Field = Field { name: "utcOffset", kind: Kind::Number };
 pub(super) const BIO: Field = Field { name: "bio", kind: Kind::Text };
 pub(super) const STATUS_TEXT: Field = Field { name: "statusText", kind: Kind::Text };
+pub(super) const REQUIRE_PASSWORD_CHANGE: Field = Field { name: "requirePasswordChange", kind: Kind::Boolean };
 pub(super) const AVATAR_URL: Field = Field { name: "avatarUrl", kind: Kind::Text };
 
 /// The member that holds a password's hash.
@@ -45,8 +46,21 @@ pub(super) struct Field {
     pub(super) kind: Kind,
 }
 
-pub(super) const FIELDS: [Field; 12] =
-    [USERNAME, EMAILS, IMPORT_IDS, NAME, ROLES, PASSWORD, TYPE, DELETED, UTC_OFFSET, BIO, STATUS_TEXT, AVATAR_URL];
+pub(super) const FIELDS: [Field; 13] = [
+    USERNAME,
+    EMAILS,
+    IMPORT_IDS,
+    NAME,
+    ROLES,
+    PASSWORD,
+    REQUIRE_PASSWORD_CHANGE,
+    TYPE,
+    DELETED,
+    UTC_OFFSET,
+    BIO,
+    STATUS_TEXT,
+    AVATAR_URL,
+];
 
 /// How strictly a JSON value is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

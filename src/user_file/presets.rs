@@ -2,8 +2,8 @@
 
 use super::{
     fields::{
-        AVATAR_URL, BIO, DELETED, EMAILS, FIELDS, IMPORT_IDS, NAME, PASSWORD, ROLES, STATUS_TEXT, TYPE, USERNAME,
-        UTC_OFFSET,
+        AVATAR_URL, BIO, DELETED, EMAILS, FIELDS, IMPORT_IDS, NAME, PASSWORD, REQUIRE_PASSWORD_CHANGE, ROLES,
+        STATUS_TEXT, TYPE, USERNAME, UTC_OFFSET,
     },
     source::{From, ImportIdFrom},
     target::{Effect, Secret, Target},
@@ -85,6 +85,8 @@ const WORDS: &[(&str, Target)] = &[
     ("rollen", To(ROLES)),
     ("initialpassword", To(PASSWORD)),
     ("passwort", To(PASSWORD)),
+    ("mustchangepassword", To(REQUIRE_PASSWORD_CHANGE)),
+    ("changepassword", To(REQUIRE_PASSWORD_CHANGE)),
     ("usertype", To(TYPE)),
     ("isdeleted", To(DELETED)),
     ("active", Active),

@@ -181,6 +181,10 @@ pub(crate) fn staged_user() -> Value {
             "type": text("`user` or `bot`"),
             "bio": text("About the user"),
             "password": text("In clear text. Without one nobody can log in until it is set"),
+            "requirePasswordChange": {
+                "enum": [true, false, null, "true", "false", "", 0, 1],
+                "description": "Whether the person must choose another password at the first log-in. Rocket.Chat passes it over",
+            },
             "customFields": { "type": ["object", "null"], "description": "The workspace's own fields" },
             "services": { "type": ["object", "null"], "description": "How the user logs in, as Rocket.Chat stores it" },
             "federated": { "type": ["boolean", "null"], "description": "Whether the user is one of another server" },

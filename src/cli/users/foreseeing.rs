@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{
     batches::{KeptUser, KeptUsers, Spool},
     disk,
+    passwords::Passwords,
 };
 use crate::{
     cli::{CommandError, console::Console, words::counted},
@@ -70,12 +71,14 @@ struct Part {
     begin: u64,
 }
 
-/// Asks the server about all users; `None` if it cannot say.
+/// Asks the server about all users; `None` if it cannot say. Those who would get an account get a password where passwords are
+/// made.
 pub(super) async fn foresee(
     client: &Client,
     users: &mut KeptUsers,
     total: u64,
     parameters: &[(String, String)],
+    mut passwords: Option<&mut Passwords>,
     console: &Console,
 ) -> Result<Option<Plan>, CommandError> {
     let mut plan = Plan {
@@ -105,7 +108,10 @@ pub(super) async fn foresee(
             Err(error) => return Err(error.into()),
         };
         users.go_to(part.begin).map_err(|error| disk(&error))?;
-        take(&mut answer, users, part.users, &mut plan, |in_part| console.progress(done + in_part, total, "")).await?;
+        take(&mut answer, users, part.users, &mut plan, passwords.as_deref_mut(), |in_part| {
+            console.progress(done + in_part, total, "")
+        })
+        .await?;
         done += part.users;
     }
     console.end();
@@ -143,6 +149,7 @@ async fn take(
     users: &mut KeptUsers,
     count: u64,
     plan: &mut Plan,
+    mut passwords: Option<&mut Passwords>,
     progress: impl Fn(u64),
 ) -> Result<(), CommandError> {
     let (mut last_line, mut seen) = (0, 0);
@@ -162,6 +169,10 @@ async fn take(
             seen += 1;
             last_line = sent_line(&user, last_line);
             if last_line >= record.line {
+                let user = match &mut passwords {
+                    Some(passwords) if record.outcome == "created" => passwords.give(user)?,
+                    _ => user,
+                };
                 plan.add(&user, record).map_err(|error| disk(&error))?;
                 break;
             }

@@ -7,10 +7,11 @@ mod foreseeing;
 mod leaving;
 mod matching;
 mod options;
+mod passwords;
 mod replacing;
 mod report;
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::HashSet, path::PathBuf, time::Duration};
 
 use clap::Args;
 use reqwest::StatusCode;
@@ -23,6 +24,7 @@ use self::{
     leaving::{LeavingArgs, SourceReport},
     matching::MatchingArgs,
     options::ReadingArgs,
+    passwords::Passwords,
     replacing::confirm,
     report::Report,
 };
@@ -39,6 +41,8 @@ use crate::{
     user_file::Template,
 };
 
+/// The outcome of an account that is new.
+const CREATED: &str = "created";
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
@@ -76,6 +80,10 @@ pub(super) struct UsersArgs {
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
 
+    /// Make passwords for users who get an account and have none, and write them to this new file
+    #[arg(long, value_name = "FILE", requires = "run")]
+    passwords_out: Option<PathBuf>,
+
     /// Print a file to fill in, and do nothing else
     #[arg(long, value_name = "FORMAT", conflicts_with_all = ["file", "run", "dry_run", "check"])]
     template: Option<Template>,
@@ -107,6 +115,7 @@ pub(super) async fn run(args: &UsersArgs) -> Result<(), CommandError> {
     let console = Console::new();
     // Before a long file is read: whatever is wrong with the settings.
     let client = if args.dry_run { None } else { Some(args.server.client(&console)?) };
+    args.passwords_out.as_deref().map_or(Ok(()), Passwords::look_at)?;
     let check = Check {
         path: path.clone(),
         options: args.reading.options()?,
@@ -212,20 +221,21 @@ async fn check_and_send(
     console: &Console,
     report: &mut Report,
 ) -> Result<(), CommandError> {
+    let mut passwords = args.passwords_out.as_deref().map(Passwords::create).transpose()?;
     let is_worth_it = args.run && args.matching.may_leave_people_alone();
     if !(args.check || is_worth_it) {
-        return send(args, kept.batches(args.batch as usize), users, client, console, report).await;
+        return send(args, with_passwords(kept, &mut passwords)?, users, passwords, client, console, report).await;
     }
     let mut parameters = args.matching.parameters();
     parameters.extend(args.reading.refused_by_workspace());
     let Some(Plan { foreseen, spool, to_stage, refusals, .. }) =
-        foresee(client, &mut kept, users, &parameters, console).await?
+        foresee(client, &mut kept, users, &parameters, passwords.as_mut(), console).await?
     else {
         if args.check {
             let reason = "this server cannot say what a run would do; --dry-run checks the file alone";
             return Err(CommandError::Setting(reason.to_owned()));
         }
-        return send(args, kept.batches(args.batch as usize), users, client, console, report).await;
+        return send(args, with_passwords(kept, &mut passwords)?, users, passwords, client, console, report).await;
     };
     let failing = foreseen.counts.failed;
     report.foreseen(foreseen);
@@ -244,8 +254,16 @@ async fn check_and_send(
         report.nothing_to_do();
         return Ok(());
     }
-    let batches = spool.read().map_err(|error| disk(&error))?.batches(args.batch as usize);
-    send(args, batches, to_stage, client, console, report).await
+    let to_send = spool.read().map_err(|error| disk(&error))?;
+    send(args, to_send, to_stage, passwords, client, console, report).await
+}
+
+/// The users, each with a password where passwords are made.
+fn with_passwords(mut kept: KeptUsers, passwords: &mut Option<Passwords>) -> Result<KeptUsers, CommandError> {
+    match passwords {
+        Some(passwords) => passwords.give_all(&mut kept),
+        None => Ok(kept),
+    }
 }
 
 fn disk(error: &std::io::Error) -> CommandError {
@@ -254,8 +272,9 @@ fn disk(error: &std::io::Error) -> CommandError {
 
 async fn send(
     args: &UsersArgs,
-    batches: Batches,
+    to_send: KeptUsers,
     users: u64,
+    mut passwords: Option<Passwords>,
     client: &Client,
     console: &Console,
     report: &mut Report,
@@ -272,6 +291,8 @@ async fn send(
         return Err(CommandError::Setting("this server keeps no sources: leave --source out".to_owned()));
     }
     report.operation = Some(staging.operation().to_owned());
+    passwords.as_mut().map_or(Ok(()), Passwords::store)?;
+    let batches = to_send.batches(args.batch as usize);
     let staged = tokio::select! {
         staged = stage(batches, users, &mut staging, console) => Some(staged),
         _ = ctrl_c() => None,
@@ -294,8 +315,14 @@ async fn send(
             return Err(CommandError::Failed(reason.to_owned()));
         }
     };
+    let mut not_new = HashSet::new();
     let outcomes = if staging.matches_people() && ended.state.is_end() {
-        match client.outcomes(staging.operation()).await {
+        let look = |outcome: &str, import_ids: &[String]| {
+            if outcome != CREATED && passwords.is_some() {
+                not_new.extend(import_ids.iter().cloned());
+            }
+        };
+        match client.outcomes(staging.operation(), look).await {
             Ok(outcomes) => Some(outcomes),
             // The import is over all the same, and its counters are known.
             Err(error) => {
@@ -306,6 +333,9 @@ async fn send(
     } else {
         None
     };
+    if let Some(passwords) = passwords {
+        report.passwords = Some(passwords.keep_new(&not_new)?);
+    }
     report.ended(&ended, outcomes);
     if ended.counts.failed > 0 {
         match client.failed_users().await {

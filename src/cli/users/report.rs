@@ -42,6 +42,8 @@ pub(super) struct Report {
     check: Option<Foreseen>,
     /// `None` if nothing was run.
     run: Option<Run>,
+    /// Passwords in the file of `--passwords-out`; `None` if none were to be made.
+    pub(super) passwords: Option<u64>,
     /// The source of the file and who left it; `None` without a source.
     pub(super) source: Option<SourceReport>,
     /// The users that failed; `None` if none did, or the server does not tell.
@@ -90,6 +92,7 @@ impl Report {
             staged: 0,
             check: None,
             run: None,
+            passwords: None,
             source: None,
             failed: None,
         }
@@ -200,6 +203,9 @@ impl Report {
         parts.extend(found);
         parts.push(format!("{} failed of {}", run.failed, run.total));
         console.notice(&format!("{}: {}", run.state.in_plain_words(), parts.join(", ")));
+        if let Some(passwords) = self.passwords {
+            console.notice(&format!("{} written to the file of --passwords-out", counted(passwords, "password")));
+        }
         show_unsure(console, &run.unsure, run.unsure_count, ", see rocketchat-import receipt");
         match &self.failed {
             Some(failed) => failed.iter().for_each(|user| console.notice(&line_about(user))),

@@ -57,6 +57,7 @@ pub fn new_account(staged: StagedUser<'_>, enrolment: &Enrolment<'_>) -> Fields 
     account.put_some("ldap", has_ldap.then_some(FieldValue::Boolean(true)));
     account.put("importIds", texts(staged.import_ids()));
     account.put_some("customFields", object(fields, "customFields").cloned().map(FieldValue::Object));
+    account.put_some(new_user::REQUIRE_PASSWORD_CHANGE, new_user::requires_password_change(fields));
 
     let is_active =
         !is_placeholder && staged.is_deleted().map_or(!enrolment.approve_manually, |is_deleted| !is_deleted);

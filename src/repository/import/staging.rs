@@ -12,7 +12,10 @@ use mongodb::{Collection, options::Hint};
 
 use super::staged_id::StagedId;
 use crate::{
-    domain::{field_value::Fields, record_type::RecordType},
+    domain::{
+        field_value::{Date, Fields},
+        record_type::RecordType,
+    },
     repository::{
         Connection, PRIMARY_ONLY, RepositoryError,
         bson::{read::read_fields, write::size_of},
@@ -215,6 +218,22 @@ impl Staging {
             }
         }
         Ok(())
+    }
+
+    /// Removes the clear-text passwords of users who failed before then; of how many users.
+    ///
+    /// # Errors
+    /// Some may have been removed all the same.
+    pub async fn forget_passwords(&self, before: Date) -> Result<u64, RepositoryError> {
+        let failed = doc! {
+            "dataType": RecordType::User.data_type(),
+            "operation": { "$exists": true },
+            "errors.0": { "$exists": true },
+            "data.password": { "$exists": true },
+            "_updatedAt": { "$lt": DateTime::from_millis(before.epoch_millis()) },
+        };
+        let changed = self.records.update_many(failed, doc! { "$unset": { "data.password": 1 } }).await?;
+        Ok(changed.modified_count)
     }
 
     /// Removes these records of the root.

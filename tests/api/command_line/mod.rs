@@ -8,6 +8,7 @@ mod inspecting;
 mod leaving;
 mod lost_answers;
 mod pages;
+mod passwords;
 mod proxy;
 mod reading;
 mod refusals;
