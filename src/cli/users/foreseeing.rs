@@ -109,7 +109,7 @@ pub(super) async fn foresee(
         };
         users.go_to(part.begin).map_err(|error| disk(&error))?;
         take(&mut answer, users, part.users, &mut plan, passwords.as_deref_mut(), |in_part| {
-            console.progress(done + in_part, total, "")
+            console.progress(done + in_part, total, "");
         })
         .await?;
         done += part.users;

@@ -153,7 +153,7 @@ fn keep_rows(path: &Path, not_new: &HashSet<String>) -> Result<u64, csv::Error> 
             count += 1;
         }
     }
-    let kept = kept.into_inner().map_err(|error| error.into_error())?;
+    let kept = kept.into_inner().map_err(csv::IntoInnerError::into_error)?;
     let kept = kept.into_inner().map_err(io::IntoInnerError::into_error)?;
     kept.as_file().sync_all()?;
     kept.persist(path).map_err(|error| error.error)?;
