@@ -30,7 +30,7 @@ pub fn hash(password: &str) -> Result<String, BcryptError> {
     Ok(hash_with_result(digest, COST)?.format_for_version(Version::TwoB))
 }
 
-/// A new password of 20 letters and digits in four groups: 113 random bits. It has a letter of each case, a digit and a sign, as
+/// A new password of 20 letters and digits in four groups: 116 random bits. It has a letter of each case, a digit and a sign, as
 /// password policies ask for, and none of the letters and digits that people take for each other.
 #[must_use]
 pub fn generate() -> String {

@@ -333,10 +333,18 @@ async fn send(
     } else {
         None
     };
-    if let Some(passwords) = passwords {
-        report.passwords = Some(passwords.keep_new(&not_new)?);
-    }
+    let is_told = outcomes.is_some();
     report.ended(&ended, outcomes);
+    match passwords {
+        Some(passwords) if is_told => report.passwords = Some(passwords.keep_new(&not_new)?),
+        Some(passwords) => {
+            report.passwords = Some(passwords.keep_all());
+            console.notice(
+                "the receipt says nothing of who is new: the file of --passwords-out may also hold passwords of others",
+            );
+        }
+        None => {}
+    }
     if ended.counts.failed > 0 {
         match client.failed_users().await {
             Ok(FailedUsers::Told(failed)) => report.failed = Some(failed),
