@@ -13,6 +13,7 @@ use super::{
 use crate::{
     cli::{CommandError, console::Console, words::counted},
     client::{Client, ClientError, ForeseenLine, ForeseenProblem, ForeseenUser, Lines, OutcomeCounts},
+    domain::receipt::Outcome,
     user_file::{Kind, Problem, Severity},
 };
 
@@ -170,7 +171,7 @@ async fn take(
             last_line = sent_line(&user, last_line);
             if last_line >= record.line {
                 let user = match &mut passwords {
-                    Some(passwords) if record.outcome == "created" => passwords.give(user)?,
+                    Some(passwords) if record.outcome == Outcome::Created.as_str() => passwords.give(user)?,
                     _ => user,
                 };
                 plan.add(&user, record).map_err(|error| disk(&error))?;

@@ -38,11 +38,10 @@ use super::{
 };
 use crate::{
     client::{Client, ClientError, FailedUsers, Staging, Status},
+    domain::receipt::Outcome,
     user_file::Template,
 };
 
-/// The outcome of an account that is new.
-const CREATED: &str = "created";
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
@@ -318,7 +317,7 @@ async fn send(
     let mut not_new = HashSet::new();
     let outcomes = if staging.matches_people() && ended.state.is_end() {
         let look = |outcome: &str, import_ids: &[String]| {
-            if outcome != CREATED && passwords.is_some() {
+            if outcome != Outcome::Created.as_str() && passwords.is_some() {
                 not_new.extend(import_ids.iter().cloned());
             }
         };

@@ -124,6 +124,18 @@ pub(in crate::repository) fn is_duplicate_key(error: &DriverError) -> bool {
     has_code(error, &[DUPLICATE_KEY])
 }
 
+/// Whether an insertion of several documents failed for nothing but documents that are stored already, or have a unique value
+/// of one that is.
+pub(in crate::repository) fn are_only_duplicate_keys(error: &DriverError) -> bool {
+    match error.kind.as_ref() {
+        ErrorKind::InsertMany(failure) => {
+            failure.write_concern_error.is_none()
+                && failure.write_errors.iter().flatten().all(|error| error.code == DUPLICATE_KEY)
+        }
+        _ => false,
+    }
+}
+
 /// Whether the server answered with one of these codes.
 pub(in crate::repository) fn has_code(error: &DriverError, codes: &[i32]) -> bool {
     code_of(error).is_some_and(|code| codes.contains(&code))

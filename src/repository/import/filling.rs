@@ -6,16 +6,14 @@
 use std::collections::BTreeMap;
 
 use bson::{DateTime, RawDocumentBuf};
-use mongodb::error::{Error as DriverError, ErrorKind};
 use serde::Serialize;
 
 use super::{staged_id::StagedId, staging::Staging};
 use crate::{
     domain::{field_value::Fields, record_type::RecordType},
-    repository::{RepositoryError, bson::write::AsDocument},
+    repository::{RepositoryError, bson::write::AsDocument, connection::error::are_only_duplicate_keys},
 };
 
-const DUPLICATE_KEY: i32 = 11_000;
 /// What a record may have. The database takes 16 MiB, and a run leaves a reason on a record that fails.
 const RECORD_BYTES: usize = 15 * 1024 * 1024;
 
@@ -102,7 +100,7 @@ impl Staging {
             return Ok(filled);
         }
         match self.records.insert_many(&documents).ordered(false).await {
-            Err(error) if !is_about_repeats(&error) => Err(error.into()),
+            Err(error) if !are_only_duplicate_keys(&error) => Err(error.into()),
             _ => Ok(filled),
         }
     }
@@ -115,15 +113,4 @@ fn encoded(record: &StoredRecord<'_>) -> Result<RawDocumentBuf, &'static str> {
         return Err("The record is larger than the database can hold.");
     }
     RawDocumentBuf::from_bytes(bytes).map_err(|_| unfit)
-}
-
-/// Whether every document that was not stored is stored already.
-fn is_about_repeats(error: &DriverError) -> bool {
-    match error.kind.as_ref() {
-        ErrorKind::InsertMany(failure) => {
-            let mut errors = failure.write_errors.iter().flatten();
-            failure.write_concern_error.is_none() && errors.all(|error| error.code == DUPLICATE_KEY)
-        }
-        _ => false,
-    }
 }

@@ -3,16 +3,15 @@
 
 use bson::{Document, doc};
 use futures::TryStreamExt as _;
-use mongodb::{
-    Collection,
-    error::{Error as DriverError, ErrorKind},
-};
+use mongodb::{Collection, error::Error as DriverError};
 
-use crate::repository::{Connection, Gap, RepositoryError, StagedId, connection::error::is_duplicate_key};
+use crate::repository::{
+    Connection, Gap, RepositoryError, StagedId,
+    connection::error::{are_only_duplicate_keys, is_duplicate_key},
+};
 
 /// Ours; Rocket.Chat does not know it.
 const COLLECTION: &str = "rocketchat_import_service_worklists";
-const DUPLICATE_KEY: i32 = 11_000;
 
 /// Reads and writes the lists of operations.
 #[derive(Debug, Clone)]
@@ -94,11 +93,5 @@ fn of_operation(operation: &str) -> Document {
 }
 
 fn is_there_already(error: &DriverError) -> bool {
-    match error.kind.as_ref() {
-        ErrorKind::InsertMany(failure) => {
-            failure.write_concern_error.is_none()
-                && failure.write_errors.iter().flatten().all(|error| error.code == DUPLICATE_KEY)
-        }
-        _ => is_duplicate_key(error),
-    }
+    are_only_duplicate_keys(error) || is_duplicate_key(error)
 }

@@ -4,18 +4,21 @@ mod deactivations;
 
 use bson::{Bson, DateTime, Document, doc};
 use futures::TryStreamExt as _;
-use mongodb::{Collection, error::ErrorKind};
+use mongodb::Collection;
 
 use crate::{
     domain::field_value::Date,
-    repository::{Connection, Part, RepositoryError, access::users, connection::error::is_duplicate_key},
+    repository::{
+        Connection, Part, RepositoryError,
+        access::users,
+        connection::error::{are_only_duplicate_keys, is_duplicate_key},
+    },
 };
 
 pub use deactivations::{Deactivation, Deactivations, Leaver, NewOwner};
 
 /// Ours, kept without end.
 const COLLECTION: &str = "rocketchat_import_service_sources";
-const DUPLICATE_KEY: i32 = 11_000;
 /// As many import ids go into one command.
 const AT_A_TIME: usize = 1000;
 
@@ -101,7 +104,10 @@ impl Sources {
             let since = DateTime::now();
             let entries = part.iter().map(|id| doc! { "_id": key(source, id), "source": source, "since": since });
             match self.entries.insert_many(entries).ordered(false).await {
-                Err(error) if !are_duplicates(&error) => return Err(error.into()),
+                // Another call stored the same.
+                Err(error) if !(are_only_duplicate_keys(&error) || is_duplicate_key(&error)) => {
+                    return Err(error.into());
+                }
                 _ => {}
             }
         }
@@ -180,15 +186,4 @@ fn key(source: &str, import_id: &str) -> Document {
 fn keys<'a>(source: &str, import_ids: impl IntoIterator<Item = &'a &'a str>) -> Document {
     let keys: Vec<Document> = import_ids.into_iter().map(|id| key(source, id)).collect();
     doc! { "_id": { "$in": keys } }
-}
-
-/// Whether the database has all that it refused: another call stored the same.
-fn are_duplicates(error: &mongodb::error::Error) -> bool {
-    match error.kind.as_ref() {
-        ErrorKind::InsertMany(refused) => {
-            let errors = refused.write_errors.as_deref().unwrap_or_default();
-            refused.write_concern_error.is_none() && errors.iter().all(|error| error.code == DUPLICATE_KEY)
-        }
-        _ => is_duplicate_key(error),
-    }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
-use mongodb::{Collection, error::ErrorKind};
+use mongodb::Collection;
 use serde::{Deserialize, Serialize};
 
 use super::staged_id::StagedId;
@@ -34,7 +34,7 @@ use crate::{
             read::read_fields,
             write::document_of,
         },
-        connection::error::is_duplicate_key,
+        connection::error::{are_only_duplicate_keys, is_duplicate_key},
     },
 };
 
@@ -232,7 +232,7 @@ impl Receipts {
             summary.next_number += FENCE_WIDTH;
             let inserted = self.receipts.clone_with_type::<Document>().insert_many(voids).ordered(false).await;
             let Err(error) = inserted else { return Ok(summary) };
-            if !is_only_duplicate_keys(error.kind.as_ref()) {
+            if !are_only_duplicate_keys(&error) {
                 return Err(error.into());
             }
             // A batch of the former holder landed meanwhile. The voids that were inserted stay, and are read again.
@@ -349,17 +349,6 @@ fn void(operation: &str, epoch: i64, number: u32, lifetime: Duration) -> Documen
         "error": 0_i64,
         "at": at,
         "expires": expiry(at, lifetime),
-    }
-}
-
-fn is_only_duplicate_keys(error: &ErrorKind) -> bool {
-    const DUPLICATE_KEY: i32 = 11_000;
-    match error {
-        ErrorKind::InsertMany(failure) => {
-            failure.write_concern_error.is_none()
-                && failure.write_errors.iter().flatten().all(|error| error.code == DUPLICATE_KEY)
-        }
-        _ => false,
     }
 }
 
