@@ -4,12 +4,14 @@
 //! that keeps what a reader of the answer can see: the kind, the value and the order.
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
-use indexmap::IndexMap;
+use compact_str::CompactString;
+
+use super::named_values::NamedValues;
 
 /// Fields in the order they are stored. A name that is put again keeps its first place and its last value, as in a
 /// JavaScript object.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Fields(IndexMap<String, FieldValue>);
+pub struct Fields(NamedValues<FieldValue>);
 
 /// The value of one field.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +22,7 @@ pub enum FieldValue {
     Boolean(bool),
     Integer(i64),
     Double(f64),
-    Text(String),
+    Text(CompactString),
     Date(Date),
     List(Vec<FieldValue>),
     Object(Fields),
@@ -49,18 +51,18 @@ impl Fields {
     /// The same fields with this value for `name`: in its place if it is there, else at the end.
     #[must_use]
     pub fn with(mut self, name: &str, value: FieldValue) -> Self {
-        self.0.insert(name.to_owned(), value);
+        self.0.put(name.into(), value);
         self
     }
 
     /// All fields in stored order.
     #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &FieldValue)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value))
+        self.0.iter()
     }
 }
 
-impl<N: Into<String>> FromIterator<(N, FieldValue)> for Fields {
+impl<N: Into<CompactString>> FromIterator<(N, FieldValue)> for Fields {
     fn from_iter<I: IntoIterator<Item = (N, FieldValue)>>(fields: I) -> Self {
         Self(fields.into_iter().map(|(name, value)| (name.into(), value)).collect())
     }
@@ -203,7 +205,7 @@ mod tests {
             FieldValue::Integer(0),
             FieldValue::Double(-0.0),
             FieldValue::Double(f64::NAN),
-            FieldValue::Text(String::new()),
+            FieldValue::Text(CompactString::default()),
         ];
         let truthy = [
             FieldValue::Boolean(true),

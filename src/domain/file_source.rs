@@ -34,7 +34,7 @@ impl FileSource {
     /// Returns the source as an operation holds it. A path that is no UTF-8 is refused before a source is made of it.
     #[must_use]
     pub fn to_fields(&self) -> Fields {
-        let text = |text: &str| FieldValue::Text(text.to_owned());
+        let text = |text: &str| FieldValue::Text(text.into());
         match self {
             Self::Stored(id) => Fields::from_iter([(KIND, text(STORED)), (ID, text(id))]),
             Self::Folder(path) => Fields::from_iter([(KIND, text(FOLDER)), (PATH, text(&path.to_string_lossy()))]),
@@ -51,7 +51,7 @@ mod tests {
         for source in [FileSource::Stored("a".repeat(24)), FileSource::Folder(PathBuf::from("/srv/imports/a.zip"))] {
             assert_eq!(FileSource::from_fields(&source.to_fields()), Some(source));
         }
-        let unknown = Fields::from_iter([(KIND, FieldValue::Text("tape".to_owned()))]);
+        let unknown = Fields::from_iter([(KIND, FieldValue::Text("tape".into()))]);
         assert_eq!(FileSource::from_fields(&unknown), None);
     }
 }

@@ -194,9 +194,9 @@ mod tests {
         let count = Fields::from_iter([("total", number(total)), ("completed", number(completed))]);
         Operation {
             fields: Fields::from_iter([
-                ("_id", FieldValue::Text("one".to_owned())),
+                ("_id", FieldValue::Text("one".into())),
                 ("ts", FieldValue::Date(Date::from_epoch_millis(MADE))),
-                ("status", FieldValue::Text(step.as_str().to_owned())),
+                ("status", FieldValue::Text(step.as_str().into())),
                 ("valid", FieldValue::Boolean(true)),
                 ("_updatedAt", FieldValue::Date(Date::from_epoch_millis(MADE + seconds * 1000))),
                 ("count", FieldValue::Object(count)),
@@ -288,7 +288,7 @@ mod tests {
         let told = pace.observe(&operation(ProgressStep::ImportingUsers, 9, 0, 0), None);
         assert_eq!((told.estimated_end, told.percent), (None, 0));
         let next = operation(ProgressStep::New, 20, 0, 0);
-        let next = Operation { fields: next.fields.with("_id", FieldValue::Text("two".to_owned())) };
+        let next = Operation { fields: next.fields.with("_id", FieldValue::Text("two".into())) };
         assert_eq!(pace.observe(&next, None), Forecast::default());
     }
 

@@ -15,6 +15,7 @@ pub mod importer;
 pub mod leaving;
 pub mod loading;
 pub mod matching;
+mod named_values;
 pub mod new_user;
 pub mod operation;
 pub mod pace;

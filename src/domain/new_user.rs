@@ -53,10 +53,10 @@ pub fn check(staged: &Fields) -> Result<(), &'static str> {
 /// `buildUserBatch`), the quick path.
 #[must_use]
 pub fn new_user(staged: &Fields, enrolment: Enrolment) -> Fields {
-    let text = |text: &str| FieldValue::Text(text.to_owned());
+    let text = |text: &str| FieldValue::Text(text.into());
     let truthy = |field: &str| staged.get(field).filter(|value| value.is_truthy()).cloned();
     let mut user: Vec<(&str, FieldValue)> = vec![
-        ("_id", FieldValue::Text(enrolment.id)),
+        ("_id", FieldValue::Text(enrolment.id.into())),
         ("createdAt", FieldValue::Date(enrolment.now)),
         ("status", text("offline")),
         ("type", truthy("type").unwrap_or_else(|| text("user"))),
@@ -93,7 +93,7 @@ pub fn new_user(staged: &Fields, enrolment: Enrolment) -> Fields {
 #[must_use]
 pub fn with_password(account: Fields, bcrypt: String) -> Fields {
     let services = account.get("services").and_then(FieldValue::as_object).cloned().unwrap_or_default();
-    let password = FieldValue::Object(Fields::from_iter([("bcrypt", FieldValue::Text(bcrypt))]));
+    let password = FieldValue::Object(Fields::from_iter([("bcrypt", FieldValue::Text(bcrypt.into()))]));
     account.with("services", FieldValue::Object(services.with("password", password)))
 }
 
@@ -109,7 +109,7 @@ pub fn with_roles(staged: Fields, defaults: &[String]) -> Fields {
             roles.push(role.to_owned());
         }
     }
-    staged.with("roles", FieldValue::List(roles.into_iter().map(FieldValue::Text).collect()))
+    staged.with("roles", FieldValue::List(roles.into_iter().map(|role| FieldValue::Text(role.into())).collect()))
 }
 
 /// The value of [`REQUIRE_PASSWORD_CHANGE`] where the staged user asks for it.
@@ -153,7 +153,7 @@ pub(super) fn services(staged: &Fields, bcrypt: &str, email_2fa: bool, now: Date
     let given = staged_services(staged);
     let mut services: Vec<(&str, FieldValue)> = Vec::new();
     if password_of(staged).is_some() || given.is_none() {
-        services.push(("password", object("bcrypt", FieldValue::Text(bcrypt.to_owned()))));
+        services.push(("password", object("bcrypt", FieldValue::Text(bcrypt.into()))));
     }
     if let Some(given) = given {
         services.extend(given.iter().map(|(name, service)| (name, service.clone())));
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     fn text(text: &str) -> FieldValue {
-        FieldValue::Text(text.to_owned())
+        FieldValue::Text(text.into())
     }
 
     fn enrolled(staged: &[(&str, FieldValue)]) -> Fields {

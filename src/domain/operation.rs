@@ -256,9 +256,9 @@ mod tests {
             let count = Fields::from_iter([("completed", FieldValue::Integer(completed))]);
             Operation {
                 fields: Fields::from_iter([
-                    ("_id", FieldValue::Text("one".to_owned())),
+                    ("_id", FieldValue::Text("one".into())),
                     ("valid", FieldValue::Boolean(true)),
-                    ("status", FieldValue::Text(status.to_owned())),
+                    ("status", FieldValue::Text(status.into())),
                     ("_updatedAt", FieldValue::Date(Date::from_epoch_millis(updated))),
                     ("count", FieldValue::Object(count)),
                 ]),

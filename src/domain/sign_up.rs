@@ -128,8 +128,8 @@ mod tests {
     use crate::domain::field_value::{FieldValue, Fields};
 
     fn words(rules: &SignUpRules, username: &str, email: &str) -> String {
-        let emails = FieldValue::List(vec![FieldValue::Text(email.to_owned())]);
-        let user = Fields::from_iter([("username", FieldValue::Text(username.to_owned())), ("emails", emails)]);
+        let emails = FieldValue::List(vec![FieldValue::Text(email.into())]);
+        let user = Fields::from_iter([("username", FieldValue::Text(username.into())), ("emails", emails)]);
         let doubts = rules.doubts(StagedUser::new(&user));
         doubts.into_iter().map(|doubt| doubt.reason).collect::<Vec<_>>().join("; ")
     }

@@ -87,8 +87,8 @@ impl Stalled {
     pub fn marked(self, operation: &Operation) -> Operation {
         let stalled = Fields::from_iter([
             ("since", FieldValue::Date(self.since)),
-            ("runBy", FieldValue::Text(self.runner.as_str().to_owned())),
-            ("words", FieldValue::Text(self.words())),
+            ("runBy", FieldValue::Text(self.runner.as_str().into())),
+            ("words", FieldValue::Text(self.words().into())),
         ]);
         let own = operation.fields.get("import").and_then(FieldValue::as_object).cloned().unwrap_or_default();
         let own = FieldValue::Object(own.with("stalled", FieldValue::Object(stalled)));
@@ -114,7 +114,7 @@ mod tests {
     fn only_an_import_that_should_move_stalls() {
         let operation = |status: &str, valid| Operation {
             fields: Fields::from_iter([
-                ("status", FieldValue::Text(status.to_owned())),
+                ("status", FieldValue::Text(status.into())),
                 ("valid", FieldValue::Boolean(valid)),
                 ("_updatedAt", FieldValue::Date(Date::from_epoch_millis(0))),
             ]),

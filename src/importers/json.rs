@@ -1,5 +1,6 @@
 //! JSON as the data of records.
 
+use compact_str::CompactString;
 use serde_json::Value;
 
 use crate::domain::field_value::{Date, FieldValue, Fields};
@@ -12,7 +13,7 @@ pub(super) fn field_value(value: Value) -> FieldValue {
         Value::Number(number) => {
             number.as_i64().map_or_else(|| FieldValue::Double(number.as_f64().unwrap_or_default()), FieldValue::Integer)
         }
-        Value::String(text) => FieldValue::Text(text),
+        Value::String(text) => FieldValue::Text(text.into()),
         Value::Array(values) => FieldValue::List(values.into_iter().map(field_value).collect()),
         Value::Object(members) => FieldValue::Object(fields(members)),
     }
@@ -22,11 +23,11 @@ pub(super) fn fields(members: serde_json::Map<String, Value>) -> Fields {
     members.into_iter().map(|(name, value)| (name, field_value(value))).collect()
 }
 
-pub(super) fn text(text: impl Into<String>) -> FieldValue {
+pub(super) fn text(text: impl Into<CompactString>) -> FieldValue {
     FieldValue::Text(text.into())
 }
 
-pub(super) fn texts<T: Into<String>>(texts: impl IntoIterator<Item = T>) -> FieldValue {
+pub(super) fn texts<T: Into<CompactString>>(texts: impl IntoIterator<Item = T>) -> FieldValue {
     FieldValue::List(texts.into_iter().map(text).collect())
 }
 
@@ -35,7 +36,7 @@ pub(super) fn date(millis: i64) -> FieldValue {
 }
 
 /// `{_id: id}`, by which records name somebody.
-pub(super) fn person(id: impl Into<String>) -> FieldValue {
+pub(super) fn person(id: impl Into<CompactString>) -> FieldValue {
     FieldValue::Object(Fields::from_iter([("_id", text(id))]))
 }
 

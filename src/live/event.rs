@@ -104,10 +104,10 @@ mod tests {
     fn an_id_is_one_line_and_is_read_back() {
         let operation = Operation {
             fields: Fields::from_iter([
-                ("_id", FieldValue::Text("a:b\nc".to_owned())),
+                ("_id", FieldValue::Text("a:b\nc".into())),
                 ("_updatedAt", FieldValue::Date(Date::from_epoch_millis(-5))),
                 ("valid", FieldValue::Boolean(true)),
-                ("status", FieldValue::Text("importer_done".to_owned())),
+                ("status", FieldValue::Text("importer_done".into())),
             ]),
         };
         for (operation, expected) in [(None, ":0:none"), (Some(&operation), "a:bc:-5:done")] {

@@ -108,10 +108,10 @@ mod tests {
     fn push(timeline: &mut Timeline, id: &str, updated_at: i64, status: &str) {
         let operation = Operation {
             fields: Fields::from_iter([
-                ("_id", FieldValue::Text(id.to_owned())),
+                ("_id", FieldValue::Text(id.into())),
                 ("_updatedAt", FieldValue::Date(Date::from_epoch_millis(updated_at))),
                 ("valid", FieldValue::Boolean(true)),
-                ("status", FieldValue::Text(status.to_owned())),
+                ("status", FieldValue::Text(status.into())),
             ]),
         };
         timeline.push(Some(Arc::new(operation)), None, "");

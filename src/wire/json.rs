@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn text_is_escaped_as_javascript_does() {
-        let text = FieldValue::Text("\"\\/\u{8}\u{c}\n\r\t\u{1}\u{1f}\u{7f}é\u{2028}😀".to_owned());
+        let text = FieldValue::Text("\"\\/\u{8}\u{c}\n\r\t\u{1}\u{1f}\u{7f}é\u{2028}😀".into());
         assert_eq!(json(&text), "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\u{7f}é\u{2028}😀\"");
     }
 
@@ -102,7 +102,7 @@ mod tests {
             any::<bool>().prop_map(FieldValue::Boolean),
             any::<i64>().prop_map(FieldValue::Integer),
             any::<f64>().prop_map(FieldValue::Double),
-            any::<String>().prop_map(FieldValue::Text),
+            any::<String>().prop_map(|text| FieldValue::Text(text.into())),
             any::<i64>().prop_map(|millis| FieldValue::Date(Date::from_epoch_millis(millis))),
         ];
         leaf.prop_recursive(5, 64, 8, |inner| {

@@ -48,7 +48,7 @@ pub fn new_account(staged: StagedUser<'_>, enrolment: &Enrolment<'_>) -> Fields 
     account.put_text("_id", enrolment.id).put_date("createdAt", now);
     account.put_text("type", staged.kind().unwrap_or("user")).put_some("username", enrolment.username.map(text));
     account.put_some("emails", emails(staged)).put_some("statusText", filled(fields, "statusText"));
-    account.put_some("name", name.filter(|name| !name.is_empty()).map(FieldValue::Text));
+    account.put_some("name", name.filter(|name| !name.is_empty()).map(|name| FieldValue::Text(name.into())));
     account.put_some("bio", filled(fields, "bio")).put_some("_pendingAvatarUrl", filled(fields, "avatarUrl"));
     account.put_some("utcOffset", fields.get("utcOffset").cloned());
     account.put("services", new_user::services(fields, enrolment.bcrypt, enrolment.email_2fa, now));

@@ -87,7 +87,7 @@ impl FieldChange {
 }
 
 pub(in crate::domain) fn text(text: &str) -> FieldValue {
-    FieldValue::Text(text.to_owned())
+    FieldValue::Text(text.into())
 }
 
 pub(in crate::domain) fn number(number: u64) -> FieldValue {

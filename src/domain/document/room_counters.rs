@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn hidden_system_and_thread_messages_count_but_are_not_a_rooms_last() {
         let yes = FieldValue::Boolean(true);
-        let text = |value: &str| FieldValue::Text(value.to_owned());
+        let text = |value: &str| FieldValue::Text(value.into());
         let messages = [
             message(1, &[]),
             message(5, &[("_hidden", yes.clone())]),

@@ -142,7 +142,7 @@ fn value_of(record: StagedUser<'_>, column: &str) -> Option<FieldValue> {
     match record.fields().get(column)? {
         FieldValue::Null | FieldValue::Undefined => None,
         FieldValue::Text(text) => {
-            Some(text.trim()).filter(|text| !text.is_empty()).map(|text| FieldValue::Text(text.to_owned()))
+            Some(text.trim()).filter(|text| !text.is_empty()).map(|text| FieldValue::Text(text.into()))
         }
         value => Some(value.clone()),
     }
@@ -156,7 +156,7 @@ fn free_username(
 ) -> Option<FieldValue> {
     let username = record.username()?;
     let is_taken = others.iter().any(|other| other.id() != account.id() && other.has_username(username));
-    (!is_taken).then(|| FieldValue::Text(username.to_owned()))
+    (!is_taken).then(|| FieldValue::Text(username.into()))
 }
 
 /// The record's addresses as stored ones, without those of other accounts. An address that the account has verified stays verified, in any letter case.
@@ -170,7 +170,7 @@ fn emails(record: StagedUser<'_>, account: StoredAccount<'_>, others: &[StoredAc
     let stored = |address: &str| {
         let is_verified = account.emails().any(|(known, is_verified)| is_verified && is_same(known, address));
         FieldValue::Object(Fields::from_iter([
-            ("address", FieldValue::Text(address.to_owned())),
+            ("address", FieldValue::Text(address.into())),
             ("verified", FieldValue::Boolean(is_verified)),
         ]))
     };
@@ -199,7 +199,7 @@ impl Changes<'_> {
             _ => Vec::new(),
         };
         let before = list.len();
-        for value in values.map(|value| FieldValue::Text(value.to_owned())) {
+        for value in values.map(|value| FieldValue::Text(value.into())) {
             if !list.contains(&value) {
                 list.push(value);
             }

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::field_value::{FieldValue, Fields};
 
 fn text(text: &str) -> FieldValue {
-    FieldValue::Text(text.to_owned())
+    FieldValue::Text(text.into())
 }
 
 fn texts(texts: &[&str]) -> FieldValue {

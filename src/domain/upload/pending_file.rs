@@ -94,7 +94,7 @@ pub fn cleaned(file: &Fields) -> Fields {
 
 fn cleaned_value(value: &FieldValue) -> FieldValue {
     match value {
-        FieldValue::Text(text) if text.contains("://") => FieldValue::Text(without_secrets(text).to_owned()),
+        FieldValue::Text(text) if text.contains("://") => FieldValue::Text(without_secrets(text).into()),
         FieldValue::Object(fields) => FieldValue::Object(cleaned(fields)),
         FieldValue::List(list) => FieldValue::List(list.iter().map(cleaned_value).collect()),
         other => other.clone(),
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     fn text(text: &str) -> FieldValue {
-        FieldValue::Text(text.to_owned())
+        FieldValue::Text(text.into())
     }
 
     fn message(id: &str, address: &str, more: &[(&str, FieldValue)]) -> Fields {

@@ -286,7 +286,7 @@ fn changed(room: &Fields, changes: &RoomChanges) -> Fields {
         Some(FieldValue::List(known)) => known.clone(),
         _ => Vec::new(),
     };
-    let import_ids = known.into_iter().chain(changes.import_ids.iter().cloned().map(FieldValue::Text));
+    let import_ids = known.into_iter().chain(changes.import_ids.iter().map(|id| FieldValue::Text(id.into())));
     room.with("importIds", FieldValue::List(import_ids.collect()))
 }
 

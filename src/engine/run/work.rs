@@ -144,18 +144,14 @@ impl Run<'_> {
         old_total: Option<u64>,
         stop: &CancellationToken,
     ) -> Result<RunStart, Stop> {
-        let root = subject.root;
-        let staging = &self.repositories.staging;
-        self.patiently(staging.adopt(root), stop).await?;
-        if subject.is_chosen_from() {
-            let survey = self.patiently(self.choose(subject), stop).await?;
-            // Set before only if this is done again.
-            let _ = self.survey.set(Arc::new(survey));
-        }
-        let mut found = 0;
-        for kind in RecordType::ALL.into_iter().filter(|kind| subject.has(*kind)) {
-            found += self.patiently(staging.count(root, kind), stop).await?;
-        }
+        let found = if subject.is_chosen_from() {
+            self.count_chosen(subject, stop).await?
+        } else {
+            let (root, staging) = (subject.root, &self.repositories.staging);
+            let count = staging.count_for_run(root, RecordType::User, operation.count("total"));
+            // What is adopted meanwhile is counted in either case.
+            self.patiently(async { tokio::try_join!(staging.adopt(root), count) }, stop).await?.1
+        };
         let start = match old_total {
             // A release without receipts removed what it had imported.
             Some(total) => RunStart { total, completed_before: total.saturating_sub(found), keeps_failures: true },
@@ -171,6 +167,20 @@ impl Run<'_> {
         } else {
             Err(Stop::LeaseLost)
         }
+    }
+
+    /// Adopts the records of a file, chooses from them and counts them.
+    async fn count_chosen(&self, subject: &Subject<'_>, stop: &CancellationToken) -> Result<u64, Stop> {
+        let staging = &self.repositories.staging;
+        self.patiently(staging.adopt(subject.root), stop).await?;
+        let survey = self.patiently(self.choose(subject), stop).await?;
+        // Set before only if this is done again.
+        let _ = self.survey.set(Arc::new(survey));
+        let mut found = 0;
+        for kind in RecordType::ALL {
+            found += self.patiently(staging.count(subject.root, kind), stop).await?;
+        }
+        Ok(found)
     }
 
     async fn choose(&self, subject: &Subject<'_>) -> Result<Survey, crate::repository::RepositoryError> {
@@ -246,6 +256,7 @@ impl Run<'_> {
         stop: &CancellationToken,
     ) -> Result<(), Stop> {
         let converter = Arc::new(converter);
+        let mut gaps_left = gaps(processed.summary.done(C::TYPE));
         loop {
             let pass = Pass {
                 repositories: self.repositories,
@@ -257,7 +268,7 @@ impl Run<'_> {
                 throttle: &self.throttle,
                 stop,
             };
-            let count = pass.run(gaps(processed.summary.done(C::TYPE)), &mut processed.next_number).await?;
+            let count = pass.run(gaps_left, &mut processed.next_number).await?;
             if stop.is_cancelled() {
                 return Err(Stop::Shutdown);
             }
@@ -266,16 +277,19 @@ impl Run<'_> {
             }
             processed.summary = self.patiently(self.repositories.receipts.summary(&self.id), stop).await?;
             self.reset_progress(start, &processed.summary, self.progress.last_stored());
+            gaps_left = gaps(processed.summary.done(C::TYPE));
+            let staging = &self.repositories.staging;
+            if !self.patiently(staging.has_any(root, C::TYPE, gaps_left.clone()), stop).await? {
+                return Ok(());
+            }
         }
     }
 
     /// Compares the records of the receipts with the staged ones. Records that another process adds or takes make the import fail.
     async fn reconcile(&self, subject: &Subject<'_>, total: u64, stop: &CancellationToken) -> Result<(), Stop> {
         let processed = self.progress.actual().processed();
-        let mut added = 0;
-        for kind in RecordType::ALL.into_iter().filter(|kind| subject.has(*kind)) {
-            added += self.patiently(self.repositories.staging.count_unlabelled(kind), stop).await?;
-        }
+        let kinds: Vec<RecordType> = RecordType::ALL.into_iter().filter(|kind| subject.has(*kind)).collect();
+        let added = self.patiently(self.repositories.staging.count_unlabelled(&kinds, total), stop).await?;
         if processed == total && added == 0 {
             return Ok(());
         }

@@ -46,11 +46,14 @@ fn read_level(document: &RawDocument, level: usize) -> Result<Fields, Error> {
 
 fn read_element(element: &RawElement<'_>, level: usize) -> Result<FieldValue, Error> {
     match element.element_type() {
+        ElementType::String => match element.value() {
+            Ok(RawBsonRef::String(text)) => Ok(FieldValue::Text(text.into())),
+            _ => read_text(element.value_utf8_lossy()?, level),
+        },
         // Borrowing would refuse text that is not UTF-8.
-        ElementType::String
-        | ElementType::Symbol
-        | ElementType::JavaScriptCode
-        | ElementType::JavaScriptCodeWithScope => read_text(element.value_utf8_lossy()?, level),
+        ElementType::Symbol | ElementType::JavaScriptCode | ElementType::JavaScriptCodeWithScope => {
+            read_text(element.value_utf8_lossy()?, level)
+        }
         // Neither shows its content in JSON, so what is in them cannot be wrong either.
         ElementType::RegularExpression | ElementType::DbPointer => Ok(empty_object()),
         _ => read_value(element.value()?, level),
@@ -59,10 +62,10 @@ fn read_element(element: &RawElement<'_>, level: usize) -> Result<FieldValue, Er
 
 fn read_text(value: RawBson, level: usize) -> Result<FieldValue, Error> {
     Ok(match value {
-        RawBson::String(text) | RawBson::Symbol(text) => FieldValue::Text(text),
+        RawBson::String(text) | RawBson::Symbol(text) => FieldValue::Text(text.into()),
         RawBson::JavaScriptCode(code) => wrapped("code", code),
         RawBson::JavaScriptCodeWithScope(scoped) => FieldValue::Object(Fields::from_iter([
-            ("code", FieldValue::Text(scoped.code)),
+            ("code", FieldValue::Text(scoped.code.into())),
             ("scope", FieldValue::Object(read_level(&scoped.scope, below(level)?)?)),
         ])),
         _ => empty_object(),
@@ -82,7 +85,7 @@ fn read_value(value: RawBsonRef<'_>, level: usize) -> Result<FieldValue, Error> 
         RawBsonRef::Int64(value) => FieldValue::Integer(value),
         RawBsonRef::Double(value) => FieldValue::Double(value),
         RawBsonRef::DateTime(date) => FieldValue::Date(Date::from_epoch_millis(date.timestamp_millis())),
-        RawBsonRef::ObjectId(id) => FieldValue::Text(id.to_hex()),
+        RawBsonRef::ObjectId(id) => FieldValue::Text(id.to_hex().into()),
         RawBsonRef::Document(document) => FieldValue::Object(read_level(document, below(level)?)?),
         RawBsonRef::Array(array) => {
             let level = below(level)?;
@@ -93,9 +96,9 @@ fn read_value(value: RawBsonRef<'_>, level: usize) -> Result<FieldValue, Error> 
             (BinarySubtype::Uuid, bytes) if bytes.len() == UUID_LENGTH => {
                 let mut uuid = [0; UUID_LENGTH];
                 uuid.copy_from_slice(bytes);
-                bson::Uuid::from_bytes(uuid).to_string()
+                bson::Uuid::from_bytes(uuid).to_string().into()
             }
-            (_, bytes) => BASE64_STANDARD.encode(bytes),
+            (_, bytes) => BASE64_STANDARD.encode(bytes).into(),
         }),
         RawBsonRef::Timestamp(timestamp) => {
             let joined = (u64::from(timestamp.time) << 32) | u64::from(timestamp.increment);
@@ -108,7 +111,7 @@ fn read_value(value: RawBsonRef<'_>, level: usize) -> Result<FieldValue, Error> 
 }
 
 fn wrapped(name: &str, text: String) -> FieldValue {
-    FieldValue::Object(Fields::from_iter([(name, FieldValue::Text(text))]))
+    FieldValue::Object(Fields::from_iter([(name, FieldValue::Text(text.into()))]))
 }
 
 #[cfg(test)]

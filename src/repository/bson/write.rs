@@ -20,7 +20,7 @@ fn bson_of(value: &FieldValue) -> Bson {
         FieldValue::Boolean(value) => Bson::Boolean(*value),
         FieldValue::Integer(value) => i32::try_from(*value).map_or(Bson::Int64(*value), Bson::Int32),
         FieldValue::Double(value) => Bson::Double(*value),
-        FieldValue::Text(text) => Bson::String(text.clone()),
+        FieldValue::Text(text) => Bson::String(text.to_string()),
         FieldValue::Date(date) => Bson::DateTime(DateTime::from_millis(date.epoch_millis())),
         FieldValue::List(list) => Bson::Array(list.iter().map(bson_of).collect()),
         FieldValue::Object(fields) => Bson::Document(document_of(fields)),
@@ -81,7 +81,7 @@ mod tests {
             any::<f64>()
                 .prop_filter("NaN is not equal to itself", |value| !value.is_nan())
                 .prop_map(FieldValue::Double),
-            any::<String>().prop_map(FieldValue::Text),
+            any::<String>().prop_map(|text| FieldValue::Text(text.into())),
             any::<i64>().prop_map(|millis| FieldValue::Date(Date::from_epoch_millis(millis))),
         ];
         let value = leaf.prop_recursive(4, 32, 6, |inner| {

@@ -7,8 +7,8 @@
 //! Every write names the operation, so a late one changes nothing of a newer operation.
 
 use bson::{Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
-use futures::{Stream, StreamExt as _, TryStreamExt as _};
-use mongodb::{Collection, options::Hint};
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use mongodb::{Collection, action::Find, options::Hint};
 
 use super::staged_id::StagedId;
 use crate::{
@@ -28,6 +28,10 @@ pub(in crate::repository) const COLLECTION: &str = "rocketchat_import_data";
 pub(super) const PLACEHOLDER_MARK: &str = "placeholder";
 /// Records the database sends at a time; it sends no more than 16 MiB in any case.
 const CURSOR_BATCH: u32 = 1000;
+/// How much more it costs the database to find a record by an index and read it than to read it in turn.
+const INDEX_COST: u64 = 3;
+/// Gaps that are looked into at once.
+const LOOKS_AT_ONCE: usize = 16;
 /// Ids that one command removes.
 const REMOVED_AT_A_TIME: usize = 1000;
 /// The codes of a document that would exceed 16 MiB after an update.
@@ -95,36 +99,48 @@ impl Staging {
         kind: RecordType,
         gap: &Gap,
     ) -> Result<impl Stream<Item = Result<StagedRecord, RepositoryError>> + Send + use<>, RepositoryError> {
-        // Few among many messages: the index of the types finds them. Files have texts as ids.
-        let is_few = matches!(kind, RecordType::Contact | RecordType::Channel);
-        let mut filter = records_of(root, kind);
-        if is_few {
-            filter.insert("_id", between(gap));
-        }
-        let mut records = self
-            .records
-            .find(filter)
-            .sort(doc! { "_id": 1 })
-            .projection(doc! { "data": 1, "errors": 1, PLACEHOLDER_MARK: 1 })
-            .batch_size(CURSOR_BATCH);
-        if is_few {
-            records = records.allow_disk_use(true);
-        } else {
-            // Bounds of the index and not conditions: those compare within one type of id only.
-            records = records.hint(Hint::Keys(doc! { "_id": 1 }));
-            if let Some(after) = &gap.after {
-                records = records.min(doc! { "_id": &after.0 });
-            }
-            if let Some(before) = &gap.before {
-                records = records.max(doc! { "_id": &before.0 });
-            }
-        }
+        let projection = doc! { "data": 1, "errors": 1, PLACEHOLDER_MARK: 1 };
+        let records = self.find_in(root, kind, gap).projection(projection).batch_size(CURSOR_BATCH);
         let after = gap.after.clone();
         let records = records.await?.map(|record| record.map(|record| staged_record(&record)));
         Ok(records.map_err(RepositoryError::from).try_filter(move |record| {
             let is_after = after.as_ref() != Some(&record.id);
             async move { is_after }
         }))
+    }
+
+    /// Whether there is a record of this type within any of the gaps.
+    pub async fn has_any(&self, root: &str, kind: RecordType, gaps: Vec<Gap>) -> Result<bool, RepositoryError> {
+        let looks = stream::iter(gaps).map(|gap| async move {
+            // The lower end is not within the gap, but the database's bound is inclusive.
+            let records = self.find_in(root, kind, &gap).projection(doc! { "_id": 1 }).limit(2).batch_size(2);
+            let ids: Vec<StagedId> = records.await?.map_ok(|record| id_of(&record)).try_collect().await?;
+            Ok::<bool, RepositoryError>(ids.iter().any(|id| Some(id) != gap.after.as_ref()))
+        });
+        looks.buffer_unordered(LOOKS_AT_ONCE).try_any(|is_there| async move { is_there }).await
+    }
+
+    /// The records of this type from the gap's lower end, inclusive, to its upper one, in the order of their ids.
+    fn find_in(&self, root: &str, kind: RecordType, gap: &Gap) -> Find<'_, RawDocumentBuf> {
+        // Few among many messages: the index of the types finds them. Files have texts as ids.
+        let is_few = matches!(kind, RecordType::Contact | RecordType::Channel);
+        let mut filter = records_of(root, kind);
+        if is_few {
+            filter.insert("_id", between(gap));
+        }
+        let mut records = self.records.find(filter).sort(doc! { "_id": 1 });
+        if is_few {
+            return records.allow_disk_use(true);
+        }
+        // Bounds of the index and not conditions: those compare within one type of id only.
+        records = records.hint(Hint::Keys(doc! { "_id": 1 }));
+        if let Some(after) = &gap.after {
+            records = records.min(doc! { "_id": &after.0 });
+        }
+        if let Some(before) = &gap.before {
+            records = records.max(doc! { "_id": &before.0 });
+        }
+        records
     }
 
     /// The number of records of this type that belong to the root.
@@ -143,9 +159,9 @@ impl Staging {
         Ok(self.records.count_documents(left_out).await?)
     }
 
-    /// The number of records of this type that belong to no operation.
-    pub async fn count_unlabelled(&self, kind: RecordType) -> Result<u64, RepositoryError> {
-        Ok(self.records.count_documents(unlabelled(kind)).await?)
+    /// The number of records of these types that belong to no operation, where about `of_types` records have these types.
+    pub async fn count_unlabelled(&self, kinds: &[RecordType], of_types: u64) -> Result<u64, RepositoryError> {
+        self.count_among(unlabelled(kinds), of_types).await
     }
 
     /// Gives the records without an operation to this root. Only the holder of the lease may call this.
@@ -177,6 +193,22 @@ impl Staging {
     async fn last(&self, filter: Document) -> Result<Option<StagedId>, RepositoryError> {
         let last = self.records.find_one(filter).sort(doc! { "_id": -1 }).projection(doc! { "_id": 1 }).await?;
         Ok(last.map(|record| id_of(&record)))
+    }
+
+    /// The number of records of this type that the newest operation would import, which are about `expected`.
+    pub async fn count_for_run(&self, root: &str, kind: RecordType, expected: u64) -> Result<u64, RepositoryError> {
+        self.count_among(importable(root, kind), expected).await
+    }
+
+    /// Counts by the index of the types, or without it where about `of_types` records have these types and few have others:
+    /// the index costs more for each record than the record itself.
+    async fn count_among(&self, records: Document, of_types: u64) -> Result<u64, RepositoryError> {
+        let everything = self.records.estimated_document_count().await?;
+        let mut count = self.records.count_documents(records);
+        if of_types.saturating_mul(INDEX_COST) >= everything {
+            count = count.hint(Hint::Keys(doc! { "$natural": 1 }));
+        }
+        Ok(count.await?)
     }
 
     /// The number of records of this type that the newest operation would import.
@@ -327,10 +359,9 @@ fn records_of(root: &str, kind: RecordType) -> Document {
     filter
 }
 
-fn unlabelled(kind: RecordType) -> Document {
-    let mut filter = of_type(kind);
-    filter.insert("operation", doc! { "$exists": false });
-    filter
+fn unlabelled(kinds: &[RecordType]) -> Document {
+    let types: Vec<&str> = kinds.iter().map(|kind| kind.data_type()).collect();
+    doc! { "dataType": { "$in": types }, "skipped": { "$ne": true }, "operation": { "$exists": false } }
 }
 
 /// `null` stands for a missing field, too.

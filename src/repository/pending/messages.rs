@@ -122,7 +122,7 @@ impl PendingMessages {
         let mut attachments = without_notes(message.get("attachments"));
         attachments.push(showing.attachment.clone());
         let file = cleaned_file(message)
-            .with("rocketChatUrl", FieldValue::Text(showing.link.clone()))
+            .with("rocketChatUrl", FieldValue::Text(showing.link.as_str().into()))
             .with("downloaded", FieldValue::Boolean(true));
         let fields = Fields::from_iter([
             (IMPORT_FILE, FieldValue::Object(file)),

@@ -222,12 +222,9 @@ mod tests {
 
     #[test]
     fn a_room_is_mentioned_by_its_name_in_addresses() {
-        let room = Fields::from_iter([
-            ("_id", FieldValue::Text("r".to_owned())),
-            ("name", FieldValue::Text("dev".to_owned())),
-        ]);
+        let room = Fields::from_iter([("_id", FieldValue::Text("r".into())), ("name", FieldValue::Text("dev".into()))]);
         assert_eq!(mentioned(&room), MentionedRoom { id: "r".to_owned(), name: "dev".to_owned() });
-        let change = FieldChange { field: "topic".to_owned(), before: None, after: FieldValue::Text("t".to_owned()) };
+        let change = FieldChange { field: "topic".to_owned(), before: None, after: FieldValue::Text("t".into()) };
         assert_eq!(set_of(&[change]), doc! { "topic": "t" });
     }
 }

@@ -98,7 +98,7 @@ fn of_value(value: &FieldValue) -> Value {
         FieldValue::Boolean(value) => json!(value),
         FieldValue::Integer(value) => json!(value),
         FieldValue::Double(value) => json!(value),
-        FieldValue::Text(text) => json!(text),
+        FieldValue::Text(text) => json!(text.as_str()),
         FieldValue::Date(date) => json!({ "$date": date.epoch_millis() }),
         FieldValue::List(values) => values.iter().map(of_value).collect(),
         FieldValue::Object(fields) => of_fields(fields),

@@ -275,7 +275,7 @@ pub(super) async fn decided(
             match free_username(username, directory, earlier, accounts).await? {
                 None => Decided::Over(Err(format!("The user name {username} and {NAMES} like it are taken."))),
                 Some(free) => {
-                    let account = account.clone().with("username", FieldValue::Text(free.clone()));
+                    let account = account.clone().with("username", FieldValue::Text(free.as_str().into()));
                     directory.insert(account.clone());
                     let note = format!("The user name {username} belongs to the account {holder}; this one is {free}.");
                     Decided::Create(Box::new(account), Some(note))

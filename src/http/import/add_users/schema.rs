@@ -186,7 +186,7 @@ fn value_of(value: Value, path: &str) -> Result<FieldValue, ApiError> {
         Value::Null => FieldValue::Null,
         Value::Bool(value) => FieldValue::Boolean(value),
         Value::Number(number) => number_of(&number),
-        Value::String(text) => FieldValue::Text(text),
+        Value::String(text) => FieldValue::Text(text.into()),
         Value::Array(list) => {
             let values = list.into_iter().enumerate();
             let values = values.map(|(position, value)| value_of(value, &format!("{path}/{position}")));
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn values_are_coerced_as_ajv_does() {
-        let text = |text: &str| FieldValue::Text(text.to_owned());
+        let text = |text: &str| FieldValue::Text(text.into());
         for (field, sent, stored) in [
             ("username", json!(12), text("12")),
             ("username", json!(1.5e300), text("1.5e+300")),
