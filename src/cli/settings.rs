@@ -15,7 +15,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{
     domain::{
-        api::client_address::{Proxies, TrustedProxies},
+        api::{
+            client_address::{Proxies, TrustedProxies},
+            name_servers::NameServers,
+        },
         pace::Pace,
     },
     repository::setup::preparation::Preparation,
@@ -213,6 +216,11 @@ pub(crate) struct FetchArgs {
     /// Where this machine sees the folder in which Rocket.Chat keeps files, for the store `FileSystem`
     #[arg(long, env = "FILE_STORE_FOLDER", value_name = "FOLDER")]
     file_store_folder: Option<PathBuf>,
+
+    /// Addresses of the name servers (`10.0.0.53`, `10.0.0.53:5353`), with commas, for everything that is fetched; those of the
+    /// machine if unset
+    #[arg(long, env = "DNS_SERVERS", default_value = "", hide_default_value = true, value_name = "ADDRESSES")]
+    dns_servers: NameServers,
 }
 
 const DOWNLOADS_AT_ONCE: u32 = 10;
@@ -228,6 +236,7 @@ impl FetchArgs {
             notes: self.missing_file_notes,
             after_import: self.fetch_after_import,
             folder: self.file_store_folder.clone().filter(|folder| !folder.as_os_str().is_empty()),
+            name_servers: self.dns_servers.clone(),
         }
     }
 }

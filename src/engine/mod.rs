@@ -45,6 +45,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use activity::Activity;
 pub(crate) use convert::{Fate, Foreseen, ListedUser, Rehearsal};
 pub(crate) use operations::{Operations, Refusal, Users, WantedStart};
+use outgoing::Resolver;
 pub use pending::FetchSettings;
 pub(crate) use roles::about_default_roles;
 pub(crate) use uploads::{Announced, Arrived, FileWriter, UploadRefusal, known_importer};
@@ -106,6 +107,7 @@ struct Shared {
     readiness: Readiness,
     settings: EngineSettings,
     fetch: FetchSettings,
+    resolver: Resolver,
     activity: Activity,
     /// Where runs live: the threads that answer requests have runtimes of their own.
     runtime: Handle,
@@ -134,6 +136,7 @@ impl Engine {
             repositories,
             readiness,
             settings,
+            resolver: Resolver::new(&fetch.name_servers),
             fetch,
             activity: Activity::default(),
             runtime: Handle::current(),

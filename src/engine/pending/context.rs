@@ -20,6 +20,7 @@ use super::{
 use crate::{
     domain::{importer::Importer, operation::Operation},
     engine::{
+        Shared,
         activity::Activity,
         load::stop::Stop,
         outgoing::{Outgoing, Resolver},
@@ -44,6 +45,7 @@ pub(super) struct Context {
     /// The archive of the import, if it holds files.
     pub(super) archive: Option<HeldArchive>,
     activity: Activity,
+    resolver: Resolver,
     /// Bytes that were fetched.
     bytes: AtomicU64,
     live: RwLock<(Instant, Arc<Live>)>,
@@ -59,14 +61,9 @@ pub(super) struct Live {
 
 impl Context {
     /// Reads the workspace's settings and gets its store ready.
-    pub(super) async fn new(
-        repositories: &Repositories,
-        fetch: &FetchSettings,
-        activity: &Activity,
-        operation: &Operation,
-        bytes: u64,
-    ) -> Result<Self, Stop> {
-        let live = Arc::new(Live::read(repositories, fetch).await?);
+    pub(super) async fn new(shared: &Shared, operation: &Operation, bytes: u64) -> Result<Self, Stop> {
+        let Shared { repositories, fetch, activity, resolver, .. } = shared;
+        let live = Arc::new(Live::read(repositories, fetch, resolver).await?);
         live.store.prepare().await?;
         let archive = match operation.importer() {
             Some(Importer::PendingFiles) => HeldArchive::of(repositories, operation).await?,
@@ -75,7 +72,7 @@ impl Context {
         Ok(Self {
             archive,
             activity: activity.clone(),
-
+            resolver: resolver.clone(),
             repositories: repositories.clone(),
             operation: operation.id().unwrap_or_default().to_owned(),
             hosts: Hosts::new(fetch.per_host),
@@ -95,7 +92,7 @@ impl Context {
         if self.live.read().0 > Instant::now() {
             return Ok(());
         }
-        let live = Arc::new(Live::read(&self.repositories, &self.fetch).await?);
+        let live = Arc::new(Live::read(&self.repositories, &self.fetch, &self.resolver).await?);
         live.store.prepare().await?;
         *self.live.write() = (Instant::now() + SETTINGS_LIFETIME, live);
         Ok(())
@@ -122,10 +119,10 @@ impl Context {
 }
 
 impl Live {
-    async fn read(repositories: &Repositories, fetch: &FetchSettings) -> Result<Self, Stop> {
+    async fn read(repositories: &Repositories, fetch: &FetchSettings, resolver: &Resolver) -> Result<Self, Stop> {
         let settings = with_default_timeout(repositories.settings.files()).await?;
         let allowlist = with_default_timeout(repositories.settings.outgoing_allowlist()).await?;
         let store = Store::of(Means { repositories, fetch, settings: &settings }).map_err(Stop::Failed)?;
-        Ok(Self { settings, store, outgoing: Outgoing::new(allowlist, Resolver) })
+        Ok(Self { settings, store, outgoing: Outgoing::new(allowlist, resolver.clone()) })
     }
 }

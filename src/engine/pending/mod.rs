@@ -30,7 +30,10 @@ use super::{
     run::kept_lease::KeptLease,
 };
 use crate::{
-    domain::{importer::Importer, operation::Operation, progress_step::ProgressStep, record_type::RecordType},
+    domain::{
+        api::name_servers::NameServers, importer::Importer, operation::Operation, progress_step::ProgressStep,
+        record_type::RecordType,
+    },
     repository::{
         IfInvalid, Lease, LeasedOperation, OperationUpdate, Repositories, RepositoryError, with_default_timeout,
     },
@@ -54,11 +57,20 @@ pub struct FetchSettings {
     pub after_import: bool,
     /// Where this service sees the folder in which Rocket.Chat keeps files; `None` for nowhere.
     pub folder: Option<PathBuf>,
+    /// The servers that resolve the names of hosts, for everything that is fetched.
+    pub name_servers: NameServers,
 }
 
 impl Default for FetchSettings {
     fn default() -> Self {
-        Self { at_once: 10, per_host: 10, notes: true, after_import: true, folder: None }
+        Self {
+            at_once: 10,
+            per_host: 10,
+            notes: true,
+            after_import: true,
+            folder: None,
+            name_servers: NameServers::default(),
+        }
     }
 }
 

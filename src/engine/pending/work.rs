@@ -71,9 +71,7 @@ impl PendingRun<'_> {
             stored: (operation.counts(), operation.fetched_bytes().map_or(0, |(bytes, _)| bytes)),
         };
         let bytes = with_timeout(LIST_PATIENCE, self.repositories().own_uploads.bytes_of(&self.id)).await?;
-        let context = Arc::new(
-            Context::new(self.repositories(), &self.shared.fetch, &self.shared.activity, &operation, bytes).await?,
-        );
+        let context = Arc::new(Context::new(self.shared, &operation, bytes).await?);
         // This write tells an instance that held the lease before that it no longer does.
         let update = OperationUpdate {
             step: Some(ProgressStep::ImportingFiles),

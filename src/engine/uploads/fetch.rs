@@ -5,10 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{Arrived, FileWriter, UploadRefusal, Uploads};
-use crate::{
-    engine::outgoing::{Outgoing, Resolver},
-    repository::with_default_timeout,
-};
+use crate::{engine::outgoing::Outgoing, repository::with_default_timeout};
 
 /// How long a server may take for the head of its answer, and for each piece of a file.
 const PIECE_PATIENCE: Duration = Duration::from_secs(60);
@@ -36,7 +33,7 @@ impl Uploads {
 
     async fn fetch(&self, url: &str, owner: &str) -> Result<FileWriter, UploadRefusal> {
         let allowlist = with_default_timeout(self.repositories().settings.outgoing_allowlist()).await?;
-        let outgoing = Outgoing::new(allowlist, Resolver);
+        let outgoing = Outgoing::new(allowlist, self.shared.engine.shared.resolver.clone());
         let mut answer = outgoing.get(url, PIECE_PATIENCE).await.map_err(|error| failed(&error.to_string()))?;
         let expected = answer.content_length();
         self.within_limit(expected.unwrap_or_default())?;

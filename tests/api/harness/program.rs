@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Everything that could steer the program from the environment of the tests.
-const SETTINGS: [&str; 38] = [
+const SETTINGS: [&str; 39] = [
     "MONGO_URL",
     "MONGO_URL_FILE",
     "ADMIN_MONGO_URL",
@@ -26,6 +26,7 @@ const SETTINGS: [&str; 38] = [
     "IMPORT_FOLDER",
     "DOWNLOADS_AT_ONCE",
     "DOWNLOADS_PER_HOST",
+    "DNS_SERVERS",
     "FETCH_AFTER_IMPORT",
     "FILE_STORE_FOLDER",
     "MISSING_FILE_NOTES",

@@ -1,5 +1,6 @@
 //! The files of imported messages, fetched from a real server into Rocket.Chat's own stores.
 
+mod addresses;
 mod archived;
 mod failures;
 mod following;
@@ -21,6 +22,8 @@ use server::{FileServer, Reply};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const TOKEN: &str = "s3cret";
+/// Names a Python with dnslib and pymongo.
+const FETCHING_PYTHON: &str = "FETCHING_PYTHON";
 const MESSAGES: &str = "rocketchat_message";
 const UPLOADS: &str = "rocketchat_uploads";
 const DOWNLOAD: &str = "/api/v1/downloadPendingFiles";

@@ -12,6 +12,9 @@ use tokio::{
     time::sleep,
 };
 
+/// How long a server that stalls holds its connection: longer than anybody waits for a byte.
+const SILENCE: Duration = Duration::from_secs(120);
+
 /// What a path answers.
 #[derive(Debug, Clone)]
 pub enum Reply {
@@ -27,6 +30,10 @@ pub enum Reply {
     BusyFor(usize, Vec<u8>),
     /// A length, and half of it.
     Half(Vec<u8>),
+    /// A length, and half of it so often; then the file.
+    HalfFor(usize, Vec<u8>),
+    /// A length, half of it, and silence.
+    Stalls(Vec<u8>),
     /// Chunks without an end.
     TornChunks(Vec<u8>),
     /// Half of the file without a length; the connection just ends.
@@ -42,7 +49,12 @@ pub struct FileServer {
 
 impl FileServer {
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::at("127.0.0.1:0").await
+    }
+
+    /// A server at this address; port 0 takes a free one.
+    pub async fn at(address: &str) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let server =
             Self { port: listener.local_addr().unwrap().port(), replies: Arc::default(), requests: Arc::default() };
         let (replies, requests) = (Arc::clone(&server.replies), Arc::clone(&server.requests));
@@ -135,21 +147,30 @@ async fn answer(connection: &mut TcpStream, reply: Reply, nth: usize) -> std::io
             let headers = "retry-after: 1\r\ncontent-length: 0\r\n";
             connection.write_all(head("429 Too Many Requests", headers).as_bytes()).await
         }
-        Reply::BusyFor(_, bytes) => {
+        Reply::HalfFor(times, bytes) if nth <= times => half(connection, &bytes).await,
+        Reply::BusyFor(_, bytes) | Reply::HalfFor(_, bytes) => {
             let headers = format!("content-length: {}\r\n", bytes.len());
             connection.write_all(head("200 OK", &headers).as_bytes()).await?;
             connection.write_all(&bytes).await
         }
-        Reply::Half(bytes) => {
-            let headers = format!("content-length: {}\r\n", bytes.len());
-            connection.write_all(head("200 OK", &headers).as_bytes()).await?;
-            connection.write_all(&bytes[..bytes.len() / 2]).await
+        Reply::Half(bytes) => half(connection, &bytes).await,
+        Reply::Stalls(bytes) => {
+            half(connection, &bytes).await?;
+            sleep(SILENCE).await;
+            Ok(())
         }
         Reply::EndsEarly(bytes) => {
             connection.write_all(head("200 OK", "").as_bytes()).await?;
             connection.write_all(&bytes[..bytes.len() / 2]).await
         }
     }
+}
+
+/// Announces the file, and sends half of it.
+async fn half(connection: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", bytes.len());
+    connection.write_all(head.as_bytes()).await?;
+    connection.write_all(&bytes[..bytes.len() / 2]).await
 }
 
 async fn chunks(connection: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
