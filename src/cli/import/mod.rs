@@ -124,9 +124,17 @@ async fn import(
     let (failed, elements) = (account.sum(|total| total.failed), account.sum(|total| total.elements));
     report.account = Some(account);
     if ended.state == ReportedState::Done {
-        watch.files().await?;
+        report.files = watch.files().await?;
     }
+    let missing = report.files.as_ref().map_or(0, |files| files.failed);
+    let is_cut_short = report.files.as_ref().is_some_and(|files| !files.done);
     match ended.state {
+        ReportedState::Done if failed == 0 && is_cut_short => {
+            Err(CommandError::UsersFailed("the fetching of files or pictures was ended before it was done".to_owned()))
+        }
+        ReportedState::Done if failed == 0 && missing > 0 => {
+            Err(CommandError::UsersFailed(format!("{missing} files or pictures failed")))
+        }
         ReportedState::Done if failed == 0 => Ok(()),
         ReportedState::Done => Err(CommandError::UsersFailed(format!("{failed} of {elements} elements failed"))),
         state => Err(CommandError::UsersFailed(format!("the import is {}", state.in_plain_words()))),

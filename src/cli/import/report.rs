@@ -1,5 +1,6 @@
 //! The account of a call: for a person on standard error, for a program on standard output.
 
+use indicatif::HumanBytes;
 use serde::Serialize;
 
 use super::super::{
@@ -23,11 +24,43 @@ pub(super) struct Report {
     status: serde_json::Value,
     #[serde(flatten)]
     pub(super) account: Option<FileAccount>,
+    /// The files or pictures that followed the import by themselves.
+    pub(super) files: Option<FollowUp>,
     /// Whether the file is loaded and waits for its run.
     #[serde(skip)]
     pub(super) wants_run: bool,
     #[serde(skip)]
     state: ReportedState,
+}
+
+/// How the fetching of files or pictures came out.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FollowUp {
+    pub(super) operation: String,
+    /// Whether it went on to its end.
+    pub(super) done: bool,
+    pub(super) fetched: u64,
+    pub(super) failed: u64,
+    pub(super) bytes: u64,
+    #[serde(rename = "failures")]
+    pub(super) reasons: Vec<ReasonCount>,
+}
+
+impl FollowUp {
+    /// Shows a person what did not come, and the sum.
+    fn show(&self, console: &Console) {
+        show_each_reason(console, "failed", &self.reasons);
+        let came = if self.done { "fetched" } else { "fetched before it was ended" };
+        let named = if self.failed > 0 { "; the receipt of the operation says why" } else { "" };
+        console.notice(&format!(
+            "{} files or pictures {came} ({}), {} failed{named} (operation {})",
+            self.fetched,
+            HumanBytes(self.bytes),
+            self.failed,
+            self.operation
+        ));
+    }
 }
 
 impl Report {
@@ -38,6 +71,7 @@ impl Report {
             operation: None,
             status: serde_json::Value::Null,
             account: None,
+            files: None,
             wants_run: false,
             state: ReportedState::Unknown,
         }
@@ -99,6 +133,9 @@ impl Report {
             let imported = account.sum(|total| total.imported);
             console.notice(&format!("done: {imported} imported, {failed} failed"));
         }
+        if let Some(files) = &self.files {
+            files.show(console);
+        }
     }
 
     /// Prints the summary for a program.
@@ -109,16 +146,20 @@ impl Report {
 
 fn show_reasons(console: &Console, account: &FileAccount) {
     for (reasons, what) in [(&account.failed, "failed"), (&account.passed_over, "passed over")] {
-        for ReasonCount { kind, reason, count, place } in reasons.iter().take(REASONS_SHOWN) {
-            let place = place.as_ref().map(|place| format!(" (first: {place})")).unwrap_or_default();
-            console.notice(&printable(&format!("{what}: {}: {reason}{place}", counted(*count, kind))));
-        }
-        let more = reasons.len().saturating_sub(REASONS_SHOWN);
-        if more > 0 {
-            console.notice(&format!("{what}: and for {more} more reasons, see --json"));
-        }
+        show_each_reason(console, what, reasons);
     }
     if account.more_lines > 0 {
         console.notice(&format!("{} more lines, see import.report", account.more_lines));
+    }
+}
+
+fn show_each_reason(console: &Console, what: &str, reasons: &[ReasonCount]) {
+    for ReasonCount { kind, reason, count, place } in reasons.iter().take(REASONS_SHOWN) {
+        let place = place.as_ref().map(|place| format!(" (first: {place})")).unwrap_or_default();
+        console.notice(&printable(&format!("{what}: {}: {reason}{place}", counted(*count, kind))));
+    }
+    let more = reasons.len().saturating_sub(REASONS_SHOWN);
+    if more > 0 {
+        console.notice(&format!("{what}: and for {more} more reasons, see --json"));
     }
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use indicatif::HumanBytes;
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -14,6 +13,7 @@ use super::{
     },
     arrival::Records,
     pace::Pace,
+    report::FollowUp,
 };
 use crate::client::{Client, ClientError, ReportedState, Status};
 
@@ -109,8 +109,9 @@ impl<'a> Watch<'a> {
         Ok(ended)
     }
 
-    /// Follows the operations that fetch the files and pictures of the import, if they follow it by themselves.
-    pub(super) async fn files(&mut self) -> Result<(), CommandError> {
+    /// Follows the operation that fetches the files of the import, or its pictures if it has no files. `None` if nothing
+    /// follows it by itself.
+    pub(super) async fn files(&mut self) -> Result<Option<FollowUp>, CommandError> {
         let mut status = self.client.status_of(&self.operation).await?;
         while status.is_to_be_followed {
             sleep(LOOK_INTERVAL).await;
@@ -118,7 +119,7 @@ impl<'a> Watch<'a> {
         }
         let newest = self.client.status_with(Some(self.patience)).await?;
         if newest.follows.as_ref() != Some(&self.operation) {
-            return Ok(());
+            return Ok(None);
         }
         self.console.begin_with("fetched", Unit::Bytes, true);
         let mut pace = Pace::of(Unit::Bytes);
@@ -136,15 +137,16 @@ impl<'a> Watch<'a> {
             sleep(LOOK_INTERVAL).await;
         };
         self.console.end();
-        let (completed, failed) = (ended.counts.completed, ended.counts.failed);
         let (bytes, _) = ended.fetched_bytes.unwrap_or_default();
-        let came = if ended.state == ReportedState::Done { "fetched" } else { "fetched before it was ended" };
-        let named = if failed > 0 { "; the receipt of the operation says why" } else { "" };
-        self.console.notice(&format!(
-            "{completed} files or pictures {came} ({}), {failed} failed{named} (operation {fetching})",
-            HumanBytes(bytes)
-        ));
-        Ok(())
+        let reasons = self.client.file_account(&fetching).await?.failed;
+        Ok(Some(FollowUp {
+            operation: fetching,
+            done: ended.state == ReportedState::Done,
+            fetched: ended.counts.completed,
+            failed: ended.counts.failed,
+            bytes,
+            reasons,
+        }))
     }
 
     /// The status of this import, whichever operation it is by now.

@@ -62,12 +62,12 @@ fn export(files: &[HeldFile], web: &str, left_out: &[usize]) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-fn message_id(number: usize) -> String {
+pub(super) fn message_id(number: usize) -> String {
     format!("slack-C1-{}-000100-file1", 1_600_000_000 + number)
 }
 
 /// Begins the import of the archive and returns once its messages are there.
-async fn import(service: &Service, archive: &[u8]) -> String {
+pub(super) async fn import(service: &Service, archive: &[u8]) -> String {
     let upload = json!({
         "binaryContent": BASE64_STANDARD.encode(archive), "contentType": "application/zip",
         "fileName": "export.zip", "importerKey": "slack",
@@ -88,9 +88,14 @@ async fn import(service: &Service, archive: &[u8]) -> String {
 
 /// Waits until the operation that fetches what the import left is done, and returns it.
 async fn fetched(workspace: &Workspace, import: &str) -> Document {
+    fetched_within(PATIENCE, workspace, import).await
+}
+
+/// The same with another patience.
+pub(super) async fn fetched_within(patience: Duration, workspace: &Workspace, import: &str) -> Document {
     let operations = workspace.collection("rocketchat_import");
     let done = doc! { "import.follows": import, "importerKey": "pending-files", "status": "importer_done" };
-    eventually("the files are there", PATIENCE, async || operations.find_one(done.clone()).await.unwrap().is_some())
+    eventually("the files are there", patience, async || operations.find_one(done.clone()).await.unwrap().is_some())
         .await;
     operations.find_one(done).await.unwrap().unwrap()
 }
@@ -247,7 +252,9 @@ async fn the_command_line_follows_the_files_of_an_import_to_their_end() {
         ("RUST_LOG", "info"),
     ];
     let finished = run(&["import", path.to_str().unwrap(), "--run"], &settings).await;
-    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert_eq!(finished.code, Some(1), "a file is missing: {finished:?}");
+    assert!(finished.errors.contains("failed: 1 file: gone.bin: it lies in the archive of its import"), "{finished:?}");
+    assert!(finished.errors.ends_with("1 files or pictures failed\n"), "{finished:?}");
     assert!(finished.errors.contains("8 files or pictures fetched (7.63 MiB), 1 failed"), "{finished:?}");
     assert_eq!(workspace.count_of(UPLOADS).await, 8, "the command ends when they are there");
 }
