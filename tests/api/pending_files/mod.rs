@@ -2,6 +2,7 @@
 
 mod addresses;
 mod archived;
+mod export;
 mod failures;
 mod following;
 mod kills;
