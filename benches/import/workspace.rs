@@ -134,6 +134,11 @@ impl Workspace {
         self.collection::<Document>("rocketchat_import_data").create_index(staged).await.unwrap();
     }
 
+    /// The connection string, with the name of the database.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     pub fn collection<T: Send + Sync>(&self, name: &str) -> Collection<T> {
         self.database.collection(name)
     }
