@@ -11,6 +11,9 @@ mod browser;
 mod existing;
 mod exports;
 mod fetching;
+#[path = "../api/pending_files/server.rs"]
+#[allow(dead_code, reason = "the API's tests use the rest")]
+mod file_server;
 #[path = "../api/harness/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the API's tests use the rest")]
 mod harness;
