@@ -16,8 +16,9 @@ const BUCKET: &str = "plain";
 /// Fetches so many files at once, and returns how long it took. They are gone afterwards.
 pub async fn fetch(workspace: &Workspace, server: &FileServer, files: usize) -> Duration {
     let database = Client::with_uri_str(workspace.url()).await.unwrap().default_database().unwrap();
+    // The service, too, waits for no more than the primary while it writes chunks.
     let options =
-        GridFsBucketOptions::builder().bucket_name(BUCKET.to_owned()).write_concern(WriteConcern::majority()).build();
+        GridFsBucketOptions::builder().bucket_name(BUCKET.to_owned()).write_concern(WriteConcern::nodes(1)).build();
     let bucket = database.gridfs_bucket(options);
     let started = Instant::now();
     let tasks = (0..files).map(|number| {
