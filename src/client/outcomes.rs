@@ -16,6 +16,10 @@ pub(crate) struct OutcomeCounts {
     pub(crate) updated: u64,
     pub(crate) same: u64,
     pub(crate) failed: u64,
+    /// Channels that new accounts joined.
+    pub(crate) memberships: u64,
+    /// New accounts without a password.
+    pub(crate) without_password: u64,
     /// Accounts that were found by an address that nobody verified, or by name alone.
     pub(crate) unsure_count: u64,
     /// The first of them.
@@ -39,6 +43,10 @@ struct Line {
     #[serde(default)]
     import_ids: Vec<String>,
     found_by: Option<String>,
+    #[serde(default)]
+    memberships: u64,
+    #[serde(default)]
+    without_password: bool,
 }
 
 impl OutcomeCounts {
@@ -55,6 +63,8 @@ impl OutcomeCounts {
 
     fn add(&mut self, line: Line) {
         self.count(&line.outcome);
+        self.memberships += line.memberships;
+        self.without_password += u64::from(line.without_password);
         if let Some(found_by) = line.found_by {
             self.add_found(line.import_ids, line.became, found_by);
         }
@@ -78,6 +88,8 @@ impl OutcomeCounts {
         self.updated += more.updated;
         self.same += more.same;
         self.failed += more.failed;
+        self.memberships += more.memberships;
+        self.without_password += more.without_password;
         self.unsure_count += more.unsure_count;
         self.unsure.extend(more.unsure);
         self.unsure.truncate(LISTED);

@@ -25,6 +25,13 @@ pub fn password_of(staged: &Fields) -> Option<&str> {
     staged.get("password")?.as_text().filter(|password| !password.is_empty())
 }
 
+/// Whether the person can log in with a password that came with the record: in clear text, or as a hash.
+#[must_use]
+pub fn has_password(staged: &Fields) -> bool {
+    let hash = staged_services(staged).and_then(|services| services.get("password")?.as_object()?.get("bcrypt"));
+    password_of(staged).is_some() || hash.is_some_and(FieldValue::is_truthy)
+}
+
 /// The user names and e-mail addresses that no other account may have.
 #[must_use]
 pub fn username_of(staged: &Fields) -> Option<&str> {

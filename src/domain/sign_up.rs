@@ -48,6 +48,8 @@ pub struct Doubt {
 pub enum DoubtKind {
     Username,
     Domain,
+    /// A channel that nobody can join. It keeps no user out.
+    Channel,
 }
 
 impl DoubtKind {
@@ -57,6 +59,7 @@ impl DoubtKind {
         match self {
             Self::Username => "username",
             Self::Domain => "domain",
+            Self::Channel => "channel",
         }
     }
 }

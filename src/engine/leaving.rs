@@ -134,14 +134,26 @@ pub(crate) async fn deactivate_missing(
     };
     // Somebody with another import id in the file is still there.
     let is_present = |account: &&SourceAccount| account.import_ids.iter().any(|id| present.contains(id.as_str()));
-    let leaving: Vec<&SourceAccount> =
-        accounts.values().filter(|account| account.is_active && !is_present(account)).collect();
+    let missed = accounts.values().filter(|account| account.is_active && !is_present(account));
+    let missed: Vec<&SourceAccount> = missed.collect();
+    let all_ids: Vec<&str> = missed.iter().flat_map(|account| &account.import_ids).map(String::as_str).collect();
+    let elsewhere = repositories.sources.held_by_others(source, &all_ids).await?;
+    let (kept, mut leaving): (Vec<&SourceAccount>, Vec<&SourceAccount>) =
+        missed.into_iter().partition(|account| account.import_ids.iter().any(|id| elsewhere.contains(id)));
     let limit = limit.accounts(held as u64);
     if leaving.len() as u64 > limit {
         return Err(LeavingError::TooMany { leaving: leaving.len(), people: held, limit });
     }
     if !is_check {
         mark_others(repositories, source, &missing, &accounts).await?;
+        // So the last source that holds the person decides.
+        let kept_ids: Vec<String> = kept.iter().flat_map(|account| ids_of(account)).collect();
+        let kept_ids: Vec<&str> = kept_ids.iter().map(String::as_str).collect();
+        repositories.sources.mark_left(source, &kept_ids, "elsewhere").await?;
+        // The other source may have lost the same people at the same moment.
+        let held = repositories.sources.held_by_others(source, &kept_ids).await?;
+        let is_held = |account: &&SourceAccount| account.import_ids.iter().any(|id| held.contains(id));
+        leaving.splice(0..0, kept.into_iter().filter(|account| !is_held(account)));
     }
     let (mut left, mut gone) = (Vec::new(), HashSet::new());
     for account in &leaving {

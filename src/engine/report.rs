@@ -12,6 +12,10 @@ use crate::{
     repository::{Repositories, RepositoryError, with_default_timeout},
 };
 
+/// What the notes say of new accounts.
+const MEMBERSHIPS: &str = "memberships of channels made for new accounts";
+const WITHOUT_PASSWORD: &str = "new accounts without a password";
+
 /// The account of an import with all operations that go on with each other.
 #[derive(Debug)]
 pub(crate) struct Account {
@@ -52,6 +56,7 @@ pub(crate) async fn account(repositories: &Repositories, id: &str) -> Result<Acc
     let progress = with_default_timeout(load_reports.progress(&root)).await?;
     let mut imported: BTreeMap<RecordType, u64> = BTreeMap::new();
     // Records that failed are staged still, and every further run tries them again.
+    let (mut memberships, mut without_password) = (0, 0);
     let (mut failed, mut last_run): (BTreeMap<RecordType, Counts>, _) = (BTreeMap::new(), None);
     // At the end of a run, everything else that was staged was left out; those records are removed then.
     let mut processed: Option<BTreeMap<RecordType, u64>> = None;
@@ -64,6 +69,9 @@ pub(crate) async fn account(repositories: &Repositories, id: &str) -> Result<Acc
             last_run = Some(id.to_owned());
         }
         failed = counts;
+        let (joined, without) = with_default_timeout(receipts.newcomers(id)).await?;
+        memberships += joined.values().sum::<u64>();
+        without_password += without;
         if operation.state() == Some(State::Done) {
             let of = |kind: RecordType| {
                 let imported = imported.get(&kind).copied().unwrap_or_default();
@@ -119,7 +127,10 @@ pub(crate) async fn account(repositories: &Repositories, id: &str) -> Result<Acc
         totals.push(Total { kind: kind.data_type().to_owned(), elements, imported, failed, passed_over: 0 });
     }
     totals.retain(|total| total.elements > 0);
-    Ok(Account { totals, notes: progress.notes, last_run })
+    let mut notes = progress.notes;
+    let facts = [(MEMBERSHIPS, memberships), (WITHOUT_PASSWORD, without_password)];
+    notes.extend(facts.into_iter().filter(|(_, count)| *count > 0).map(|(note, count)| (note.to_owned(), count)));
+    Ok(Account { totals, notes, last_run })
 }
 
 /// The records that calls staged for the first of the operations.

@@ -32,7 +32,7 @@ pub(crate) use files::CHUNK_BYTES;
 pub use files::{AppendError, FileId, Files, NewFile, StoredFile, Upload};
 pub use import::{
     BatchReceipt, ChangedField, Checkpoint, ChoosableRecord, Claim, ClusterTime, Discarded, FetchedBytes,
-    FileOfOperation, FileUse, Gap, IdempotentCall, IfInvalid, Imports, KeyUse, Keys, LastMessage, Lease,
+    FileOfOperation, FileUse, Gap, IdempotentCall, IfInvalid, Imports, JoinedRoom, KeyUse, Keys, LastMessage, Lease,
     LeasedOperation, Leases, LoadReports, Mark, MessageLinks, MessageNote, MessageNotes, MessagesStatus, NewRecord,
     OperationFeed, OperationUpdate, Origin, Part, QuickInsert, Reading, ReceiptOutcome, ReceiptRecords, ReceiptSummary,
     Receipts, RecordReceipt, Removal, RemovalTask, Removals, Resumption, ResumptionCause, RoomNote, RoomNotes,
@@ -44,8 +44,9 @@ pub use pending::{
     ListedRecord, MessageState, PendingAccount, PendingAccounts, PendingMessages, WaitingMessage, Worklists,
 };
 pub use records::{
-    AccountChange, Accounts, ChangeOutcome, Contacts, Holder, Identities, Identity, MatchedAccounts, Messages, People,
-    RefusedBecause, Rejection, RoomGrowth, RoomInserted, Rooms, RoomsWanted, SoughtAccounts, Subscriptions, mentioned,
+    AccountChange, Accounts, ChangeOutcome, Contacts, Holder, Identities, Identity, Joining, MatchedAccounts, Messages,
+    People, RefusedBecause, Rejection, RoomGrowth, RoomInserted, Rooms, RoomsWanted, SoughtAccounts, Subscriptions,
+    mentioned,
 };
 pub use rocketchat_files::{FileBytes, OwnUpload, OwnUploads, RocketChatFiles, Shelf, StoredUpload, UploadKind};
 pub use setup::{

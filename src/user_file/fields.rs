@@ -19,6 +19,7 @@ pub(super) const UTC_OFFSET: Field = Field { name: "utcOffset", kind: Kind::Numb
 pub(super) const BIO: Field = Field { name: "bio", kind: Kind::Text };
 pub(super) const STATUS_TEXT: Field = Field { name: "statusText", kind: Kind::Text };
 pub(super) const REQUIRE_PASSWORD_CHANGE: Field = Field { name: "requirePasswordChange", kind: Kind::Boolean };
+pub(super) const CHANNELS: Field = Field { name: "channels", kind: Kind::Texts };
 pub(super) const AVATAR_URL: Field = Field { name: "avatarUrl", kind: Kind::Text };
 
 /// The member that holds a password's hash.
@@ -46,7 +47,7 @@ pub(super) struct Field {
     pub(super) kind: Kind,
 }
 
-pub(super) const FIELDS: [Field; 13] = [
+pub(super) const FIELDS: [Field; 14] = [
     USERNAME,
     EMAILS,
     IMPORT_IDS,
@@ -59,6 +60,7 @@ pub(super) const FIELDS: [Field; 13] = [
     UTC_OFFSET,
     BIO,
     STATUS_TEXT,
+    CHANNELS,
     AVATAR_URL,
 ];
 
@@ -93,7 +95,7 @@ impl Field {
             match self.kind {
                 Kind::Text => Value::from(self.sound(text)?),
                 Kind::Texts => {
-                    let has_more = self == EMAILS || self == ROLES;
+                    let has_more = self == EMAILS || self == ROLES || self == CHANNELS;
                     let separates = |sign: char| sign == SEPARATOR || (has_more && MORE_SEPARATORS.contains(&sign));
                     let values = text.split(separates).map(trimmed).filter(|value| !value.is_empty());
                     Value::Array(values.map(|value| self.sound(value).map(Value::from)).collect::<Result<_, _>>()?)

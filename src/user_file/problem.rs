@@ -47,6 +47,8 @@ pub(crate) enum Kind {
     Username,
     /// Warning: an address of a domain that the workspace refuses of people who sign up.
     Domain,
+    /// Warning: a channel that nobody can join.
+    Channel,
     /// Warning: an address where the user name belongs, and the reverse.
     SwappedColumns,
     /// Warning: typographic quotation marks in a name or an address.

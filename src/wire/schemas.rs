@@ -185,6 +185,13 @@ pub(crate) fn staged_user() -> Value {
                 "enum": [true, false, null, "true", "false", "", 0, 1],
                 "description": "Whether the person must choose another password at the first log-in. Rocket.Chat passes it over",
             },
+            "channels": {
+                "anyOf": [
+                    { "type": "array", "items": { "type": ["string", "number", "boolean", "null"] } },
+                    { "enum": [null, false, "", 0] },
+                ],
+                "description": "Names of channels and private groups that the new account joins. Rocket.Chat passes it over",
+            },
             "customFields": { "type": ["object", "null"], "description": "The workspace's own fields" },
             "services": { "type": ["object", "null"], "description": "How the user logs in, as Rocket.Chat stores it" },
             "federated": { "type": ["boolean", "null"], "description": "Whether the user is one of another server" },

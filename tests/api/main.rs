@@ -28,6 +28,7 @@ mod least_privilege;
 mod lifecycle;
 mod loading;
 mod matching;
+mod memberships;
 mod metrics;
 mod migrations;
 mod mongo_process;

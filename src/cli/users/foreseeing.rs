@@ -198,7 +198,11 @@ impl Plan {
         let foreseen = &mut self.foreseen;
         let twins = record.twins.into_iter().map(|twin| (Kind::CaseTwins, twin));
         let warnings = record.warnings.into_iter().map(|warning| {
-            let kind = if warning.kind == "domain" { Kind::Domain } else { Kind::Username };
+            let kind = match warning.kind.as_str() {
+                "domain" => Kind::Domain,
+                "channel" => Kind::Channel,
+                _ => Kind::Username,
+            };
             (kind, warning.reason)
         });
         for (kind, reason) in twins.chain(warnings) {

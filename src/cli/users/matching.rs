@@ -26,13 +26,19 @@ pub(super) struct MatchingArgs {
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',',
         value_parser = PossibleValuesParser::new(Column::NAMEABLE.map(Column::as_str)))]
     also_update: Vec<String>,
+
+    /// Let new accounts join the default channels, as those of people who sign up do
+    #[arg(long)]
+    join_default_channels: bool,
 }
 
 impl MatchingArgs {
     /// Whether the flags ask for what Rocket.Chat's own import API cannot do.
     pub(super) fn needs_this_service(&self) -> bool {
         let is_other = |rule: &str| rule != OnExisting::Fail.as_str();
-        self.on_existing.as_deref().is_some_and(is_other) || self.on_username_taken != OnUsernameTaken::Fail.as_str()
+        self.on_existing.as_deref().is_some_and(is_other)
+            || self.on_username_taken != OnUsernameTaken::Fail.as_str()
+            || self.join_default_channels
     }
 
     /// Whether people who are there are no error, so that nothing has to be done about some of them.
@@ -46,11 +52,20 @@ impl MatchingArgs {
             Value::Array(words) => words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
             value => value.as_str().unwrap_or_default().to_owned(),
         };
-        self.fields().into_iter().map(|(name, value)| (name, text(value))).collect()
+        self.rules().into_iter().map(|(name, value)| (name, text(value))).collect()
     }
 
     /// The fields of `import.run`.
     pub(super) fn fields(&self) -> Map<String, Value> {
+        let mut fields = self.rules();
+        if self.join_default_channels {
+            fields.insert("joinDefaultChannels".to_owned(), true.into());
+        }
+        fields
+    }
+
+    /// The rules by which people are matched with accounts.
+    fn rules(&self) -> Map<String, Value> {
         let rule = self.on_existing.as_deref().unwrap_or(OnExisting::Skip.as_str());
         let mut fields = Map::new();
         fields.insert("onExisting".to_owned(), rule.into());

@@ -282,7 +282,7 @@ async fn send(
     let mut staging = Staging::begin(client).await?;
     if args.matching.needs_this_service() && !staging.matches_people() {
         return Err(CommandError::Setting(
-            "this server does not find people who are there: leave --on-existing and --on-username-taken out"
+            "this server does not find people who are there: leave --on-existing, --on-username-taken and --join-default-channels out"
                 .to_owned(),
         ));
     }

@@ -64,6 +64,10 @@ struct Run {
     same: u64,
     failed: u64,
     total: u64,
+    /// Channels that new accounts joined.
+    memberships: u64,
+    /// New accounts without a password.
+    without_password: u64,
     /// Accounts that were found by an address that nobody verified, or by name alone.
     unsure_count: u64,
     unsure: Vec<UnsureMatch>,
@@ -71,8 +75,31 @@ struct Run {
 
 impl Run {
     fn new(state: ReportedState, status: serde_json::Value, outcomes: OutcomeCounts, total: u64) -> Self {
-        let OutcomeCounts { created, linked, updated, same, failed, unsure_count, unsure } = outcomes;
-        Self { state, status, created, linked, updated, same, failed, total, unsure_count, unsure }
+        let OutcomeCounts {
+            created,
+            linked,
+            updated,
+            same,
+            failed,
+            memberships,
+            without_password,
+            unsure_count,
+            unsure,
+        } = outcomes;
+        Self {
+            state,
+            status,
+            created,
+            linked,
+            updated,
+            same,
+            failed,
+            total,
+            memberships,
+            without_password,
+            unsure_count,
+            unsure,
+        }
     }
 }
 
@@ -203,6 +230,15 @@ impl Report {
         parts.extend(found);
         parts.push(format!("{} failed of {}", run.failed, run.total));
         console.notice(&format!("{}: {}", run.state.in_plain_words(), parts.join(", ")));
+        if run.memberships > 0 {
+            console.notice(&format!("{} of channels made", counted(run.memberships, "membership")));
+        }
+        if run.without_password > 0 {
+            console.notice(&format!(
+                "{} without a password: nobody can log in there until one is set, see rocketchat-import receipt",
+                counted(run.without_password, "new account")
+            ));
+        }
         if let Some(passwords) = self.passwords {
             console.notice(&format!("{} written to the file of --passwords-out", counted(passwords, "password")));
         }

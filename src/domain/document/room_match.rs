@@ -1,6 +1,6 @@
 //! Which of the rooms that are there a staged room means.
 
-use super::{Fields, room_names::RoomNames};
+use super::{FieldValue, Fields, room_names::RoomNames};
 use crate::domain::staged::{ChannelType, StagedChannel, filled, is_true, object, text, texts};
 
 /// The `_id` of the room that every workspace begins with.
@@ -40,6 +40,39 @@ impl<'a> StoredRoom<'a> {
     #[must_use]
     pub fn is_plainly_called(self, name: &str) -> bool {
         !self.is_special() && self.kind() != Some(ChannelType::DirectMessage) && text(self.0, "name") == Some(name)
+    }
+
+    /// Whether somebody who names channels for people means this one: by its name in addresses, else by the shown one.
+    #[must_use]
+    pub fn is_named(self, name: &str) -> bool {
+        self.is_called(&[name.to_owned()])
+    }
+
+    /// Whether its name in addresses is this one.
+    #[must_use]
+    pub fn has_name(self, name: &str) -> bool {
+        text(self.0, "name") == Some(name)
+    }
+
+    /// Why nobody can be put into the room by a membership alone; `None` for a plain channel or private group.
+    ///
+    /// Source: `apps/meteor/app/lib/server/functions/addUserToRoom.ts`, which has more to do in these.
+    #[must_use]
+    pub fn refuses_members(self) -> Option<&'static str> {
+        if self.kind().is_none_or(|kind| kind == ChannelType::DirectMessage) {
+            return Some("is no channel");
+        }
+        if is_true(self.0, "federated") || object(self.0, "federation").is_some() {
+            return Some("is shared with other servers");
+        }
+        if is_true(self.0, "teamMain") {
+            return Some("is the main channel of a team, which people join by the team");
+        }
+        let guards = self.0.get("abacAttributes");
+        if guards.is_some_and(|guards| matches!(guards, FieldValue::List(guards) if !guards.is_empty())) {
+            return Some("takes people by their attributes");
+        }
+        None
     }
 
     fn has_import_id_of(self, staged: StagedChannel<'_>) -> bool {

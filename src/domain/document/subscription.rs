@@ -4,7 +4,7 @@ use super::{Builder, FieldValue, Fields, Person, stable_id::stable_id, text};
 use crate::domain::{
     field_value::Date,
     record_type::RecordType,
-    staged::{ChannelType, text as stored_text},
+    staged::{ChannelType, is_true, text as stored_text},
 };
 
 /// The `_id` of a person's subscription of a room.
@@ -18,7 +18,7 @@ pub fn subscription_id(room: &str, person: &str) -> String {
 pub enum Part {
     Member,
     Owner,
-    /// A new account that joins one of the workspace's default channels, which shows as unread.
+    /// A new account that joins a channel, which shows as unread.
     Newcomer,
 }
 
@@ -26,7 +26,8 @@ pub enum Part {
 ///
 /// `room` is the room's document.
 ///
-/// Source: `packages/models/src/models/Subscriptions.ts` (`createWithRoomAndManyUsers`), `addUserToDefaultChannels.ts`.
+/// Source: `packages/models/src/models/Subscriptions.ts` (`createWithRoomAndManyUsers`), `addUserToDefaultChannels.ts`,
+/// `addUserToRoom.ts`.
 #[must_use]
 pub fn room_subscription(room: &Fields, person: &Person, part: Part, now: Date) -> Fields {
     let field = |name| stored_text(room, name);
@@ -42,6 +43,9 @@ pub fn room_subscription(room: &Fields, person: &Person, part: Part, now: Date) 
         .put_some("name", field("name").map(text))
         .put_some("fname", field("fname").map(text));
     subscription.put_some("t", field("t").map(text)).put("u", person.reference());
+    if part == Part::Newcomer && ["default", "favorite"].iter().all(|mark| is_true(room, mark)) {
+        subscription.put_flag("f", true);
+    }
     if part == Part::Owner {
         subscription.put_date("ls", now).put("roles", super::texts(["owner"]));
     }

@@ -113,6 +113,9 @@ pub struct Rules {
     pub on_username_taken: OnUsernameTaken,
     /// Columns that [`OnExisting::Update`] also takes although they are protected.
     pub named: Columns,
+    /// Whether new accounts join the default channels. `None` is the importer's own habit: those of files do, those of
+    /// calls do not.
+    pub joins_default_channels: Option<bool>,
 }
 
 impl Rules {
@@ -124,6 +127,7 @@ impl Rules {
             on_existing: OnExisting::Fail,
             on_username_taken: OnUsernameTaken::Fail,
             named: Columns::default(),
+            joins_default_channels: None,
         }
     }
 
@@ -135,6 +139,7 @@ impl Rules {
             on_existing: OnExisting::Link,
             on_username_taken: OnUsernameTaken::Suffix,
             named: Columns::default(),
+            joins_default_channels: None,
         }
     }
 }
@@ -146,6 +151,7 @@ pub struct WantedRules {
     pub on_existing: Option<OnExisting>,
     pub on_username_taken: Option<OnUsernameTaken>,
     pub named: Option<Columns>,
+    pub joins_default_channels: Option<bool>,
 }
 
 impl WantedRules {
@@ -165,6 +171,10 @@ impl WantedRules {
             on_username_taken: word("onUsernameTaken").and_then(OnUsernameTaken::from_word),
             match_by: Some(match_by),
             named: Some(named),
+            joins_default_channels: match stored.get("joinDefaultChannels") {
+                Some(FieldValue::Boolean(joins)) => Some(*joins),
+                _ => None,
+            },
         }
     }
 
@@ -176,6 +186,7 @@ impl WantedRules {
             on_existing: self.on_existing.unwrap_or(own.on_existing),
             on_username_taken: self.on_username_taken.unwrap_or(own.on_username_taken),
             named: self.named.unwrap_or(own.named),
+            joins_default_channels: self.joins_default_channels.or(own.joins_default_channels),
         }
     }
 }

@@ -50,6 +50,14 @@ impl<'a> StagedUser<'a> {
         texts(self.0, "roles").filter(|role| !role.is_empty())
     }
 
+    /// The names of the channels that the person's new account joins, without `#` before them.
+    ///
+    /// Ours: Rocket.Chat passes the field over.
+    pub fn channels(self) -> impl Iterator<Item = &'a str> {
+        let names = texts(self.0, "channels").map(str::trim).map(|name| name.strip_prefix('#').unwrap_or(name));
+        names.filter(|name| !name.is_empty())
+    }
+
     /// `user` or `bot`.
     #[must_use]
     pub fn kind(self) -> Option<&'a str> {

@@ -24,7 +24,7 @@ pub(super) use {
     messages::Messages,
     rooms::{Rooms, is_direct},
     survey::Survey,
-    users::{Directory, Newcomers, Users, seek},
+    users::{Directory, Memberships, Newcomers, Users, seek},
 };
 
 /// Turns staged records of one type into documents. Everything it does may be repeated: the ids of documents follow from
@@ -82,6 +82,10 @@ pub(super) struct Stored {
     pub(super) note: Option<String>,
     /// The fields that were changed in a document that was there before.
     pub(super) changed: Vec<ChangedField>,
+    /// The `_id`s of the rooms that a new account joined.
+    pub(super) joined: Vec<String>,
+    /// Whether a new account came without a password.
+    pub(super) is_without_password: bool,
     /// Where a message is; `None` for other records.
     pub(super) place: Option<Place>,
 }
@@ -89,7 +93,16 @@ pub(super) struct Stored {
 impl Stored {
     /// A record with this outcome that changed nothing in a document that was there.
     pub(super) fn new(outcome: Outcome, became: String) -> Self {
-        Self { outcome, became, found_by: None, note: None, changed: Vec::new(), place: None }
+        Self {
+            outcome,
+            became,
+            found_by: None,
+            note: None,
+            changed: Vec::new(),
+            joined: Vec::new(),
+            is_without_password: false,
+            place: None,
+        }
     }
 }
 

@@ -249,6 +249,9 @@ impl Operations {
             self.require_that_messages_stay(root).await?;
         }
         let rules = if operation.goes_on_by_itself() { operation.rules() } else { rules };
+        if is_of_api {
+            self.require_privileges_to_join(rules).await?;
+        }
         let rules = rules.over(if is_of_api { Rules::of_api() } else { Rules::of_files() });
         let selection = match selection.filter(|selection| **selection != Selection::everything()) {
             Some(selection) => Some(with_default_timeout(selections.store(id, selection)).await?),
@@ -289,6 +292,16 @@ impl Operations {
         }
         let missing = self.engine.shared.readiness.missing_for(Work::ImportFile);
         if missing.is_empty() { Ok(()) } else { Err(Refusal::MissingPrivileges(missing)) }
+    }
+
+    /// Refuses a run that makes memberships while the database user may not.
+    async fn require_privileges_to_join(&self, rules: WantedRules) -> Result<(), Refusal> {
+        let missing = self.engine.shared.readiness.missing_for(Work::Join);
+        let joins = rules.joins_default_channels == Some(true);
+        if missing.is_empty() || !(joins || with_default_timeout(self.repositories().staging.name_channels()).await?) {
+            return Ok(());
+        }
+        Err(Refusal::MissingPrivileges(missing))
     }
 
     /// Whether this service has begun a run of the operation.

@@ -131,6 +131,8 @@ pub(super) fn receipt(
         reason,
         found_by: None,
         changed: Vec::new(),
+        memberships: 0,
+        is_without_password: false,
     }
 }
 

@@ -166,6 +166,7 @@ impl PendingRun<'_> {
             outcomes,
             records,
             rooms: Vec::new(),
+            joined: None,
             at: Date::now(),
         };
         let written = self.repositories().receipts.write(&self.id, self.kept.lease.epoch, receipt);

@@ -3,7 +3,7 @@
 //! The receipt comes last, after a majority has the results. A batch that dies before has no receipt and is run again, which
 //! meets its own documents.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use thiserror::Error;
 
@@ -16,7 +16,9 @@ use crate::{
         record_type::RecordType,
     },
     engine::convert::{Converter, Identity, Stored, UniqueValue},
-    repository::{BatchReceipt, Lease, ReceiptOutcome, RecordReceipt, Repositories, RepositoryError, StagedId},
+    repository::{
+        BatchReceipt, JoinedRoom, Lease, ReceiptOutcome, RecordReceipt, Repositories, RepositoryError, StagedId,
+    },
 };
 
 /// A staged record that is ready to be stored, or why it cannot be.
@@ -67,6 +69,7 @@ pub(super) async fn process<C: Converter>(batch: Batch<C>) -> Result<Counts, Bat
     let mut stored = converter.store(&ready).await?.into_iter();
     drop(ready);
     let (mut failed, mut outcomes, mut rooms) = (Vec::new(), Outcomes::default(), RoomReceipts::default());
+    let mut joined: BTreeMap<String, i64> = BTreeMap::new();
     let Some(range) = records.first().zip(records.last()).map(|(first, last)| (first.id.clone(), last.id.clone()))
     else {
         return Ok(Counts::default());
@@ -80,7 +83,10 @@ pub(super) async fn process<C: Converter>(batch: Batch<C>) -> Result<Counts, Bat
             };
             match &result {
                 Err(reason) => failed.push((id.clone(), reason.clone())),
-                Ok(stored) => rooms.add(stored),
+                Ok(stored) => {
+                    rooms.add(stored);
+                    stored.joined.iter().for_each(|room| *joined.entry(room.clone()).or_default() += 1);
+                }
             }
             let receipt = record_receipt(&*converter, id, identity, result);
             outcomes.add(receipt.outcome);
@@ -93,8 +99,18 @@ pub(super) async fn process<C: Converter>(batch: Batch<C>) -> Result<Counts, Bat
         receipts.retain(|record| record.outcome == Outcome::Failed);
     }
     let rooms = rooms.into_list();
-    let receipt =
-        BatchReceipt { number, record_type: C::TYPE, range, outcomes, records: receipts, rooms, at: Date::now() };
+    let joined = joined.into_iter().map(|(room, people)| JoinedRoom { room, people });
+    let joined = (C::TYPE == RecordType::User).then(|| joined.collect());
+    let receipt = BatchReceipt {
+        number,
+        record_type: C::TYPE,
+        range,
+        outcomes,
+        records: receipts,
+        rooms,
+        joined,
+        at: Date::now(),
+    };
     match repositories.receipts.write(&lease.operation, lease.epoch, receipt).await? {
         ReceiptOutcome::Written => Ok(outcomes.counts()),
         ReceiptOutcome::Fenced => Err(BatchError::Fenced),
@@ -109,7 +125,7 @@ fn record_receipt<C: Converter>(
 ) -> RecordReceipt {
     let Identity { import_ids, username, emails } = identity;
     match result {
-        Ok(Stored { outcome, became, found_by, note, changed, .. }) => RecordReceipt {
+        Ok(Stored { outcome, became, found_by, note, changed, joined, is_without_password, .. }) => RecordReceipt {
             id,
             outcome,
             became: Some(became),
@@ -120,6 +136,8 @@ fn record_receipt<C: Converter>(
             reason: note,
             found_by,
             changed,
+            memberships: u32::try_from(joined.len()).unwrap_or(u32::MAX),
+            is_without_password,
         },
         Err(reason) => RecordReceipt {
             became: Some(converter.id_for(&id)),
@@ -131,6 +149,8 @@ fn record_receipt<C: Converter>(
             reason: Some(reason),
             found_by: None,
             changed: Vec::new(),
+            memberships: 0,
+            is_without_password: false,
         },
     }
 }

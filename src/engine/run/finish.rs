@@ -17,7 +17,7 @@ use crate::{
         convert::is_direct,
         room_history::{ComparedHistory, MissingMessages, compare_history},
     },
-    repository::{LastMessage, Repositories, RepositoryError, RoomGrowth, with_default_timeout},
+    repository::{JoinedRoom, LastMessage, Repositories, RepositoryError, RoomGrowth, with_default_timeout},
 };
 
 /// Rooms whose marks are taken off together.
@@ -35,7 +35,7 @@ const MOST_PREDECESSORS: usize = 1000;
 #[derive(Debug, Default)]
 struct Added {
     messages: u64,
-    /// New accounts that joined it as one of the default channels.
+    /// New accounts that joined it.
     joined: u64,
     last: Option<LastMessage>,
 }
@@ -64,6 +64,17 @@ pub(super) async fn finish(
     Ok(())
 }
 
+/// Counts the people whom a run of users let into channels, once. It may be repeated.
+pub(super) async fn count_newcomers(
+    repositories: &Repositories,
+    operation: &str,
+    root: &str,
+) -> Result<(), RepositoryError> {
+    let (joined, _) = repositories.receipts.newcomers(operation).await?;
+    let added = joined.into_iter().map(|(room, joined)| (room, Added { joined, ..Added::default() })).collect();
+    grow_rooms(repositories, operation, root, &added).await
+}
+
 /// Says in the log whether clients find what was imported.
 async fn check_history(repositories: &Repositories, operation: &str) -> Result<(), RepositoryError> {
     let ComparedHistory { rooms, messages, missing } = compare_history(repositories, operation).await?;
@@ -81,6 +92,18 @@ async fn check_history(repositories: &Repositories, operation: &str) -> Result<(
 
 async fn finish_rooms(repositories: &Repositories, operation: &str, root: &str) -> Result<(), RepositoryError> {
     let added = added(repositories, operation).await?;
+    grow_rooms(repositories, operation, root, &added).await
+}
+
+async fn grow_rooms(
+    repositories: &Repositories,
+    operation: &str,
+    root: &str,
+    added: &HashMap<String, Added>,
+) -> Result<(), RepositoryError> {
+    if added.is_empty() {
+        return Ok(());
+    }
     let ids: Vec<&str> = added.keys().map(String::as_str).collect();
     if !repositories.receipts.are_rooms_counted(operation).await? {
         let keeps_last_message = repositories.settings.stores_last_message().await?;
@@ -141,7 +164,11 @@ async fn added(repositories: &Repositories, operation: &str) -> Result<HashMap<S
     let mut rooms: HashMap<String, Added> = HashMap::new();
     let mut accounts = Vec::new();
     while let Some(receipt) = with_default_timeout(receipts.try_next()).await? {
-        if receipt.record_type == RecordType::User {
+        for JoinedRoom { room, people } in receipt.joined.iter().flatten() {
+            rooms.entry(room.clone()).or_default().joined += u64::try_from(*people).unwrap_or_default();
+        }
+        // A release before this one left it to the end to count.
+        if receipt.record_type == RecordType::User && receipt.joined.is_none() {
             let created = receipt.records.iter().filter(|record| record.outcome == Outcome::Created);
             accounts.extend(created.filter_map(|record| record.became.clone()));
         }
@@ -159,7 +186,8 @@ async fn added(repositories: &Repositories, operation: &str) -> Result<HashMap<S
             }
         }
     }
-    for room in repositories.rooms.defaults().await? {
+    let defaults = if accounts.is_empty() { Vec::new() } else { repositories.rooms.defaults().await? };
+    for room in defaults {
         let id = StoredRoom::new(&room).id().to_owned();
         for accounts in accounts.chunks(SUBSCRIPTIONS_AT_A_TIME) {
             let ids: Vec<String> = accounts.iter().map(|account| subscription_id(&id, account)).collect();

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{EngineSettings, activity::Activity, convert::Survey};
 use crate::{
-    domain::{counts::Counts, pace::Pace, progress_step::ProgressStep, state::State},
+    domain::{counts::Counts, importer::Importer, pace::Pace, progress_step::ProgressStep, state::State},
     repository::{
         Checkpoint, IfInvalid, Lease, LeasedOperation, OperationUpdate, ReceiptSummary, Repositories, RepositoryError,
         with_default_timeout,
@@ -235,6 +235,11 @@ impl Run<'_> {
             let mut counts = start.counts_before();
             counts += self.fence().await?.counts;
             update.counts = Some(counts).filter(|counts| *counts != operation.counts());
+            if operation.importer() == Some(Importer::Api) {
+                // Nothing may ever go on with this operation. Files count at their end, and that of the last one counts for all.
+                let root = operation.root().unwrap_or(&self.id);
+                with_default_timeout(finish::count_newcomers(self.repositories, &self.id, root)).await?;
+            }
         }
         if update.counts.is_some() || update.step.is_some() {
             // Whether it was invalidated meanwhile makes no difference.

@@ -5,7 +5,13 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::{Run, finish::finish, gaps::gaps, pass::Pass, stop::Stop};
+use super::{
+    Run,
+    finish::{count_newcomers, finish},
+    gaps::gaps,
+    pass::Pass,
+    stop::Stop,
+};
 use crate::{
     domain::{
         counts::Counts, document::message::MessageIds, field_value::Date, importer::Importer, operation::Operation,
@@ -13,7 +19,7 @@ use crate::{
     },
     engine::{
         choice::choose,
-        convert::{Contacts, Converter, Messages, Newcomers, Rooms, Survey, Users},
+        convert::{Contacts, Converter, Memberships, Messages, Newcomers, Rooms, Survey, Users},
     },
     repository::{Checkpoint, OperationUpdate, ReceiptSummary, RunStart, with_default_timeout},
 };
@@ -111,6 +117,8 @@ impl Run<'_> {
         if subject.is_chosen_from() {
             self.keep(ProgressStep::Finishing, None, kept).await?;
             self.patiently(finish(self.repositories, &operation, subject.root), stop).await?;
+        } else {
+            self.patiently(count_newcomers(self.repositories, &self.id, subject.root), stop).await?;
         }
         Ok(())
     }
@@ -211,7 +219,9 @@ impl Run<'_> {
             RecordType::User => {
                 let email_2fa = with_default_timeout(self.repositories.settings.email_2fa_opt_in()).await?;
                 let rules = with_default_timeout(self.repositories.leases.rules(&self.kept.lease)).await?;
-                let mut converter = Users::new(self.repositories, rules, email_2fa);
+                let joins = rules.joins_default_channels.unwrap_or(importer != Importer::Api);
+                let memberships = with_default_timeout(Memberships::new(self.repositories, joins)).await?;
+                let mut converter = Users::new(self.repositories, rules, email_2fa, memberships);
                 if importer != Importer::Api {
                     converter = converter.of_file(with_default_timeout(Newcomers::new(self.repositories)).await?);
                 }

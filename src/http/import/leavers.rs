@@ -45,7 +45,8 @@ pub(in crate::http) struct ListedLeaver {
     /// The `_id` of the account, if there was an active one.
     #[schema(required)]
     account: Option<String>,
-    /// `deactivated`, `inactive` (it was so before) or `gone` (there was no account).
+    /// `deactivated`, `inactive` (it was so before), `elsewhere` (another source holds the person) or `gone` (there was no
+    /// account).
     outcome: String,
 }
 

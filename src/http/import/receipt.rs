@@ -24,8 +24,20 @@ use crate::{
 
 /// The values of one cell of the CSV file are put apart with it.
 const LIST_SEPARATOR: &str = ";";
-const CSV_COLUMNS: [&str; 10] =
-    ["record", "dataType", "outcome", "became", "importIds", "username", "emails", "reason", "changed", "foundBy"];
+const CSV_COLUMNS: [&str; 12] = [
+    "record",
+    "dataType",
+    "outcome",
+    "became",
+    "importIds",
+    "username",
+    "emails",
+    "reason",
+    "changed",
+    "foundBy",
+    "memberships",
+    "withoutPassword",
+];
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -75,7 +87,8 @@ pub(super) struct ReceiptRecord {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     emails: Vec<String>,
-    /// Why it failed; for a created account, which name it got instead of one that is taken.
+    /// Why it failed; for a created account, which name it got instead of one that is taken, and which channels it could not
+    /// join.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     reason: Option<String>,
@@ -88,6 +101,14 @@ pub(super) struct ReceiptRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false)]
     found_by: Option<&'static str>,
+    /// The channels that a new account joined; missing for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    memberships: Option<u32>,
+    /// `true` for a new account that nobody can log in to with a password until one is set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    without_password: Option<bool>,
 }
 
 struct Changes(Vec<ChangedField>);
@@ -235,6 +256,8 @@ fn receipt_record(kind: RecordType, record: RecordReceipt) -> ReceiptRecord {
         reason: record.reason,
         changed: (!record.changed.is_empty()).then_some(Changes(record.changed)),
         found_by: record.found_by.map(FoundBy::as_str),
+        memberships: Some(record.memberships).filter(|count| *count > 0),
+        without_password: record.is_without_password.then_some(true),
     }
 }
 
@@ -251,6 +274,8 @@ fn csv_row(record: &ReceiptRecord) -> String {
         record.reason.as_deref().unwrap_or_default(),
         &changed,
         record.found_by.unwrap_or_default(),
+        &record.memberships.map(|count| count.to_string()).unwrap_or_default(),
+        record.without_password.map_or("", |_| "true"),
     ])
 }
 

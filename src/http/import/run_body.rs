@@ -55,6 +55,9 @@ pub(in crate::http) struct RunBody {
     /// Columns that `update` also takes although they are protected.
     #[schema(nullable = false)]
     also_update: Option<Vec<ProtectedColumn>>,
+    /// Whether new accounts join the default channels; unless it is given, those of files do, those of `import.addUsers` do not.
+    #[schema(nullable = false)]
+    join_default_channels: Option<bool>,
     /// Whether messages of a file are imported although the workspace's retention policy removes some of them soon.
     #[schema(nullable = false)]
     accept_retention: Option<bool>,
@@ -120,12 +123,13 @@ impl WantedRun {
     }
 
     /// The fields of the body.
-    pub(super) const FIELDS: [&str; 8] = [
+    pub(super) const FIELDS: [&str; 9] = [
         "operationId",
         "onExisting",
         "matchBy",
         "onUsernameTaken",
         "alsoUpdate",
+        "joinDefaultChannels",
         "acceptRetention",
         "fetchFiles",
         "pace",
@@ -173,20 +177,13 @@ impl WantedRun {
                 |columns, word| Some(columns.with(Column::from_word(word)?)),
                 &Column::NAMEABLE.map(Column::as_str),
             )?,
+            joins_default_channels: yes_or_no(body, "joinDefaultChannels")?,
         };
         if rules.match_by == Some(MatchBy::NOTHING) {
             return Err(wrong("must NOT have fewer than 1 items", "/matchBy"));
         }
-        let accepts_retention = match body.get("acceptRetention") {
-            None => false,
-            Some(Value::Bool(accepts)) => *accepts,
-            Some(_) => return Err(wrong("must be boolean", "/acceptRetention")),
-        };
-        let fetches = match body.get("fetchFiles") {
-            None => None,
-            Some(Value::Bool(fetches)) => Some(*fetches),
-            Some(_) => return Err(wrong("must be boolean", "/fetchFiles")),
-        };
+        let accepts_retention = yes_or_no(body, "acceptRetention")?.unwrap_or_default();
+        let fetches = yes_or_no(body, "fetchFiles")?;
         let pace = match body.get("pace") {
             None => None,
             Some(value) => {
@@ -196,6 +193,14 @@ impl WantedRun {
             }
         };
         Ok(Self { operation, rules, accepts_retention, fetches, pace })
+    }
+}
+
+fn yes_or_no(body: &Map<String, Value>, field: &str) -> Result<Option<bool>, ApiError> {
+    match body.get(field) {
+        None => Ok(None),
+        Some(Value::Bool(value)) => Ok(Some(*value)),
+        Some(_) => Err(wrong("must be boolean", &format!("/{field}"))),
     }
 }
 
@@ -264,6 +269,7 @@ mod tests {
             (json!({ "matchBy": [] }), "must NOT have fewer than 1 items /matchBy"),
             (json!({ "matchBy": ["email", "phone"] }), "must be one of importId, email, username /matchBy/1"),
             (json!({ "alsoUpdate": ["password"] }), "must be one of roles, type, deleted /alsoUpdate/0"),
+            (json!({ "joinDefaultChannels": 1 }), "must be boolean /joinDefaultChannels"),
             (json!({ "pace": 0 }), "must be an integer from 1 to 4294967295 /pace"),
             (json!({ "onUsernameTaken": true }), "must be one of fail, suffix /onUsernameTaken"),
         ] {

@@ -148,6 +148,12 @@ impl Staging {
         Ok(self.records.count_documents(records_of(root, kind)).await?)
     }
 
+    /// Whether a staged user names channels.
+    pub async fn name_channels(&self) -> Result<bool, RepositoryError> {
+        let naming = doc! { "dataType": RecordType::User.data_type(), "data.channels.0": { "$exists": true } };
+        Ok(self.records.find_one(naming).projection(doc! { "_id": 1 }).await?.is_some())
+    }
+
     /// The number of records of any type that belong to the root.
     pub async fn count_all(&self, root: &str) -> Result<u64, RepositoryError> {
         Ok(self.records.count_documents(doc! { "operation": root }).await?)

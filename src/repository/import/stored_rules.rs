@@ -8,12 +8,16 @@ use crate::{
 };
 
 pub(super) fn document_of(rules: Rules) -> Document {
-    doc! {
+    let mut stored = doc! {
         "onExisting": rules.on_existing.as_str(),
         "onUsernameTaken": rules.on_username_taken.as_str(),
         "matchBy": rules.match_by.words().collect::<Vec<_>>(),
         "alsoUpdate": rules.named.words().collect::<Vec<_>>(),
+    };
+    if let Some(joins) = rules.joins_default_channels {
+        stored.insert("joinDefaultChannels", joins);
     }
+    stored
 }
 
 /// A word that this release does not know makes the rule that does the least.
@@ -34,6 +38,8 @@ mod tests {
             Rules::of_api(),
             Rules::of_files(),
             Rules { named, on_existing: OnExisting::Update, ..Rules::of_api() },
+            Rules { joins_default_channels: Some(true), ..Rules::of_api() },
+            Rules { joins_default_channels: Some(false), ..Rules::of_files() },
             Rules { match_by: MatchBy::NOTHING.with("email").unwrap(), ..Rules::of_files() },
         ] {
             assert_eq!(rules_of(&document_of(rules)), rules);

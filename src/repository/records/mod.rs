@@ -20,4 +20,4 @@ pub use people::People;
 pub(in crate::repository) use rooms::COLLECTION as ROOMS;
 pub use rooms::{RoomGrowth, RoomInserted, Rooms, RoomsWanted, mentioned};
 pub(in crate::repository) use subscriptions::COLLECTION as SUBSCRIPTIONS;
-pub use subscriptions::Subscriptions;
+pub use subscriptions::{Joining, Subscriptions};

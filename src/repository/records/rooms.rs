@@ -143,6 +143,13 @@ impl Rooms {
         self.read(doc! { "$or": [{ "importIds": { "$in": names } }, by_name] }, shown).await
     }
 
+    /// Returns the channels and private groups that have one of these names, in addresses or shown.
+    pub async fn called(&self, names: &[&str]) -> Result<Vec<Fields>, RepositoryError> {
+        let kinds = [ChannelType::Channel, ChannelType::PrivateGroup].map(ChannelType::letter).to_vec();
+        let any = vec![doc! { "name": { "$in": names } }, doc! { "fname": { "$in": names } }];
+        self.read(doc! { "$or": any, "t": { "$in": kinds } }, doc! { "lastMessage": 0 }).await
+    }
+
     /// Returns the rooms with these `_id`s, without their last messages.
     pub async fn of(&self, ids: &[&str]) -> Result<HashMap<String, Fields>, RepositoryError> {
         let found = self.read(doc! { "_id": { "$in": ids } }, doc! { "lastMessage": 0 }).await?;

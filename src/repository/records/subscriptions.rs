@@ -20,6 +20,17 @@ pub struct Subscriptions {
     subscriptions: Collection<Document>,
 }
 
+/// What became of somebody who was to join a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Joining {
+    /// The membership is there, by this call or an earlier try.
+    Joined,
+    /// Somebody else had let the person in before.
+    WasThere,
+    /// In words, without any value.
+    Refused(String),
+}
+
 impl Subscriptions {
     pub(in crate::repository) fn new(connection: &Connection) -> Self {
         Self { subscriptions: connection.collection(COLLECTION) }
@@ -35,6 +46,22 @@ impl Subscriptions {
             RefusedBecause::SameId | RefusedBecause::Taken(_) => None,
             RefusedBecause::Other(reason) => Some(reason),
         }))
+    }
+
+    /// Stores subscriptions; for each, in order, what became of it.
+    ///
+    /// # Errors
+    /// Some may have been stored all the same.
+    pub async fn join(&self, subscriptions: &[&Fields]) -> Result<Vec<Joining>, RepositoryError> {
+        let mut joined = vec![Joining::Joined; subscriptions.len()];
+        for refused in insert_each(&self.subscriptions, subscriptions).await? {
+            joined[refused.position] = match refused.because {
+                RefusedBecause::SameId => Joining::Joined,
+                RefusedBecause::Taken(_) => Joining::WasThere,
+                RefusedBecause::Other(reason) => Joining::Refused(reason),
+            };
+        }
+        Ok(joined)
     }
 
     /// Returns the `_id`s of those of these people who are in the room.

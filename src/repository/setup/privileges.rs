@@ -18,6 +18,8 @@ const FETCHED: [&str; 2] = ["rocketchat_import_service_uploads", "rocketchat_imp
 const SOURCES: &str = "rocketchat_import_service_sources";
 /// The collections that deactivations touch.
 const DEACTIVATED: [&str; 4] = ["users", "rocketchat_room", "rocketchat_subscription", SOURCES];
+/// The collections that memberships touch, beside those of every import.
+const JOINED: [&str; 2] = ["rocketchat_room", "rocketchat_subscription"];
 /// The collections that tell of a staged record.
 const STAGED: [&str; 4] = [
     "rocketchat_import",
@@ -47,6 +49,8 @@ pub(crate) enum Work {
     Import,
     /// Brings or starts an import of a file, with rooms and messages.
     ImportFile,
+    /// Lets new accounts join channels.
+    Join,
     /// Reads or stores which import ids came from a source.
     KeepSource,
     /// Deactivates the accounts of people whom a source no longer holds.
@@ -61,7 +65,7 @@ impl MissingPrivilege {
 
     /// What of this the work takes; `None` when it does without.
     pub(crate) fn needed_for(&self, work: Work) -> Option<Self> {
-        if self.is_for_files && !matches!(work, Work::ImportFile | Work::Deactivate) {
+        if self.is_for_files && !matches!(work, Work::ImportFile | Work::Join | Work::Deactivate) {
             return None;
         }
         if matches!(work, Work::Import | Work::ImportFile) && self.collection == SOURCES {
@@ -75,6 +79,7 @@ impl MissingPrivilege {
             Work::Import | Work::ImportFile => {
                 !BESIDE_IMPORTS.contains(&self.collection.as_str()) && !NOT_WAITED_FOR.contains(&action)
             }
+            Work::Join => JOINED.contains(&self.collection.as_str()) && ["find", "insert", "update"].contains(&action),
             Work::KeepSource => self.collection == SOURCES && !NOT_WAITED_FOR.contains(&action),
             Work::Deactivate => DEACTIVATED.contains(&self.collection.as_str()) && ["find", "update"].contains(&action),
         };

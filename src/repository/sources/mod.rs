@@ -2,6 +2,8 @@
 
 mod deactivations;
 
+use std::collections::HashSet;
+
 use bson::{Bson, DateTime, Document, doc};
 use futures::TryStreamExt as _;
 use mongodb::Collection;
@@ -44,7 +46,8 @@ pub struct LeftEntry {
     pub at: Date,
     /// The `_id` of the account, if there was an active one.
     pub account: Option<String>,
-    /// `deactivated`, `inactive` (it was so before) or `gone` (there was no account).
+    /// `deactivated`, `inactive` (it was so before), `elsewhere` (another source holds the person) or `gone` (there was no
+    /// account).
     pub outcome: String,
 }
 
@@ -93,6 +96,30 @@ impl Sources {
             left.extend(read_left(&entry));
         }
         Ok((left, total))
+    }
+
+    /// Returns those of these import ids that another source holds.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn held_by_others(&self, source: &str, import_ids: &[&str]) -> Result<HashSet<String>, RepositoryError> {
+        let mut held = HashSet::new();
+        if import_ids.is_empty() {
+            return Ok(held);
+        }
+        let others = self.entries.distinct("source", doc! { "source": { "$ne": source } }).await?;
+        for other in others.iter().filter_map(Bson::as_str) {
+            for part in import_ids.chunks(AT_A_TIME) {
+                let mut wanted = keys(other, part);
+                wanted.insert("left", doc! { "$exists": false });
+                let mut found = self.entries.find(wanted).projection(doc! { "_id": 1 }).await?;
+                while let Some(entry) = found.try_next().await? {
+                    let import_id = entry.get_document("_id").ok().and_then(|id| id.get_str("importId").ok());
+                    held.extend(import_id.map(str::to_owned));
+                }
+            }
+        }
+        Ok(held)
     }
 
     /// Stores that these import ids came from the source. Those that are stored already stay as they are.

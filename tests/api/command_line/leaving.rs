@@ -204,12 +204,9 @@ async fn of_the_administrators_one_stays_active_even_if_all_have_left() {
         workspace.add_user(user(&id).admin().with("importIds", vec![id.clone()])).await;
     }
     let ids: Vec<String> = (0..6).map(|number| format!("chief{number}")).chain(["boss".to_owned()]).collect();
-    for id in ids.iter().chain([&"other".to_owned()]) {
-        for source in ["hr", id] {
-            let kept = service.post("/api/v1/import.source", &json!({ "source": source, "importIds": [id] })).await;
-            assert_eq!(kept.status, StatusCode::OK, "{kept:?}");
-        }
-    }
+    let everybody: Vec<&str> = ids.iter().map(String::as_str).chain(["other"]).collect();
+    let kept = service.post("/api/v1/import.source", &json!({ "source": "hr", "importIds": everybody })).await;
+    assert_eq!(kept.status, StatusCode::OK, "{kept:?}");
     let check = json!({ "source": "hr", "importIds": ["other"], "limit": "100%", "check": true });
     let foreseen = missing(&service, check).await.json();
     let outcomes = |answer: &Value| -> Vec<String> {
@@ -219,9 +216,10 @@ async fn of_the_administrators_one_stays_active_even_if_all_have_left() {
     let refused = |outcomes: &[String]| outcomes.iter().filter(|outcome| *outcome == "refused").count();
     assert_eq!((outcomes(&foreseen).len(), refused(&outcomes(&foreseen))), (7, 1), "{foreseen}");
 
-    // Each from a source of its own, all at once.
+    // Each by a call of its own, all at once.
     let calls = ids.iter().map(|id| {
-        let body = json!({ "source": id, "importIds": ["other"], "limit": "100%" });
+        let others: Vec<&&str> = everybody.iter().filter(|other| *other != id).collect();
+        let body = json!({ "source": "hr", "importIds": others, "limit": "100%" });
         missing_as_importer(&service, body)
     });
     let answers = futures::future::join_all(calls).await;
@@ -315,4 +313,27 @@ async fn assert_whole(workspace: &Workspace, at_least: u64) {
         assert_eq!((is_inactive, is_inactive), (is_read_only, is_marked), "{account}");
     }
     assert!(inactive >= at_least, "{inactive} of {at_least}");
+}
+
+#[tokio::test]
+async fn somebody_whom_another_source_still_holds_stays_until_the_last_one_loses_him() {
+    let (workspace, service) = served_for_leavers().await;
+    let of = async |source: &str, numbers: std::ops::Range<usize>| {
+        let file = File::new("people.csv", csv_of(numbers));
+        let arguments = ["users", file.path(), "--json", "--run", "--source", source, "--deactivate-missing"];
+        let finished = call(&service.address, &arguments).await;
+        assert_eq!(finished.code, Some(0), "{finished:?}");
+        summary(&finished)["source"]["left"].as_array().unwrap().len()
+    };
+    of("hr", 0..3).await;
+    of("payroll", 0..3).await;
+    let first = account(&workspace, 0).await;
+    let is_active = async || find(&workspace, "users", doc! { "_id": &first }).await.get_bool("active").unwrap();
+    assert_eq!(of("hr", 1..3).await, 0, "payroll holds him");
+    assert!(is_active().await);
+    let before = everything(&workspace).await;
+    assert_eq!(of("hr", 1..3).await, 0);
+    assert_eq!(everything(&workspace).await, before, "a quiet night");
+    assert_eq!(of("payroll", 1..3).await, 1, "nobody else holds him");
+    assert!(!is_active().await);
 }

@@ -202,12 +202,9 @@ impl Users {
             let _permit = CHANGES.acquire().await;
             let result = match self.matched.change(change, Date::now()).await? {
                 ChangeOutcome::Changed => Some(Ok(Stored {
-                    outcome,
-                    became: account,
                     found_by: Some(found_by),
-                    note: None,
                     changed: changes.iter().map(changed_field).collect(),
-                    place: None,
+                    ..Stored::new(outcome, account)
                 })),
                 ChangeOutcome::Refused(reason) => Some(Err(reason)),
                 ChangeOutcome::Outdated => None,

@@ -3,6 +3,7 @@
 mod creating;
 mod directory;
 mod matching;
+mod memberships;
 mod newcomers;
 mod rehearsal;
 mod values;
@@ -13,6 +14,7 @@ use tokio::task::spawn_blocking;
 use super::{Converter, Identity, Stored, UniqueValue};
 use crate::{
     domain::{
+        document::account::PLACEHOLDER,
         field_value::{Date, FieldValue, Fields},
         matching::{OnExisting, Rules},
         new_user::{self, Enrolment, emails_of, username_of},
@@ -30,6 +32,7 @@ use newcomers::Secured;
 
 pub(in crate::engine) use {
     directory::{Directory, seek},
+    memberships::Memberships,
     newcomers::Newcomers,
 };
 
@@ -41,6 +44,7 @@ pub(in crate::engine) struct Users {
     rules: Rules,
     /// Whether two-factor authentication by e-mail is switched on for new accounts.
     email_2fa: bool,
+    memberships: Memberships,
     /// What people of files get beside; those of calls get nothing.
     newcomers: Option<Newcomers>,
 }
@@ -57,11 +61,25 @@ pub(in crate::engine) struct ReadyUser {
     password: Option<SecretString>,
 }
 
+impl ReadyUser {
+    /// Whether a new account of this user could not be logged in to. One that only stands in for somebody is not meant to be.
+    fn lacks_password(&self) -> bool {
+        let is_placeholder = self.record.get(PLACEHOLDER).is_some_and(FieldValue::is_truthy);
+        !is_placeholder && !new_user::has_password(&self.record)
+    }
+}
+
 impl Users {
     /// A converter under these rules. `email_2fa` is the workspace's choice for new accounts.
-    pub(in crate::engine) fn new(repositories: &Repositories, rules: Rules, email_2fa: bool) -> Self {
+    pub(in crate::engine) fn new(
+        repositories: &Repositories,
+        rules: Rules,
+        email_2fa: bool,
+        memberships: Memberships,
+    ) -> Self {
         let Repositories { accounts, matched_accounts, .. } = repositories;
-        Self { accounts: accounts.clone(), matched: matched_accounts.clone(), rules, email_2fa, newcomers: None }
+        let (accounts, matched) = (accounts.clone(), matched_accounts.clone());
+        Self { accounts, matched, rules, email_2fa, memberships, newcomers: None }
     }
 
     /// The same for people of a file.
@@ -135,7 +153,10 @@ impl Converter for Users {
         };
         let (id, email_2fa) = (self.id_for(id), self.email_2fa);
         let account = match &self.newcomers {
-            Some(newcomers) => newcomers.account(&staged, Secured { id, bcrypt, email_2fa }).await?,
+            Some(newcomers) => {
+                let rooms = self.memberships.default_ids();
+                newcomers.account(&staged, Secured { id, bcrypt, email_2fa }, &rooms).await?
+            }
             None => new_user::new_user(&staged, Enrolment { id, bcrypt, email_2fa, now: Date::now() }),
         };
         Ok(ReadyUser { record: staged, account, password })
@@ -154,14 +175,17 @@ impl Converter for Users {
     }
 
     async fn store(&self, users: &[&ReadyUser]) -> Result<Vec<Result<Stored, String>>, RepositoryError> {
-        let outcomes = if self.rules.on_existing == OnExisting::Fail {
+        let mut outcomes = if self.rules.on_existing == OnExisting::Fail {
             self.create_all(users).await?
         } else {
             self.match_all(users).await?
         };
-        if let Some(newcomers) = &self.newcomers {
-            newcomers.join(&outcomes).await?;
+        for (user, outcome) in users.iter().zip(&mut outcomes) {
+            if let Ok(stored) = outcome {
+                stored.is_without_password = stored.outcome == Outcome::Created && user.lacks_password();
+            }
         }
+        self.memberships.join(users, &mut outcomes).await?;
         Ok(outcomes)
     }
 }

@@ -1,24 +1,20 @@
-//! New accounts of people in files: made as Rocket.Chat's importers make them, and members of the default channels.
+//! New accounts of people in files, made as Rocket.Chat's importers make them.
 
 use std::collections::{HashMap, HashSet};
 
 use tokio::sync::Mutex;
 
-use super::super::Stored;
 use crate::{
     domain::{
         document::{
             account::{self, Enrolment, PLACEHOLDER, new_account},
-            room_match::StoredRoom,
-            subscription::{Part, room_subscription},
             username::suggestions,
         },
         field_value::{Date, FieldValue, Fields},
         matching::StoredAccount,
-        receipt::Outcome,
         staged::StagedUser,
     },
-    repository::{MatchedAccounts, People, Repositories, RepositoryError, SoughtAccounts, Subscriptions},
+    repository::{MatchedAccounts, Repositories, RepositoryError, SoughtAccounts},
 };
 
 /// Names that are suggested to a person who brings none before the record fails, and of them with one query.
@@ -34,11 +30,7 @@ pub(in crate::engine) struct Newcomers {
     approve_manually: bool,
     /// The beginning of the names of people without a name.
     prefix: String,
-    /// The default channels.
-    rooms: Vec<Fields>,
     matched: MatchedAccounts,
-    people: People,
-    subscriptions: Subscriptions,
     suggested: Mutex<Suggested>,
 }
 
@@ -62,21 +54,18 @@ impl Newcomers {
     /// # Errors
     /// As for every read.
     pub(in crate::engine) async fn new(repositories: &Repositories) -> Result<Self, RepositoryError> {
-        let Repositories { settings, rooms, matched_accounts, people, subscriptions, .. } = repositories;
+        let Repositories { settings, matched_accounts, .. } = repositories;
         Ok(Self {
             default_roles: settings.new_user_roles().await?,
             approve_manually: settings.approves_new_users_manually().await?,
             prefix: settings.username_prefix().await?,
-            rooms: rooms.defaults().await?,
             matched: matched_accounts.clone(),
-            people: people.clone(),
-            subscriptions: subscriptions.clone(),
             suggested: Mutex::default(),
         })
     }
 
-    /// Makes the account that the staged user becomes, if it becomes a new one.
-    pub(super) async fn account(&self, staged: &Fields, secured: Secured) -> Result<Fields, String> {
+    /// Makes the account that the staged user becomes, if it becomes a new one, which joins the channels `rooms`.
+    pub(super) async fn account(&self, staged: &Fields, secured: Secured, rooms: &[&str]) -> Result<Fields, String> {
         let user = StagedUser::new(staged);
         account::check(user)?;
         let suggested = match user.username() {
@@ -85,8 +74,7 @@ impl Newcomers {
         };
         let is_placeholder = [PLACEHOLDER, UNLISTED].into_iter().filter_map(|mark| staged.get(mark));
         let is_placeholder = is_placeholder.into_iter().any(FieldValue::is_truthy);
-        let rooms: Vec<&str> =
-            self.rooms.iter().map(|room| StoredRoom::new(room).id()).filter(|_| !is_placeholder).collect();
+        let rooms = if is_placeholder { &[] } else { rooms };
         let enrolment = Enrolment {
             id: &secured.id,
             username: user.username().or(suggested.as_deref()),
@@ -94,7 +82,7 @@ impl Newcomers {
             email_2fa: secured.email_2fa,
             default_roles: &self.default_roles,
             approve_manually: self.approve_manually,
-            rooms: &rooms,
+            rooms,
             is_placeholder,
             now: Date::now(),
         };
@@ -123,24 +111,5 @@ impl Newcomers {
             }
         }
         Err(format!("{NAMES} suggested user names are taken."))
-    }
-
-    /// Lets new accounts join the default channels. Done again, it changes nothing.
-    pub(super) async fn join(&self, outcomes: &[Result<Stored, String>]) -> Result<(), RepositoryError> {
-        let created = outcomes.iter().flatten().filter(|stored| stored.outcome == Outcome::Created);
-        let ids: Vec<&str> = created.map(|stored| stored.became.as_str()).collect();
-        if self.rooms.is_empty() || ids.is_empty() {
-            return Ok(());
-        }
-        let people = self.people.newcomers(&ids, PLACEHOLDER).await?;
-        let now = Date::now();
-        for room in &self.rooms {
-            let joining = people.iter().map(|person| room_subscription(room, person, Part::Newcomer, now));
-            let joining: Vec<Fields> = joining.collect();
-            if let Some(reason) = self.subscriptions.insert(&joining.iter().collect::<Vec<_>>()).await? {
-                log::warn!("somebody could not join the channel {}: {reason}", StoredRoom::new(room).id());
-            }
-        }
-        Ok(())
     }
 }

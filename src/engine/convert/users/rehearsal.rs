@@ -10,6 +10,7 @@ use super::{
     creating::what_is_taken,
     directory::{Directory, keys_of, seek},
     matching::{Decided, decided},
+    memberships::Memberships,
     values::Values,
 };
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
         matching::{FoundBy, OnExisting, Rules, StoredAccount},
         new_user::{self, Enrolment, with_roles},
         receipt::Outcome,
-        sign_up::{Doubt, SignUpRules},
+        sign_up::{Doubt, DoubtKind, SignUpRules},
         staged::StagedUser,
     },
     engine::roles::{about_default_roles, unknown_of},
@@ -99,7 +100,7 @@ impl Rehearsal {
         let default_roles = with_default_timeout(repositories.settings.new_user_roles()).await?;
         let email_2fa = with_default_timeout(repositories.settings.email_2fa_opt_in()).await?;
         Ok(Self {
-            users: Users::new(repositories, rules, email_2fa),
+            users: Users::new(repositories, rules, email_2fa, Memberships::of_records(repositories)),
             roles: repositories.roles.clone(),
             default_roles,
             known_roles: HashMap::new(),
@@ -134,9 +135,19 @@ impl Rehearsal {
         } else {
             self.find(&ready).await?
         };
+        let mut names: Vec<&str> = users.iter().flat_map(|user| StagedUser::new(&user.record).channels()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let channels = with_default_timeout(self.users.memberships.named(&names)).await?;
         for (position, mut decided) in positions.into_iter().zip(decided) {
+            let record = StagedUser::new(&users[position].record);
             if decided.gives_names() {
-                decided.doubts = self.sign_up.doubts(StagedUser::new(&users[position].record));
+                decided.doubts = self.sign_up.doubts(record);
+            }
+            if decided.fate == Fate::Run(Outcome::Created) {
+                let reasons = record.channels().filter_map(|name| channels.get(name)?.as_ref().err());
+                let doubts = reasons.map(|reason| Doubt { kind: DoubtKind::Channel, reason: reason.clone() });
+                decided.doubts.extend(doubts);
             }
             foreseen[position] = Some(decided);
         }

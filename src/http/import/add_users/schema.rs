@@ -16,7 +16,7 @@ const REQUIRED: [&str; 2] = ["emails", "importIds"];
 
 /// The kinds of the fields that Rocket.Chat knows, and of those that it stores although its schema does not name them.
 /// Others pass as they are.
-const KNOWN_FIELDS: [(&str, Kind); 16] = [
+const KNOWN_FIELDS: [(&str, Kind); 17] = [
     ("username", Kind::Text),
     ("emails", Kind::Texts),
     ("importIds", Kind::Texts),
@@ -31,6 +31,7 @@ const KNOWN_FIELDS: [(&str, Kind); 16] = [
     ("password", Kind::Text),
     // Ours: `addUsers` of Rocket.Chat passes it over.
     ("requirePasswordChange", Kind::Boolean),
+    ("channels", Kind::OptionalTexts),
     ("customFields", Kind::Object),
     ("services", Kind::Object),
     ("federated", Kind::Flag),

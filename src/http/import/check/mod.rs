@@ -183,6 +183,7 @@ pub(super) struct ForeseenWarning {
 pub(super) enum ForeseenWarningKind {
     Username,
     Domain,
+    Channel,
 }
 
 /// The outcome in the receipt of the run; `refused`: `import.addUsers` would not take the user.

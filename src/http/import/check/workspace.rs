@@ -194,11 +194,10 @@ impl Workspace {
 /// The sentences for which the user is refused, by the kinds of warnings that are to be errors.
 fn refused_for(foreseen: &Foreseen, kinds: &[Refusable]) -> Vec<String> {
     let twins = foreseen.twins.iter().filter(|_| kinds.contains(&Refusable::CaseTwins)).cloned();
-    let doubts = foreseen.doubts.iter().filter(|doubt| {
-        kinds.contains(&match doubt.kind {
-            DoubtKind::Username => Refusable::Username,
-            DoubtKind::Domain => Refusable::Domain,
-        })
+    let doubts = foreseen.doubts.iter().filter(|doubt| match doubt.kind {
+        DoubtKind::Username => kinds.contains(&Refusable::Username),
+        DoubtKind::Domain => kinds.contains(&Refusable::Domain),
+        DoubtKind::Channel => false,
     });
     twins.chain(doubts.map(|doubt| doubt.reason.clone())).collect()
 }

@@ -39,7 +39,7 @@ use crate::{
 };
 
 pub use index::BatchIndex;
-pub use rooms::{LastMessage, RoomReceipt};
+pub use rooms::{JoinedRoom, LastMessage, RoomReceipt};
 
 pub(in crate::repository) const COLLECTION: &str = "rocketchat_import_service_receipts";
 /// More than the batches that any release has on their way at once.
@@ -83,6 +83,10 @@ pub struct RecordReceipt {
     pub found_by: Option<FoundBy>,
     /// The fields that were changed in a document that was there already.
     pub changed: Vec<ChangedField>,
+    /// The rooms that a new account joined.
+    pub memberships: u32,
+    /// Whether a new account came without a password.
+    pub is_without_password: bool,
 }
 
 /// A field of a stored document before and after the import. Secrets never stand here.
@@ -105,6 +109,9 @@ pub struct BatchReceipt {
     pub records: Vec<RecordReceipt>,
     /// Where the messages of the batch are; empty for other records.
     pub rooms: Vec<RoomReceipt>,
+    /// The rooms that new accounts of the batch joined. `None` for other records, and in receipts of a release that counted
+    /// the memberships themselves.
+    pub joined: Option<Vec<JoinedRoom>>,
     /// When it was written, by the clock of the instance that ran the batch.
     pub at: Date,
 }
@@ -152,6 +159,11 @@ struct StoredReceipt {
     records: Vec<StoredRecord>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     rooms: Vec<RoomReceipt>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    joined: Option<Vec<JoinedRoom>>,
+    /// New accounts without a password.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    without_password: i64,
     at: DateTime,
     expires: DateTime,
 }
@@ -185,6 +197,15 @@ struct StoredRecord {
     found_by: Option<String>,
     #[serde(default, skip_serializing_if = "Document::is_empty")]
     changed: Document,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    memberships: i64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    without_password: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
+const fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 impl Receipts {
@@ -374,8 +395,10 @@ fn stored_receipt(operation: &str, epoch: i64, batch: BatchReceipt, lifetime: Du
             same: signed(outcomes.same),
             failed: signed(outcomes.failed),
         },
+        without_password: signed(batch.records.iter().filter(|record| record.is_without_password).count() as u64),
         records: batch.records.into_iter().map(stored_record).collect(),
         rooms: batch.rooms,
+        joined: batch.joined,
         at,
         expires: expiry(at, lifetime),
     }
@@ -402,6 +425,8 @@ fn stored_record(record: RecordReceipt) -> StoredRecord {
         reason: record.reason.map(|reason| cut(reason, REASON_BYTES)),
         found_by: record.found_by.map(|found| found.as_str().to_owned()),
         changed: if is_short { changed } else { names() },
+        memberships: record.memberships.into(),
+        without_password: record.is_without_password,
     }
 }
 
@@ -432,6 +457,7 @@ fn batch_receipt(stored: StoredReceipt) -> BatchReceipt {
         },
         records: stored.records.into_iter().filter_map(record_receipt).collect(),
         rooms: stored.rooms,
+        joined: stored.joined,
         at: Date::from_epoch_millis(stored.at.timestamp_millis()),
     }
 }
@@ -456,5 +482,7 @@ fn record_receipt(stored: StoredRecord) -> Option<RecordReceipt> {
         emails: stored.emails,
         reason: stored.reason,
         found_by: stored.found_by.as_deref().and_then(FoundBy::from_word),
+        memberships: u32::try_from(stored.memberships).unwrap_or_default(),
+        is_without_password: stored.without_password,
     })
 }

@@ -1,5 +1,7 @@
 //! The messages of a batch, by room and day.
 
+use std::collections::BTreeMap;
+
 use bson::{DateTime, Document, doc};
 use futures::{Stream, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
@@ -42,6 +44,14 @@ pub struct LastMessage {
     ts: DateTime,
 }
 
+/// A room that new accounts of one batch joined.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinedRoom {
+    /// The `_id` of the room.
+    pub room: String,
+    pub people: i64,
+}
+
 impl LastMessage {
     pub fn new(id: String, ts: Date) -> Self {
         Self { id, ts: DateTime::from_millis(ts.epoch_millis()) }
@@ -75,6 +85,25 @@ impl Receipts {
         stages.push(doc! { "$project": shown });
         let places = places.aggregate(stages).allow_disk_use(true).with_type::<RoomReceipt>().await?;
         Ok(places.map_err(RepositoryError::from))
+    }
+
+    /// Returns how many new accounts of the operation joined each room, and how many came without a password.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub async fn newcomers(&self, operation: &str) -> Result<(BTreeMap<String, u64>, u64), RepositoryError> {
+        let shown = doc! { "joined": 1, "withoutPassword": 1 };
+        let receipts = self.receipts.clone_with_type::<Document>();
+        let mut receipts = receipts.find(of_operation(operation)).projection(shown).await?;
+        let (mut joined, mut without_password) = (BTreeMap::new(), 0);
+        while let Some(receipt) = receipts.try_next().await? {
+            without_password += unsigned(receipt.get("withoutPassword"));
+            for room in receipt.get_array("joined").into_iter().flatten().filter_map(bson::Bson::as_document) {
+                let id = room.get_str("room").unwrap_or_default().to_owned();
+                *joined.entry(id).or_default() += unsigned(room.get("people"));
+            }
+        }
+        Ok((joined, without_password))
     }
 
     /// Returns in how many rooms and on how many of their days the operation has messages.
