@@ -22,7 +22,7 @@ use crate::{
         pace::Pace,
     },
     repository::setup::preparation::Preparation,
-    service::{EngineSettings, FetchSettings, UploadSettings},
+    service::{EngineSettings, FetchSettings, GoogleEndpoints, UploadSettings},
     webhook::Webhook,
 };
 
@@ -221,6 +221,14 @@ pub(crate) struct FetchArgs {
     /// machine if unset
     #[arg(long, env = "DNS_SERVERS", default_value = "", hide_default_value = true, value_name = "ADDRESSES")]
     dns_servers: NameServers,
+
+    /// Where Google keeps objects, for the store `GoogleCloudStorage`
+    #[arg(long, env = "GOOGLE_STORAGE_URL", default_value = GoogleEndpoints::STORAGE, value_name = "URL", value_parser = web_address_or(GoogleEndpoints::STORAGE))]
+    google_storage_url: String,
+
+    /// Where Google gives tokens for it
+    #[arg(long, env = "GOOGLE_TOKEN_URL", default_value = GoogleEndpoints::TOKENS, value_name = "URL", value_parser = web_address_or(GoogleEndpoints::TOKENS))]
+    google_token_url: String,
 }
 
 const DOWNLOADS_AT_ONCE: u32 = 10;
@@ -237,8 +245,24 @@ impl FetchArgs {
             after_import: self.fetch_after_import,
             folder: self.file_store_folder.clone().filter(|folder| !folder.as_os_str().is_empty()),
             name_servers: self.dns_servers.clone(),
+            google: GoogleEndpoints { storage: self.google_storage_url.clone(), tokens: self.google_token_url.clone() },
         }
     }
+}
+
+/// An address of the web; an empty text means the default.
+fn web_address_or(
+    default: &'static str,
+) -> impl Fn(&str) -> Result<String, &'static str> + Clone + Send + Sync + 'static {
+    move |text| match text {
+        "" => Ok(default.to_owned()),
+        address if is_web_address(address) => Ok(address.to_owned()),
+        _ => Err("it is no address of the web"),
+    }
+}
+
+fn is_web_address(text: &str) -> bool {
+    reqwest::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 /// A number; an empty text, as a compose file gives for an unset variable, means the default.

@@ -21,7 +21,9 @@ use std::sync::LazyLock;
 
 use mongodb::options::{Acknowledgment, WriteConcern};
 
-pub use access::{ApiPolicyCache, FileSettings, Permissions, Roles, S3Settings, Settings, Users};
+pub use access::{
+    ApiPolicyCache, FileSettings, GoogleSettings, Permissions, Roles, S3Settings, Settings, Users, WebdavSettings,
+};
 pub(crate) use connection::timeouts::{with_default_timeout, with_timeout};
 pub use connection::{
     Connection,

@@ -63,7 +63,7 @@ impl Context {
     /// Reads the workspace's settings and gets its store ready.
     pub(super) async fn new(shared: &Shared, operation: &Operation, bytes: u64) -> Result<Self, Stop> {
         let Shared { repositories, fetch, activity, resolver, .. } = shared;
-        let live = Arc::new(Live::read(repositories, fetch, resolver).await?);
+        let live = Arc::new(Live::read(repositories, fetch, resolver, None).await?);
         live.store.prepare().await?;
         let archive = match operation.importer() {
             Some(Importer::PendingFiles) => HeldArchive::of(repositories, operation).await?,
@@ -92,7 +92,8 @@ impl Context {
         if self.live.read().0 > Instant::now() {
             return Ok(());
         }
-        let live = Arc::new(Live::read(&self.repositories, &self.fetch, &self.resolver).await?);
+        let before = self.live();
+        let live = Arc::new(Live::read(&self.repositories, &self.fetch, &self.resolver, Some(&before)).await?);
         live.store.prepare().await?;
         *self.live.write() = (Instant::now() + SETTINGS_LIFETIME, live);
         Ok(())
@@ -119,10 +120,19 @@ impl Context {
 }
 
 impl Live {
-    async fn read(repositories: &Repositories, fetch: &FetchSettings, resolver: &Resolver) -> Result<Self, Stop> {
+    /// The store of `before` stays while its settings do, with its connections and its tokens.
+    async fn read(
+        repositories: &Repositories,
+        fetch: &FetchSettings,
+        resolver: &Resolver,
+        before: Option<&Self>,
+    ) -> Result<Self, Stop> {
         let settings = with_default_timeout(repositories.settings.files()).await?;
         let allowlist = with_default_timeout(repositories.settings.outgoing_allowlist()).await?;
-        let store = Store::of(Means { repositories, fetch, settings: &settings }).map_err(Stop::Failed)?;
+        let store = match before.filter(|before| before.settings.store_hash == settings.store_hash) {
+            Some(before) => before.store.clone(),
+            None => Store::of(Means { repositories, fetch, settings: &settings }).map_err(Stop::Failed)?,
+        };
         Ok(Self { settings, store, outgoing: Outgoing::new(allowlist, resolver.clone()) })
     }
 }

@@ -40,6 +40,7 @@ use crate::{
 };
 
 pub(super) use leftovers::look_after;
+pub use store::GoogleEndpoints;
 
 /// How often to look whether somebody ended the operation.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
@@ -59,6 +60,8 @@ pub struct FetchSettings {
     pub folder: Option<PathBuf>,
     /// The servers that resolve the names of hosts, for everything that is fetched.
     pub name_servers: NameServers,
+    /// Where Google is reached, for the store `GoogleCloudStorage`.
+    pub google: GoogleEndpoints,
 }
 
 impl Default for FetchSettings {
@@ -70,6 +73,7 @@ impl Default for FetchSettings {
             after_import: true,
             folder: None,
             name_servers: NameServers::default(),
+            google: GoogleEndpoints::default(),
         }
     }
 }

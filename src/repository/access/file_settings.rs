@@ -1,6 +1,7 @@
 //! The settings that stored files depend on.
 
 use secrecy::SecretString;
+use sha2::{Digest as _, Sha256};
 
 use super::Settings;
 use crate::{domain::field_value::FieldValue, repository::RepositoryError};
@@ -29,6 +30,32 @@ const REGION: &str = "FileUpload_S3_Region";
 const DEFAULT_REGION: &str = "us-east-1";
 const ENDPOINT: &str = "FileUpload_S3_BucketURL";
 const PATH_STYLE: &str = "FileUpload_S3_ForcePathStyle";
+const GOOGLE_BUCKET: &str = "FileUpload_GoogleStorage_Bucket";
+const GOOGLE_ACCOUNT: &str = "FileUpload_GoogleStorage_AccessId";
+const GOOGLE_KEY: &str = "FileUpload_GoogleStorage_Secret";
+const DAV_SERVER: &str = "FileUpload_Webdav_Server_URL";
+const DAV_FOLDER: &str = "FileUpload_Webdav_Upload_Folder_Path";
+const DAV_USER: &str = "FileUpload_Webdav_Username";
+const DAV_PASSWORD: &str = "FileUpload_Webdav_Password";
+
+/// The settings that stores depend on.
+const OF_STORES: [&str; 15] = [
+    STORAGE_TYPE,
+    BUCKET,
+    ACL,
+    ACCESS_KEY,
+    SECRET_KEY,
+    REGION,
+    ENDPOINT,
+    PATH_STYLE,
+    GOOGLE_BUCKET,
+    GOOGLE_ACCOUNT,
+    GOOGLE_KEY,
+    DAV_SERVER,
+    DAV_FOLDER,
+    DAV_USER,
+    DAV_PASSWORD,
+];
 
 /// How Rocket.Chat keeps files.
 ///
@@ -37,6 +64,8 @@ const PATH_STYLE: &str = "FileUpload_S3_ForcePathStyle";
 pub struct FileSettings {
     /// The store of new files.
     pub storage: String,
+    /// A hash of every setting that a store depends on: it changes when one of them does.
+    pub store_hash: [u8; 32],
     /// Bytes of the largest file; `None` for any.
     pub largest: Option<u64>,
     pub site_url: String,
@@ -49,6 +78,8 @@ pub struct FileSettings {
     /// Whether Rocket.Chat fetches pictures of people from elsewhere and shows none that is stored.
     pub has_avatar_provider: bool,
     pub s3: S3Settings,
+    pub google: GoogleSettings,
+    pub webdav: WebdavSettings,
 }
 
 /// The settings of the store `AmazonS3`.
@@ -65,11 +96,30 @@ pub struct S3Settings {
     pub path_style: bool,
 }
 
+/// The settings of the store `GoogleCloudStorage`.
+#[derive(Debug, Clone)]
+pub struct GoogleSettings {
+    pub bucket: String,
+    /// The address of a service account, as of a mail.
+    pub account: String,
+    /// The private key of the account, as PEM.
+    pub key: SecretString,
+}
+
+/// The settings of the store `Webdav`.
+#[derive(Debug, Clone)]
+pub struct WebdavSettings {
+    pub server: String,
+    /// Below the address of the server; empty for the address itself.
+    pub folder: String,
+    pub user: String,
+    pub password: SecretString,
+}
+
 impl Settings {
     /// Reads how Rocket.Chat keeps files at this moment.
     pub async fn files(&self) -> Result<FileSettings, RepositoryError> {
-        let ids = [
-            STORAGE_TYPE,
+        let general = [
             MAX_FILE_SIZE,
             SITE_URL,
             UNIQUE_ID,
@@ -78,19 +128,20 @@ impl Settings {
             THUMBNAIL_HEIGHT,
             AVATAR_SIZE,
             AVATAR_PROVIDER,
-            BUCKET,
-            ACL,
-            ACCESS_KEY,
-            SECRET_KEY,
-            REGION,
-            ENDPOINT,
-            PATH_STYLE,
         ];
+        let ids: Vec<&str> = general.into_iter().chain(OF_STORES).collect();
         let stored = self.values(&ids).await?;
         let text = |id: &str, default: &str| {
             let stored = stored.get(id).and_then(FieldValue::as_text).map(str::trim).filter(|text| !text.is_empty());
             stored.unwrap_or(default).to_owned()
         };
+        let mut store_hash = Sha256::new();
+        for id in OF_STORES {
+            let value = stored.get(id);
+            store_hash.update(text(id, ""));
+            // No text has this sign.
+            store_hash.update([0xff, u8::from(value.is_some_and(FieldValue::is_truthy))]);
+        }
         let number = |id: &str, default: i64| stored.get(id).and_then(FieldValue::as_integer).unwrap_or(default);
         let side = |id: &str, default: i64| u32::try_from(number(id, default)).unwrap_or_default();
         let has_thumbnails = stored.get(THUMBNAILS).is_none_or(FieldValue::is_truthy);
@@ -98,6 +149,7 @@ impl Settings {
         let avatar_side = number(AVATAR_SIZE, DEFAULT_AVATAR_SIZE);
         let avatar_side = if (1..=LARGEST_AVATAR).contains(&avatar_side) { avatar_side } else { DEFAULT_AVATAR_SIZE };
         Ok(FileSettings {
+            store_hash: store_hash.finalize().into(),
             storage: text(STORAGE_TYPE, DEFAULT_STORAGE_TYPE),
             largest: u64::try_from(number(MAX_FILE_SIZE, DEFAULT_MAX_FILE_SIZE)).ok(),
             site_url: text(SITE_URL, ""),
@@ -113,6 +165,17 @@ impl Settings {
                 region: text(REGION, DEFAULT_REGION),
                 endpoint: text(ENDPOINT, ""),
                 path_style: stored.get(PATH_STYLE).is_some_and(FieldValue::is_truthy),
+            },
+            google: GoogleSettings {
+                bucket: text(GOOGLE_BUCKET, ""),
+                account: text(GOOGLE_ACCOUNT, ""),
+                key: SecretString::from(text(GOOGLE_KEY, "")),
+            },
+            webdav: WebdavSettings {
+                server: text(DAV_SERVER, ""),
+                folder: text(DAV_FOLDER, ""),
+                user: text(DAV_USER, ""),
+                password: SecretString::from(text(DAV_PASSWORD, "")),
             },
         })
     }

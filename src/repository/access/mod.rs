@@ -10,7 +10,7 @@ mod token_holders;
 pub(in crate::repository) mod users;
 
 pub use api_policy::ApiPolicyCache;
-pub use file_settings::{FileSettings, S3Settings};
+pub use file_settings::{FileSettings, GoogleSettings, S3Settings, WebdavSettings};
 pub use permissions::Permissions;
 pub use roles::Roles;
 pub use settings::Settings;

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Everything that could steer the program from the environment of the tests.
-const SETTINGS: [&str; 39] = [
+const SETTINGS: [&str; 41] = [
     "MONGO_URL",
     "MONGO_URL_FILE",
     "ADMIN_MONGO_URL",
@@ -29,6 +29,8 @@ const SETTINGS: [&str; 39] = [
     "DNS_SERVERS",
     "FETCH_AFTER_IMPORT",
     "FILE_STORE_FOLDER",
+    "GOOGLE_STORAGE_URL",
+    "GOOGLE_TOKEN_URL",
     "MISSING_FILE_NOTES",
     "RESUME_AFTER_INVALIDATION",
     "TRUSTED_PROXIES",

@@ -5,6 +5,7 @@ mod archived;
 mod export;
 mod failures;
 mod following;
+mod google;
 mod kills;
 pub mod server;
 mod stores;

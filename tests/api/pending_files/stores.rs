@@ -8,8 +8,10 @@ use std::{
 
 use super::*;
 
-/// Names a Python that has moto and boto3.
-const PYTHON_VARIABLE: &str = "MOTO_PYTHON";
+/// How long a store is away.
+const AWAY_FOR: Duration = Duration::from_secs(30);
+/// Names a Python that has moto and boto3, or `WsgiDAV`.
+const PYTHON_VARIABLE: &str = "STORES_PYTHON";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_workspace_that_keeps_files_in_a_folder_gets_them_there() {
@@ -103,7 +105,7 @@ struct Moto {
 
 impl Moto {
     async fn start() -> Self {
-        let python = std::env::var(PYTHON_VARIABLE).expect("MOTO_PYTHON names a Python with moto and boto3");
+        let python = std::env::var(PYTHON_VARIABLE).expect("STORES_PYTHON names a Python with moto and boto3");
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let process = Command::new(&python)
             .args(["-m", "moto.server", "-p", &port.to_string()])
@@ -132,7 +134,7 @@ impl Drop for Moto {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "wants a Python with moto[server,s3]: MOTO_PYTHON names it"]
+#[ignore = "wants a Python with moto[server,s3]: STORES_PYTHON names it"]
 async fn a_workspace_that_keeps_files_in_a_bucket_gets_them_there() {
     let moto = Moto::start().await;
     let server = FileServer::start().await;
@@ -181,4 +183,165 @@ async fn a_workspace_that_keeps_files_in_a_bucket_gets_them_there() {
     assert_eq!(found.lines().count(), 3 + 2 + 1, "three files, a picture, its smaller copy: {found}");
     assert!(found.ends_with("unfinished 0\n"), "{found}");
     assert!(workspace.message_of("photo").await.to_string().contains("image_preview"));
+}
+
+/// A server that speaks `WebDAV` over a folder.
+struct Dav {
+    process: Child,
+    port: u16,
+    folder: tempfile::TempDir,
+}
+
+impl Dav {
+    const PROGRAM: &str = "
+import sys, logging
+from cheroot import wsgi
+from wsgidav.wsgidav_app import WsgiDAVApp
+users = {'*': {'ann': {'password': 's3cret dav'}}}
+app = WsgiDAVApp({'provider_mapping': {'/dav files': sys.argv[2]}, 'simple_dc': {'user_mapping': users}, 'http_authenticator': {'accept_digest': False, 'default_to_digest': False}, 'logging': {'enable': False}})
+wsgi.Server(('127.0.0.1', int(sys.argv[1])), app).start()
+";
+
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let dav = Self { process: Self::process(port, &folder), port, folder };
+        dav.answers().await;
+        dav
+    }
+
+    fn process(port: u16, folder: &tempfile::TempDir) -> Child {
+        let python = std::env::var(PYTHON_VARIABLE).expect("STORES_PYTHON names a Python with WsgiDAV");
+        let mut command = Command::new(python);
+        command.args(["-c", Self::PROGRAM, &port.to_string()]).arg(folder.path());
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    async fn answers(&self) {
+        let url = format!("http://127.0.0.1:{}", self.port);
+        eventually("the store answers", PATIENCE, async || reqwest::get(&url).await.is_ok()).await;
+    }
+
+    fn stop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+
+    async fn start_again(&mut self) {
+        self.process = Self::process(self.port, &self.folder);
+        self.answers().await;
+    }
+
+    async fn workspace(&self, server: &FileServer) -> Workspace {
+        let workspace = workspace_for(server).await;
+        for (setting, value) in [
+            ("FileUpload_Storage_Type", "Webdav"),
+            ("FileUpload_Webdav_Server_URL", &format!("http://127.0.0.1:{}/dav files", self.port)),
+            ("FileUpload_Webdav_Upload_Folder_Path", "/chat/files of ours"),
+            ("FileUpload_Webdav_Username", "ann"),
+            ("FileUpload_Webdav_Password", "s3cret dav"),
+        ] {
+            workspace.set(setting, value).await;
+        }
+        workspace
+    }
+
+    /// The bytes of a file as a plain client finds them, all or a range of them.
+    async fn bytes_of(&self, upload: &Document, range: Option<&str>) -> Vec<u8> {
+        let path = upload.get_document("Webdav").unwrap().get_str("path").unwrap();
+        assert_eq!(path, format!("/chat/files of ours/{}", upload.get_str("_id").unwrap()));
+        let url = format!("http://127.0.0.1:{}/dav files{path}", self.port);
+        let mut request = reqwest::Client::new().get(url).basic_auth("ann", Some("s3cret dav"));
+        if let Some(range) = range {
+            request = request.header("range", range);
+        }
+        request.send().await.unwrap().error_for_status().unwrap().bytes().await.unwrap().to_vec()
+    }
+
+    fn files(&self) -> usize {
+        fs::read_dir(self.folder.path().join("chat/files of ours")).map_or(0, Iterator::count)
+    }
+}
+
+impl Drop for Dav {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "wants a Python with WsgiDAV and cheroot: STORES_PYTHON names it"]
+async fn a_workspace_that_keeps_files_on_a_webdav_server_gets_them_there() {
+    let dav = Dav::start().await;
+    let server = FileServer::start().await;
+    let workspace = dav.workspace(&server).await;
+    let files = [("small.pdf", noise(9_000, 1)), ("large.bin", noise(12_000_001, 2)), ("empty.txt", Vec::new())];
+    let mut messages = Vec::new();
+    for (name, bytes) in &files {
+        let kind = "application/octet-stream";
+        // Nothing says how long the large one is.
+        let reply = if *name == "large.bin" { Reply::Chunked } else { Reply::File };
+        let url = server.put(&format!("/{name}"), reply(kind, bytes.clone()));
+        messages.push(waiting(name, "open", &url, name, 0));
+    }
+    let half = server.put("/half", Reply::Half(noise(14_000_000, 3)));
+    messages.push(waiting("half", "open", &half, "half.bin", 14_000_000));
+    let photo = server.put("/photo", Reply::File("image/jpeg", picture(900, 600, ImageFormat::Jpeg)));
+    messages.push(waiting("photo", "open", &photo, "photo.jpg", 0));
+    workspace.add_messages(messages).await;
+    let service = workspace.serve().await;
+    let operation = service.fetch_files(5).await;
+    assert_eq!(operation["count"]["completed"], 4, "{operation}");
+    for (name, bytes) in &files {
+        let upload = workspace.upload_of(name).await;
+        assert_eq!(upload.get_str("store").unwrap(), "Webdav:Uploads");
+        assert!(dav.bytes_of(&upload, None).await == *bytes, "{name}");
+    }
+    let large = workspace.upload_of("large.bin").await;
+    assert!(dav.bytes_of(&large, Some("bytes=7000000-7999999")).await == files[1].1[7_000_000..8_000_000]);
+    assert_eq!(dav.files(), 3 + 2, "three files, a picture, its smaller copy; nothing of the half one");
+    assert!(workspace.message_of("photo").await.to_string().contains("image_preview"));
+
+    // A picture of a person.
+    let url = server.put("/ann", Reply::File("image/png", picture(300, 400, ImageFormat::Png)));
+    workspace.add_user(user("ann").with("_pendingAvatarUrl", url.as_str())).await;
+    assert_eq!(service.post("/api/v1/downloadPendingAvatars", &json!({})).await.status, 200);
+    service.wait_for_state("done").await;
+    let avatars = workspace.collection("rocketchat_avatars");
+    let avatar: Document = avatars.find_one(doc! { "userId": "ann" }).await.unwrap().unwrap();
+    assert_eq!(avatar.get_str("store").unwrap(), "Webdav:Avatars");
+    let avatar = image::load_from_memory(&dav.bytes_of(&avatar, None).await).unwrap();
+    assert_eq!((avatar.width(), avatar.height()), (200, 200));
+    assert_eq!(service.log_lines("s3cret"), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "wants a Python with WsgiDAV and cheroot: STORES_PYTHON names it"]
+async fn a_webdav_server_that_is_away_for_a_while_costs_no_file() {
+    let mut dav = Dav::start().await;
+    let server = FileServer::start().await;
+    let workspace = dav.workspace(&server).await;
+    let content = noise(6_000_000, 7);
+    let names: Vec<String> = (0..12).map(|number| format!("f{number}.bin")).collect();
+    let messages = names.iter().map(|name| {
+        let reply = Reply::Slow(content.clone(), Duration::from_millis(5));
+        waiting(name, "open", &server.put(&format!("/{name}"), reply), name, content.len())
+    });
+    workspace.add_messages(messages.collect()).await;
+    let settings = [("MONGO_URL", workspace.url.as_str()), ("DOWNLOADS_AT_ONCE", "4")];
+    let service = Service::start(&settings).await;
+    assert_eq!(service.post(DOWNLOAD, &json!({})).await.status, 200);
+    eventually("a file is stored", PATIENCE, async || workspace.count_of(UPLOADS).await > 0).await;
+    dav.stop();
+    service.logged("The store Webdav").await;
+    tokio::time::sleep(AWAY_FOR).await;
+    assert_eq!(service.status().await.json()["state"], "importing");
+    dav.start_again().await;
+    let done = service.wait_for_state("done").await;
+    assert_eq!(done["operation"]["count"]["completed"], 12, "{done}");
+    assert_eq!(workspace.count_of(UPLOADS).await, 12);
+    assert_eq!(dav.files(), 12);
+    for name in &names {
+        assert!(dav.bytes_of(&workspace.upload_of(name).await, None).await == content, "{name}");
+    }
 }

@@ -1,9 +1,11 @@
 //! The stores in which Rocket.Chat keeps the bytes of files.
 
 mod folder;
+mod google;
 mod grid;
 mod s3;
 mod signature;
+mod webdav;
 
 use super::FetchSettings;
 use crate::{
@@ -12,9 +14,13 @@ use crate::{
     repository::{FileSettings, Repositories, RepositoryError, Shelf},
 };
 
+pub use google::GoogleEndpoints;
+
 use folder::{Folder, FolderWriter};
+use google::{Google, GoogleWriter};
 use grid::{Grid, GridWriter};
 use s3::{Bucket, BucketWriter};
+use webdav::{Webdav, WebdavWriter};
 
 /// A store that cannot take or give bytes now.
 #[derive(Debug)]
@@ -69,6 +75,8 @@ pub(super) enum Store {
     Grid(Grid),
     Folder(Folder),
     Bucket(Bucket),
+    Google(Google),
+    Webdav(Webdav),
 }
 
 /// A file on its way into a store.
@@ -77,6 +85,8 @@ pub(super) enum Writer {
     Grid(GridWriter),
     Folder(FolderWriter),
     Bucket(BucketWriter),
+    Google(GoogleWriter),
+    Webdav(WebdavWriter),
 }
 
 impl Store {
@@ -105,6 +115,8 @@ impl Store {
                 }
             },
             s3::NAME => Bucket::new(&means.settings.s3).map(Self::Bucket),
+            google::NAME => Google::new(&means.settings.google, &means.fetch.google).map(Self::Google),
+            webdav::NAME => Webdav::new(&means.settings.webdav).map(Self::Webdav),
             other => Err(format!("The workspace keeps files in {other}, which this service does not write to.")),
         }
     }
@@ -114,7 +126,8 @@ impl Store {
         match self {
             Self::Grid(grid) => grid.prepare().await,
             Self::Folder(folder) => folder.prepare().await,
-            Self::Bucket(_) => Ok(()),
+            Self::Bucket(_) | Self::Google(_) => Ok(()),
+            Self::Webdav(webdav) => webdav.prepare().await,
         }
     }
 
@@ -124,16 +137,16 @@ impl Store {
     /// picture ends with its id here, so that a new one never overwrites the one before.
     pub(super) fn place(&self, owner: Owner<'_>, id: &str, settings: &FileSettings) -> StoredAt {
         let unique = &settings.unique_id;
+        let key = || match owner {
+            Owner::Message { room, author } => format!("{unique}/uploads/{room}/{author}/{id}"),
+            Owner::Account(account) => format!("{unique}/avatars/{account}/{id}"),
+        };
         match self {
             Self::Grid(_) => StoredAt { storage: grid::NAME, key: None },
             Self::Folder(_) => StoredAt { storage: folder::NAME, key: None },
-            Self::Bucket(_) => {
-                let key = match owner {
-                    Owner::Message { room, author } => format!("{unique}/uploads/{room}/{author}/{id}"),
-                    Owner::Account(account) => format!("{unique}/avatars/{account}/{id}"),
-                };
-                StoredAt { storage: s3::NAME, key: Some((s3::FIELD, key)) }
-            }
+            Self::Bucket(_) => StoredAt { storage: s3::NAME, key: Some((s3::FIELD, key())) },
+            Self::Google(_) => StoredAt { storage: google::NAME, key: Some((google::FIELD, key())) },
+            Self::Webdav(webdav) => StoredAt { storage: webdav::NAME, key: Some((webdav::FIELD, webdav.path_of(id))) },
         }
     }
 
@@ -143,6 +156,8 @@ impl Store {
             Self::Grid(grid) => Writer::Grid(grid.begin(placed, media_type)),
             Self::Folder(folder) => Writer::Folder(folder.begin(placed)),
             Self::Bucket(bucket) => Writer::Bucket(bucket.begin(placed).typed(media_type)),
+            Self::Google(google) => Writer::Google(google.begin(placed, media_type)),
+            Self::Webdav(webdav) => Writer::Webdav(webdav.begin(placed)),
         }
     }
 
@@ -152,6 +167,8 @@ impl Store {
             Self::Grid(grid) => grid.read(placed, most).await,
             Self::Folder(folder) => folder.read(placed, most).await,
             Self::Bucket(bucket) => bucket.read(placed, most).await,
+            Self::Google(google) => google.read(placed, most).await,
+            Self::Webdav(webdav) => webdav.read(placed, most).await,
         }
     }
 
@@ -161,6 +178,8 @@ impl Store {
             Self::Grid(grid) => grid.remove(placed).await,
             Self::Folder(folder) => folder.remove(placed).await,
             Self::Bucket(bucket) => bucket.remove(placed).await,
+            Self::Google(google) => google.remove(placed).await,
+            Self::Webdav(webdav) => webdav.remove(placed).await,
         }
     }
 }
@@ -171,6 +190,8 @@ impl Writer {
             Self::Grid(writer) => writer.write(bytes).await,
             Self::Folder(writer) => writer.write(bytes).await,
             Self::Bucket(writer) => writer.write(bytes).await,
+            Self::Google(writer) => writer.write(bytes).await,
+            Self::Webdav(writer) => writer.write(bytes).await,
         }
     }
 
@@ -180,6 +201,8 @@ impl Writer {
             Self::Grid(writer) => writer.finish().await,
             Self::Folder(writer) => writer.finish().await,
             Self::Bucket(writer) => writer.finish().await,
+            Self::Google(writer) => writer.finish().await,
+            Self::Webdav(writer) => writer.finish().await,
         }
     }
 }

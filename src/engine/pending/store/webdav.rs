@@ -1,0 +1,233 @@
+//! A folder of a server that speaks `WebDAV`.
+//!
+//! Source: `apps/meteor/app/file-upload/ufs/Webdav/server.ts`, `apps/meteor/app/file-upload/server/config/Webdav.ts`.
+
+use std::{
+    io::{Error, ErrorKind},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures::stream::try_unfold;
+use reqwest::{Body, Client, Method, RequestBuilder, Response, StatusCode, Url, redirect::Policy};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::{
+    spawn,
+    sync::mpsc::{Receiver, Sender, channel},
+    time::timeout,
+};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{Placed, StoreError, signature::escaped};
+use crate::repository::WebdavSettings;
+
+/// `FileUpload_Storage_Type`, and the field of an upload that holds the path of its file.
+pub(super) const NAME: &str = "Webdav";
+pub(super) const FIELD: &str = "Webdav";
+/// A file of up to so many bytes goes with its length, since some servers take no other; a larger one in pieces.
+const WHOLE_BYTES: usize = 1024 * 1024;
+/// Pieces on their way to the server. Each has up to [`WHOLE_BYTES`].
+const PIECES_ON_THEIR_WAY: usize = 1;
+const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the server may take for one piece, and for its answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The folder of the workspace.
+#[derive(Debug, Clone)]
+pub(in crate::engine::pending) struct Webdav {
+    client: Client,
+    server: Url,
+    /// With a slash at its end.
+    folder: String,
+    user: String,
+    password: SecretString,
+}
+
+/// A file that is being written.
+#[derive(Debug)]
+pub(in crate::engine::pending) struct WebdavWriter {
+    webdav: Webdav,
+    path: String,
+    piece: Vec<u8>,
+    going: Option<Going>,
+    length: u64,
+}
+
+/// A file that goes to the server in pieces. Without a last word the server sees a broken request, never a shorter file.
+#[derive(Debug)]
+struct Going {
+    pieces: Sender<Bytes>,
+    answer: AbortOnDropHandle<Result<(), StoreError>>,
+}
+
+impl Webdav {
+    /// The folder that the settings name.
+    ///
+    /// # Errors
+    /// With a sentence, when the settings name none that can be used.
+    pub(super) fn new(settings: &WebdavSettings) -> Result<Self, String> {
+        let WebdavSettings { server, folder, user, password } = settings;
+        if server.is_empty() || user.is_empty() || password.expose_secret().is_empty() {
+            return Err(
+                "The workspace keeps files in Webdav, but FileUpload_Webdav_Server_URL, _Username or _Password \
+                        is not set."
+                    .to_owned(),
+            );
+        }
+        let server = Url::parse(server).ok().filter(|url| url.host_str().is_some() && !url.cannot_be_a_base());
+        let client = Client::builder().no_proxy().redirect(Policy::none()).connect_timeout(CONNECT_PATIENCE).build();
+        Ok(Self {
+            client: client.map_err(|error| error.without_url().to_string())?,
+            server: server.ok_or_else(|| "FileUpload_Webdav_Server_URL is no address.".to_owned())?,
+            folder: if folder.ends_with('/') { folder.clone() } else { format!("{folder}/") },
+            user: user.clone(),
+            password: password.clone(),
+        })
+    }
+
+    /// The path of the file with this id, below the address of the server.
+    pub(super) fn path_of(&self, id: &str) -> String {
+        format!("{}{id}", self.folder)
+    }
+
+    /// Makes the folder if it is missing, with every folder above it.
+    pub(super) async fn prepare(&self) -> Result<(), StoreError> {
+        let look = self.request(method("PROPFIND"), &self.folder);
+        let found = answer_to(look.header("depth", "0")).await?;
+        if found.status() != StatusCode::NOT_FOUND {
+            return checked(&found);
+        }
+        let mut path = String::new();
+        for part in self.folder.split('/').filter(|part| !part.is_empty()) {
+            path = format!("{path}/{part}");
+            let request = self.request(method("MKCOL"), &format!("{path}/"));
+            let made = answer_to(request).await?;
+            // The folder is there.
+            if made.status() != StatusCode::METHOD_NOT_ALLOWED {
+                checked(&made)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn begin(&self, placed: Placed<'_>) -> WebdavWriter {
+        WebdavWriter { webdav: self.clone(), path: path_of(placed), piece: Vec::new(), going: None, length: 0 }
+    }
+
+    pub(super) async fn read(&self, placed: Placed<'_>, most: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut answer = answer_to(self.request(Method::GET, &path_of(placed))).await?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        checked(&answer)?;
+        let mut bytes = Vec::new();
+        loop {
+            let piece = timeout(PATIENCE, answer.chunk()).await.map_err(|_| away("does not answer"))?;
+            let Some(piece) = piece.map_err(|_| away("broke off"))? else { return Ok(Some(bytes)) };
+            bytes.extend_from_slice(&piece);
+            if bytes.len() as u64 > most {
+                return Ok(None);
+            }
+        }
+    }
+
+    pub(super) async fn remove(&self, placed: Placed<'_>) -> Result<(), StoreError> {
+        let removed = answer_to(self.request(Method::DELETE, &path_of(placed))).await?;
+        if removed.status() == StatusCode::NOT_FOUND { Ok(()) } else { checked(&removed) }
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let path: Vec<String> = path.trim_start_matches('/').split('/').map(escaped).collect();
+        let mut url = self.server.clone();
+        url.set_path(&format!("{}/{}", self.server.path().trim_end_matches('/'), path.join("/")));
+        self.client.request(method, url).basic_auth(&self.user, Some(self.password.expose_secret()))
+    }
+}
+
+impl WebdavWriter {
+    pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.length += bytes.len() as u64;
+        self.piece.extend_from_slice(bytes);
+        if self.piece.len() >= WHOLE_BYTES { self.send_piece().await } else { Ok(()) }
+    }
+
+    pub(super) async fn finish(mut self) -> Result<u64, StoreError> {
+        if self.going.is_some() && !self.piece.is_empty() {
+            self.send_piece().await?;
+        }
+        let Some(Going { pieces, answer }) = self.going.take() else {
+            let request = self.webdav.request(Method::PUT, &self.path).body(std::mem::take(&mut self.piece));
+            checked(&answer_to(request).await?)?;
+            return Ok(self.length);
+        };
+        // An empty piece is the last word.
+        let said = timeout(PATIENCE, pieces.send(Bytes::new())).await;
+        drop(pieces);
+        if said.is_err() {
+            return Err(away("does not answer"));
+        }
+        timeout(PATIENCE, answer).await.map_err(|_| away("does not answer"))?.map_err(|_| away("broke off"))??;
+        Ok(self.length)
+    }
+
+    async fn send_piece(&mut self) -> Result<(), StoreError> {
+        let piece = Bytes::from(std::mem::take(&mut self.piece));
+        let going = self.going.get_or_insert_with(|| begin(&self.webdav, &self.path));
+        match timeout(PATIENCE, going.pieces.send(piece)).await {
+            Ok(Ok(())) => Ok(()),
+            Err(_) => Err(away("does not answer")),
+            // The server answered before the end.
+            Ok(Err(_)) => match self.going.take() {
+                Some(Going { answer, .. }) => Err(match timeout(PATIENCE, answer).await {
+                    Ok(Ok(Err(error))) => error,
+                    _ => away("broke off"),
+                }),
+                None => Err(away("broke off")),
+            },
+        }
+    }
+}
+
+/// Begins to send the pieces of a file.
+fn begin(webdav: &Webdav, path: &str) -> Going {
+    let (pieces, taken) = channel(PIECES_ON_THEIR_WAY);
+    let request = webdav.request(Method::PUT, path).body(body_of(taken));
+    // The answer comes at the very end, so the patience is that of the pieces.
+    let answer = spawn(async move {
+        let answer = request.send().await.map_err(|_| away("cannot be reached"))?;
+        checked(&answer)
+    });
+    Going { pieces, answer: AbortOnDropHandle::new(answer) }
+}
+
+/// The pieces up to the empty one. Without that one the file is broken.
+fn body_of(pieces: Receiver<Bytes>) -> Body {
+    Body::wrap_stream(try_unfold(pieces, async |mut pieces| match pieces.recv().await {
+        Some(piece) if piece.is_empty() => Ok(None),
+        Some(piece) => Ok(Some((piece, pieces))),
+        None => Err(Error::from(ErrorKind::UnexpectedEof)),
+    }))
+}
+
+fn path_of(placed: Placed<'_>) -> String {
+    placed.at.key.as_ref().map_or_else(|| placed.id.to_owned(), |(_, path)| path.clone())
+}
+
+/// A method that HTTP itself does not name.
+fn method(name: &str) -> Method {
+    Method::from_bytes(name.as_bytes()).unwrap_or_default()
+}
+
+async fn answer_to(request: RequestBuilder) -> Result<Response, StoreError> {
+    let answer = timeout(PATIENCE, request.send()).await.map_err(|_| away("does not answer"))?;
+    answer.map_err(|_| away("cannot be reached"))
+}
+
+fn checked(answer: &Response) -> Result<(), StoreError> {
+    let status = answer.status();
+    if status.is_success() { Ok(()) } else { Err(away(&format!("answered with status {}", status.as_u16()))) }
+}
+
+fn away(what: &str) -> StoreError {
+    StoreError::Away(format!("The store Webdav {what}."))
+}
