@@ -84,12 +84,12 @@ async fn the_whole_receipt_is_a_file_of_json_lines_or_csv() {
         rows[0],
         r#""record","dataType","outcome","became","importIds","username","emails","reason","changed","foundBy","memberships","withoutPassword""#
     );
-    assert_eq!(rows[2], r#""r2","user","linked","u2","2;two","","","","","","",""#);
+    assert_eq!(rows[2], r#""r2","user","linked","u2","2;two","","","","","","","""#);
     assert!(
-        rows[3].ends_with(r#""{""name"":{""before"":""Old"",""after"":""New""},""bio"":{""after"":""x""}}","","",""#)
+        rows[3].ends_with(r#""{""name"":{""before"":""Old"",""after"":""New""},""bio"":{""after"":""x""}}","","","""#)
     );
     assert_eq!(
-        rows[5], r#""r5","user","failed","","'=cmd","eve","a@b.c;'=1+1;x","The username eve is taken.","","","",""#,
+        rows[5], r#""r5","user","failed","","'=cmd","eve","a@b.c;'=1+1;x","The username eve is taken.","","","","""#,
         "nothing that a spreadsheet takes for a formula, whatever separates its cells"
     );
 }

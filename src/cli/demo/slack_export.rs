@@ -8,6 +8,9 @@ use zip::{ZipWriter, write::SimpleFileOptions};
 /// The first message, in seconds since 1970: 2024-03-04, 09:00 UTC.
 const FIRST: u64 = 1_709_542_800;
 const DAY: u64 = 24 * 60 * 60;
+/// The file of a message, and its content.
+const LENS_FILE: &str = "__uploads/F1/lens.txt";
+const LENS: &str = "lens,heat in W,price\nfirst,34,120\nsecond,21,105.60\n";
 
 /// Returns the archive.
 ///
@@ -19,6 +22,9 @@ pub(super) fn slack_export() -> io::Result<Vec<u8>> {
         archive.start_file(name, SimpleFileOptions::default()).map_err(io::Error::other)?;
         archive.write_all(content.to_string().as_bytes())?;
     }
+    // Beside the messages, where programs put files that add them to an export: the example needs no other server.
+    archive.start_file(LENS_FILE, SimpleFileOptions::default()).map_err(io::Error::other)?;
+    archive.write_all(LENS.as_bytes())?;
     Ok(archive.finish().map_err(io::Error::other)?.into_inner())
 }
 
@@ -109,10 +115,10 @@ fn lamp_messages() -> Value {
         in_thread(said("U3", FIRST + DAY + 30, "The second one: less heat.")),
         in_thread(said("U1", FIRST + DAY + 45, "Agreed. <!channel>: it is the second one.")),
         with(
-            said("U3", FIRST + DAY + 200, "The drawing"),
+            said("U3", FIRST + DAY + 200, "The numbers"),
             json!({ "files": [{
-                "id": "F1", "name": "lens.pdf", "title": "Lens", "mimetype": "application/pdf", "size": 48_213,
-                "url_private_download": "https://files.lighthouse.example/lens.pdf",
+                "id": "F1", "name": "lens.txt", "title": "Lens", "mimetype": "text/plain", "size": LENS.len(),
+                "url_private_download": "https://files.lighthouse.example/lens.txt",
             }] }),
         ),
     ])
