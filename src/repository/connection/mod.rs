@@ -1,5 +1,6 @@
 //! The connection to MongoDB: how it is configured and whether it works.
 
+pub(in crate::repository) mod commands;
 pub(in crate::repository) mod error;
 pub(in crate::repository) mod observer;
 pub(in crate::repository) mod shared_reads;

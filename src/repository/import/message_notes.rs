@@ -15,7 +15,7 @@ use crate::{
         document::{message_change::ImportedMessage, source_hash::SourceHash},
         field_value::Date,
     },
-    repository::{Connection, PRIMARY_ONLY, RepositoryError},
+    repository::{Connection, PRIMARY_ONLY, RepositoryError, connection::commands::commands_for},
 };
 
 const COLLECTION: &str = "rocketchat_import_service_messages";
@@ -73,21 +73,22 @@ impl MessageNotes {
     /// # Errors
     /// Some may have been stored all the same.
     pub async fn add(&self, notes: &[MessageNote]) -> Result<HashSet<usize>, RepositoryError> {
-        if notes.is_empty() {
-            return Ok(HashSet::new());
-        }
-        let stored: Vec<StoredNote> = notes.iter().map(stored_note).collect();
-        let inserted = self.notes.insert_many(stored).ordered(false).write_concern(PRIMARY_ONLY.clone()).await;
-        let Err(error) = inserted else { return Ok(HashSet::new()) };
-        match error.kind.as_ref() {
-            ErrorKind::InsertMany(failure)
-                if failure.write_concern_error.is_none()
-                    && failure.write_errors.iter().flatten().all(|error| error.code == DUPLICATE_KEY) =>
-            {
-                Ok(failure.write_errors.iter().flatten().map(|error| error.index).collect())
+        let mut places = HashSet::new();
+        for part in commands_for(notes.len()) {
+            let stored: Vec<StoredNote> = notes[part.clone()].iter().map(stored_note).collect();
+            let inserted = self.notes.insert_many(stored).ordered(false).write_concern(PRIMARY_ONLY.clone()).await;
+            let Err(error) = inserted else { continue };
+            match error.kind.as_ref() {
+                ErrorKind::InsertMany(failure)
+                    if failure.write_concern_error.is_none()
+                        && failure.write_errors.iter().flatten().all(|error| error.code == DUPLICATE_KEY) =>
+                {
+                    places.extend(failure.write_errors.iter().flatten().map(|error| part.start + error.index));
+                }
+                _ => return Err(error.into()),
             }
-            _ => Err(error.into()),
         }
+        Ok(places)
     }
 
     /// Returns the notes on these messages, by the messages' ids.

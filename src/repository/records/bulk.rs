@@ -20,7 +20,7 @@ use crate::{
             read::read_fields,
             write::{AsDocument, document_of},
         },
-        connection::error::is_about_operation,
+        connection::{commands::commands_for, error::is_about_operation},
     },
 };
 
@@ -45,8 +45,8 @@ pub enum RefusedBecause {
     Other(String),
 }
 
-/// Inserts documents; those that were refused. A command that is refused as a whole is halved until the document to
-/// blame is alone.
+/// Inserts documents, some in each command; those that were refused. A command that is refused as a whole is halved until
+/// the document to blame is alone.
 ///
 /// # Errors
 /// Some may have been stored all the same.
@@ -55,8 +55,7 @@ pub(super) async fn insert_each(
     documents: &[&Fields],
 ) -> Result<Vec<Refused>, RepositoryError> {
     let mut refused = Vec::new();
-    let everything: Range<usize> = 0..documents.len();
-    let mut parts = vec![everything];
+    let mut parts: Vec<Range<usize>> = commands_for(documents.len()).rev().collect();
     while let Some(part) = parts.pop().filter(|part| !part.is_empty()) {
         let documents: Vec<AsDocument<'_>> = documents[part.clone()].iter().map(|fields| AsDocument(fields)).collect();
         let collection = collection.clone_with_type::<AsDocument<'_>>();
