@@ -12,10 +12,13 @@ ARG RUST_IMAGE=rust:1.95-slim-bookworm
 FROM ${RUST_IMAGE} AS build
 WORKDIR /build
 
-# As Cargo.toml has them. A build that is only to be looked at takes less: `--build-arg LTO=off --build-arg OPT_LEVEL=0`.
+# As Cargo.toml has them. A build that is only to be looked at takes less:
+# `--build-arg LTO=off --build-arg OPT_LEVEL=0 --build-arg CODEGEN_UNITS=64`.
 ARG LTO=thin
 ARG OPT_LEVEL=3
-ENV CARGO_PROFILE_RELEASE_LTO=${LTO} CARGO_PROFILE_RELEASE_OPT_LEVEL=${OPT_LEVEL}
+ARG CODEGEN_UNITS=4
+ENV CARGO_PROFILE_RELEASE_LTO=${LTO} CARGO_PROFILE_RELEASE_OPT_LEVEL=${OPT_LEVEL} \
+    CARGO_PROFILE_RELEASE_CODEGEN_UNITS=${CODEGEN_UNITS}
 
 # First the dependencies alone, under an empty program: the long part, done anew only when they change.
 # The empty files beside it are for the tests and benchmarks that Cargo.toml may name, which cargo
