@@ -168,6 +168,12 @@ impl Client {
         Status::read(body).ok_or_else(|| ClientError::Unreadable("import.status".to_owned()))
     }
 
+    /// The program at the other end.
+    async fn server(&self) -> Result<Server, ClientError> {
+        let ask = async || self.send_for_answer(self.request(Method::GET, "import.status")).await;
+        Ok(self.repeat(self.patience, ask).await?.server)
+    }
+
     /// `import.new`. Doing it twice does no harm: the first one is empty.
     async fn new_import(&self) -> Result<NewImport, ClientError> {
         let post = async || self.post("import.new", "{}".to_owned(), None).await;

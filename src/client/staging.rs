@@ -37,6 +37,11 @@ impl<'a> Staging<'a> {
         Ok(Self { client, server, operation, staged: 0 })
     }
 
+    /// Goes on with an import that this many users were staged in, by a call that was cut off.
+    pub(crate) async fn go_on(client: &'a Client, operation: &str, staged: u64) -> Result<Self, ClientError> {
+        Ok(Self { client, server: client.server().await?, operation: operation.to_owned(), staged })
+    }
+
     /// The `_id` of the operation.
     pub(crate) fn operation(&self) -> &str {
         &self.operation
@@ -155,7 +160,7 @@ impl<'a> Staging<'a> {
 
     fn wrong_count(&self, count: u64) -> ClientError {
         ClientError::Interfered(format!(
-            "the server holds {count} staged users where {} were sent; nothing was run, and the same command again starts over",
+            "the server holds {count} staged users where {} were sent; nothing was run; the same command with --replace starts over",
             self.staged
         ))
     }

@@ -288,6 +288,13 @@ mod tests {
     }
 
     #[test]
+    fn blanks_round_each_value_of_a_cell_are_taken_off() {
+        let ids = IMPORT_IDS.read_cell(" emp 1 ; 007;\u{a0}x\u{a0};\t; ").unwrap();
+        assert_eq!(ids, Some(json!(["emp 1", "007", "x"])));
+        assert_eq!(IMPORT_IDS.read_cell(" ; ;").unwrap(), Some(json!([])));
+    }
+
+    #[test]
     fn texts_stand_for_values_of_other_types_only_where_that_is_loose() {
         assert_eq!(json_of(DELETED, &json!("TRUE"), Typing::Loose).unwrap(), Some(json!(true)));
         let address = json!([{ "address": "a@b.c", "verified": true }]);

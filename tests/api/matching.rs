@@ -224,3 +224,48 @@ async fn somebody_who_is_deactivated_is_signed_out_and_the_last_administrator_st
     assert_eq!(reason, "The last active administrator is not deactivated: account admin (@admin).");
     assert!(account(&workspace, "admin").await.get_bool("active").unwrap());
 }
+
+#[tokio::test]
+async fn of_the_last_two_administrators_one_stays_although_both_are_deactivated_at_once() {
+    let (workspace, service) = served().await;
+    workspace.add_user(user("boss").admin()).await;
+    let deactivated = doc! { "$set": { "active": false } };
+    // Somebody else is in the middle of deactivating the caller.
+    let mut session = workspace.database.client().start_session().await.unwrap();
+    session.start_transaction().await.unwrap();
+    let users = workspace.collection("users");
+    users.update_one(doc! { "_id": "admin" }, deactivated).session(&mut session).await.unwrap();
+
+    let boss = json!({ "importIds": ["1"], "emails": ["boss@corp.example"], "username": "boss", "deleted": true });
+    service.stage(&[boss]).await;
+    let answer =
+        service.post("/api/v1/import.run", &json!({ "onExisting": "update", "alsoUpdate": ["deleted"] })).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    // The run has long decided, on the accounts as they are until the other one is done.
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    session.commit_transaction().await.unwrap();
+
+    let status = service.wait_for_state("done").await;
+    assert_eq!(status["operation"]["count"]["error"], 1, "{status}");
+    let reason = receipt(&service).await[0]["reason"].clone();
+    assert_eq!(reason, "The last active administrator is not deactivated: account boss (@boss).");
+    assert!(account(&workspace, "boss").await.get_bool("active").unwrap());
+}
+
+#[tokio::test]
+async fn accounts_that_a_killed_run_has_made_are_created_in_its_receipt_and_keep_their_note() {
+    let (workspace, service) = served().await;
+    workspace.add_user(user("user3").with("emails", address("other@corp.example", true))).await;
+    service.stage(&staged_users(0..3000)).await;
+    let rules = json!({ "onExisting": "skip", "onUsernameTaken": "suffix" });
+    assert_eq!(service.post("/api/v1/import.run", &rules).await.status, 200);
+    let patience = std::time::Duration::from_secs(60);
+    crate::harness::eventually("some are there", patience, async || workspace.count_imported().await > 600).await;
+    service.kill();
+    let service = workspace.serve().await;
+    service.wait_for_state("done").await;
+    let receipt = service.get_as_admin("/api/v1/import.receipt?format=jsonl").await.body;
+    assert_eq!(receipt.matches(r#""outcome":"created""#).count(), 3000, "and none is the same");
+    assert_eq!(receipt.matches("this one is user3-1").count(), 1);
+    assert_eq!(workspace.count_imported().await, 3001, "and user3 of before");
+}

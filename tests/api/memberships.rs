@@ -77,6 +77,8 @@ async fn new_accounts_join_the_default_channels_where_that_is_wanted_and_nobody_
     let records = records(&service).await;
     let memberships: u64 = records.iter().filter_map(|record| record["memberships"].as_u64()).sum();
     assert_eq!(memberships, 6, "{records:?}");
+    let head = service.get_as_admin("/api/v1/import.receipt?count=1").await.json();
+    assert_eq!((&head["memberships"], &head["withoutPassword"]), (&json!(6), &json!(3)), "of all, not of the page");
     let report = service.get_as_admin("/api/v1/import.report").await.json();
     let notes = report["notes"].as_array().unwrap();
     assert!(
@@ -112,8 +114,30 @@ async fn a_record_names_the_channels_of_its_new_account_and_one_that_is_not_ther
         run(&service, json!({ "onExisting": rule, "joinDefaultChannels": true })).await;
         assert!(subscription(&workspace, "sales", "ann").await.is_none(), "{rule}");
     }
-    let wrong = service.try_add_users(&[user("cid", json!("sales"))]).await;
-    assert_eq!(wrong.status, 400, "{}", wrong.body);
+}
+
+#[tokio::test]
+async fn channels_that_are_no_list_of_names_are_passed_over_as_in_rocket_chat_and_the_receipt_says_so() {
+    let (workspace, service) = with_rooms().await;
+    let values = [json!("sales"), json!({ "a": 1 }), json!(7), json!(["sales", { "b": 2 }]), json!(""), json!(null)];
+    let mut users = staged_users(0..values.len());
+    for (user, channels) in users.iter_mut().zip(values) {
+        user["channels"] = channels;
+    }
+    let lines = users.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
+    service.stage(&users).await;
+    run(&service, json!({})).await;
+    assert_eq!(people_of(&workspace, "sales").await, (1, 4), "the name in a list counts");
+    let told =
+        |reason: &Value| reason.as_str().is_some_and(|reason| reason.contains("channels must be a list of names"));
+    let records = records(&service).await;
+    assert!(records.iter().all(|record| record["outcome"] == "created"), "{records:?}");
+    let reasons: Vec<bool> = records.iter().map(|record| told(&record["reason"])).collect();
+    assert_eq!(reasons, [true, true, true, true, false, false], "{records:?}");
+    // A file is read with more patience, and says what cannot be read.
+    let check =
+        service.post_body("/api/v1/import.check?workspace=true&onExisting=skip", None, lines.into_bytes()).await;
+    assert_eq!(check.status, 200, "{}", check.body);
 }
 
 #[tokio::test]

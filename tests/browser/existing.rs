@@ -90,3 +90,31 @@ async fn what_the_workspace_would_refuse_is_an_error_and_its_twins_are_warnings(
     browser.says("#file-warnings", "line 2: e-mail \"Ann@corp.example\" differs from that of the account").await;
     assert!(!browser.is_shown("#send").await);
 }
+
+#[tokio::test]
+async fn whether_new_accounts_join_the_default_channels_is_chosen_beside_the_run() {
+    let Some((workspace, service, browser)) = set_up_signed_in().await else { return };
+    let room = doc! { "_id": "GENERAL", "t": "c", "name": "general", "default": true, "msgs": 0, "usersCount": 1 };
+    workspace.collection("rocketchat_room").insert_one(room).await.unwrap();
+    let members = async || workspace.collection("rocketchat_subscription").count_documents(doc! {}).await.unwrap();
+    for (file, joins, expected) in [
+        ("importIds,emails,username\n1,ann@corp.example,ann\n", false, 0),
+        ("importIds,emails,username\n2,bea@corp.example,bea\n", true, 1),
+    ] {
+        let _file = browser.choose_file(".csv", file).await;
+        browser.says("#send", "Stage 1 user").await;
+        browser.click("#send").await;
+        browser.says("#file-good", "1 user staged").await;
+        if service.status().await.json()["state"] != "ready" {
+            browser.says("#state", "Ready").await;
+        }
+        browser.shown("#run-join-default-channels").await;
+        if joins {
+            browser.click("#run-join-default-channels").await;
+        }
+        browser.click("#run").await;
+        browser.says("#state", "Done").await;
+        assert_eq!(members().await, expected);
+    }
+    browser.assert_no_errors(&[]).await;
+}

@@ -5,6 +5,8 @@ use std::{
     io::{self, BufRead as _, BufReader, BufWriter, Seek as _, SeekFrom, Write as _},
 };
 
+use sha2::{Digest as _, Sha256};
+
 use crate::user_file::User;
 
 /// Well below the 50 MiB that servers take.
@@ -80,6 +82,26 @@ impl KeptUsers {
     pub(super) fn go_to(&mut self, place: u64) -> io::Result<()> {
         self.file.seek(SeekFrom::Start(place))?;
         self.place = place;
+        Ok(())
+    }
+
+    /// Tells these users, in this order, from all others. The next user is the first one then.
+    pub(super) fn fingerprint(&mut self) -> io::Result<String> {
+        self.go_to(0)?;
+        let mut digest = Sha256::new();
+        while let Some(user) = self.next()? {
+            digest.update(user.text);
+            digest.update(b"\n");
+        }
+        self.go_to(0)?;
+        Ok(format!("{:x}", digest.finalize()))
+    }
+
+    /// Leaves out so many users.
+    pub(super) fn pass_over(&mut self, users: u64) -> io::Result<()> {
+        for _ in 0..users {
+            self.next()?;
+        }
         Ok(())
     }
 

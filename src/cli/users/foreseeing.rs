@@ -19,6 +19,9 @@ use crate::{
 
 /// Below the 50 MiB that the service takes.
 const PART_BYTES: usize = 40 * 1024 * 1024;
+/// The server would not take the user.
+const REFUSED: &str = "refused";
+const SAME: &str = Outcome::Same.as_str();
 /// As many users that would fail are listed, as many that are refused, and as many warnings.
 const LISTED: usize = 100;
 
@@ -72,7 +75,7 @@ struct Part {
     begin: u64,
 }
 
-/// Asks the server about all users; `None` if it cannot say. Those who would get an account get a password where passwords are
+/// Asks the server about all users; `None` if it cannot say. Those who are to be staged get a password where passwords are
 /// made.
 pub(super) async fn foresee(
     client: &Client,
@@ -170,8 +173,9 @@ async fn take(
             seen += 1;
             last_line = sent_line(&user, last_line);
             if last_line >= record.line {
+                // Also to those who would not get an account: until the run, that may change.
                 let user = match &mut passwords {
-                    Some(passwords) if record.outcome == Outcome::Created.as_str() => passwords.give(user)?,
+                    Some(passwords) if is_staged(&record.outcome) => passwords.give(user)?,
                     _ => user,
                 };
                 plan.add(&user, record).map_err(|error| disk(&error))?;
@@ -191,6 +195,11 @@ async fn take(
         plan.refuse(&user, reason);
     }
     Ok(())
+}
+
+/// Whether a user with this foreseen outcome is staged.
+fn is_staged(outcome: &str) -> bool {
+    outcome != REFUSED && outcome != SAME
 }
 
 impl Plan {
@@ -213,12 +222,12 @@ impl Plan {
             }
         }
         match record.outcome.as_str() {
-            "refused" => {
+            REFUSED => {
                 self.refuse(user, record.reason);
                 return Ok(());
             }
-            "same" => {
-                foreseen.same.count("same");
+            SAME => {
+                foreseen.same.count(SAME);
                 if let Some(found_by) = record.found_by.clone() {
                     foreseen.same.add_found(record.import_ids.clone(), record.account.clone(), found_by);
                 }

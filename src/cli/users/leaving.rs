@@ -58,6 +58,8 @@ pub(super) struct SourceReport {
     limit: Option<u64>,
     /// Whether `left` says what would be.
     is_check: bool,
+    /// How many of those in `left` are deactivated, or would be.
+    deactivated: u64,
     left: Vec<LeftPerson>,
     returned: Vec<ReturnedPerson>,
 }
@@ -110,6 +112,7 @@ impl SourceFile<'_> {
             people: leaving.people,
             limit: Some(leaving.limit),
             is_check: true,
+            deactivated: deactivated(&leaving.left),
             left: leaving.left,
             returned: leaving.returned,
             ..SourceReport::default()
@@ -126,6 +129,7 @@ impl SourceFile<'_> {
             // Those that are refused come again with each call.
             let known: HashSet<String> = report.left.iter().map(|person| person.account.clone()).collect();
             report.left.extend(left.into_iter().filter(|person| !known.contains(&person.account)));
+            report.deactivated = deactivated(&report.left);
             is_over = remaining == 0;
         }
         let kept = client.keep_source(self.source, &self.import_ids).await?.ok_or_else(unable)?;
@@ -150,6 +154,10 @@ impl SourceFile<'_> {
     }
 }
 
+fn deactivated(left: &[LeftPerson]) -> u64 {
+    left.iter().filter(|person| person.outcome == "deactivated").count() as u64
+}
+
 fn unable() -> CommandError {
     CommandError::Setting("this server keeps no sources: leave --source and --deactivate-missing out".to_owned())
 }
@@ -167,7 +175,6 @@ impl SourceReport {
     }
 
     pub(super) fn show(&self, console: &Console) {
-        let deactivated = self.left.iter().filter(|person| person.outcome == "deactivated").count() as u64;
         for person in &self.left {
             console.notice(&printable(&self.line_about(person)));
         }
@@ -182,7 +189,7 @@ impl SourceReport {
         }
         if self.limit.is_some() {
             let verb = if self.is_check { "would be deactivated" } else { "deactivated" };
-            console.notice(&format!("{}: {} {verb}", self.source, counted(deactivated, "account")));
+            console.notice(&format!("{}: {} {verb}", self.source, counted(self.deactivated, "account")));
         }
         if let Some(added @ 1..) = self.added {
             console.notice(&format!("{}: {} new, {} in all", self.source, counted(added, "import id"), self.people));

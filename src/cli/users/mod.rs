@@ -10,39 +10,27 @@ mod options;
 mod passwords;
 mod replacing;
 mod report;
+mod sending;
 
-use std::{collections::HashSet, path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use clap::Args;
-use reqwest::StatusCode;
-use tokio::{signal::ctrl_c, task::spawn_blocking};
+use tokio::task::spawn_blocking;
 
 use self::{
-    batches::{Batch, Batches, KeptUsers},
+    batches::KeptUsers,
     check::{Check, RejectList, print_template, shown},
     foreseeing::{Plan, foresee},
     leaving::{LeavingArgs, SourceReport},
     matching::MatchingArgs,
     options::ReadingArgs,
     passwords::Passwords,
-    replacing::confirm,
+    replacing::Replaceable,
     report::Report,
+    sending::Sender,
 };
-use super::{
-    CommandError,
-    console::Console,
-    follow::{Follow, StalledNotice},
-    status::{progress_note, verdict},
-    target::ServerArgs,
-    words::counted,
-};
-use crate::{
-    client::{Client, ClientError, FailedUsers, Staging, Status},
-    domain::receipt::Outcome,
-    user_file::Template,
-};
-
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+use super::{CommandError, console::Console, target::ServerArgs, words::counted};
+use crate::{client::Client, user_file::Template};
 
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -67,9 +55,10 @@ pub(super) struct UsersArgs {
     #[arg(long)]
     json: bool,
 
-    /// End an import that is running, or whose file is being read, and take the place of staged and failed users
-    #[arg(long)]
-    replace: bool,
+    /// Take the place of staged and failed users, and end an import that is running, or whose file is being read; `staged`
+    /// never ends one
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
+    replace: Option<Replaceable>,
 
     /// Go on without the bad lines
     #[arg(long)]
@@ -220,10 +209,14 @@ async fn check_and_send(
     console: &Console,
     report: &mut Report,
 ) -> Result<(), CommandError> {
-    let mut passwords = args.passwords_out.as_deref().map(Passwords::create).transpose()?;
+    let sender = Sender { args, client, console };
+    let mut passwords = args.passwords_out.as_deref().map(Passwords::open).transpose()?;
+    if let Some(staging) = sender.earlier_run(passwords.as_ref()).await? {
+        return sender.follow_to_the_end(&staging, passwords, report).await;
+    }
     let is_worth_it = args.run && args.matching.may_leave_people_alone();
     if !(args.check || is_worth_it) {
-        return send(args, with_passwords(kept, &mut passwords)?, users, passwords, client, console, report).await;
+        return sender.send(with_passwords(kept, &mut passwords)?, users, passwords, report).await;
     }
     let mut parameters = args.matching.parameters();
     parameters.extend(args.reading.refused_by_workspace());
@@ -234,7 +227,7 @@ async fn check_and_send(
             let reason = "this server cannot say what a run would do; --dry-run checks the file alone";
             return Err(CommandError::Setting(reason.to_owned()));
         }
-        return send(args, with_passwords(kept, &mut passwords)?, users, passwords, client, console, report).await;
+        return sender.send(with_passwords(kept, &mut passwords)?, users, passwords, report).await;
     };
     let failing = foreseen.counts.failed;
     report.foreseen(foreseen);
@@ -251,10 +244,10 @@ async fn check_and_send(
     }
     if to_stage == 0 {
         report.nothing_to_do();
-        return Ok(());
+        return sender.tell_passwords(passwords, report).await;
     }
     let to_send = spool.read().map_err(|error| disk(&error))?;
-    send(args, to_send, to_stage, passwords, client, console, report).await
+    sender.send(to_send, to_stage, passwords, report).await
 }
 
 /// The users, each with a password where passwords are made.
@@ -267,150 +260,4 @@ fn with_passwords(mut kept: KeptUsers, passwords: &mut Option<Passwords>) -> Res
 
 fn disk(error: &std::io::Error) -> CommandError {
     CommandError::Failed(format!("the checked users cannot be read from the disk: {error}"))
-}
-
-async fn send(
-    args: &UsersArgs,
-    to_send: KeptUsers,
-    users: u64,
-    mut passwords: Option<Passwords>,
-    client: &Client,
-    console: &Console,
-    report: &mut Report,
-) -> Result<(), CommandError> {
-    confirm(&client.status().await?, args.replace, console).await?;
-    let mut staging = Staging::begin(client).await?;
-    if args.matching.needs_this_service() && !staging.matches_people() {
-        return Err(CommandError::Setting(
-            "this server does not find people who are there: leave --on-existing, --on-username-taken and --join-default-channels out"
-                .to_owned(),
-        ));
-    }
-    if args.leaving.needs_this_service() && !staging.matches_people() {
-        return Err(CommandError::Setting("this server keeps no sources: leave --source out".to_owned()));
-    }
-    report.operation = Some(staging.operation().to_owned());
-    passwords.as_mut().map_or(Ok(()), Passwords::store)?;
-    let batches = to_send.batches(args.batch as usize);
-    let staged = tokio::select! {
-        staged = stage(batches, users, &mut staging, console) => Some(staged),
-        _ = ctrl_c() => None,
-    };
-    let staged = staged.unwrap_or_else(|| {
-        let reason = "interrupted: nothing was run, and the same command starts over";
-        Err(CommandError::Failed(reason.to_owned()))
-    });
-    report.staged = staging.staged();
-    staged?;
-    staging.verify().await?;
-    if !args.run {
-        return Ok(());
-    }
-    staging.run(&args.matching.fields()).await?;
-    let ended = tokio::select! {
-        ended = follow(args, client, &staging, console) => ended?,
-        _ = ctrl_c() => {
-            let reason = "interrupted: the import goes on at the server; rocketchat-import status --watch follows it";
-            return Err(CommandError::Failed(reason.to_owned()));
-        }
-    };
-    let mut not_new = HashSet::new();
-    let outcomes = if staging.matches_people() && ended.state.is_end() {
-        let look = |outcome: &str, import_ids: &[String]| {
-            if outcome != Outcome::Created.as_str() && passwords.is_some() {
-                not_new.extend(import_ids.iter().cloned());
-            }
-        };
-        match client.outcomes(staging.operation(), look).await {
-            Ok(outcomes) => Some(outcomes),
-            // The import is over all the same, and its counters are known.
-            Err(error) => {
-                console.notice(&format!("the receipt could not be read: {error}"));
-                None
-            }
-        }
-    } else {
-        None
-    };
-    let is_told = outcomes.is_some();
-    report.ended(&ended, outcomes);
-    match passwords {
-        Some(passwords) if is_told => report.passwords = Some(passwords.keep_new(&not_new)?),
-        Some(passwords) => {
-            report.passwords = Some(passwords.keep_all());
-            console.notice(
-                "the receipt says nothing of who is new: the file of --passwords-out may also hold passwords of others",
-            );
-        }
-        None => {}
-    }
-    if ended.counts.failed > 0 {
-        match client.failed_users().await {
-            Ok(FailedUsers::Told(failed)) => report.failed = Some(failed),
-            Ok(FailedUsers::NotTold) => {}
-            // The import is over all the same, and how it went is known.
-            Err(error) => console.notice(&format!("the failed users could not be read: {error}")),
-        }
-    }
-    verdict(&ended)
-}
-
-async fn stage(
-    mut batches: Batches,
-    users: u64,
-    staging: &mut Staging<'_>,
-    console: &Console,
-) -> Result<(), CommandError> {
-    console.begin("staged");
-    while let Some(batch) = batches.next() {
-        let batch = batch.map_err(|error| disk(&error))?;
-        match staging.add(&batch.body, batch.users).await {
-            Ok(()) => console.progress(staging.staged(), users, ""),
-            Err(ClientError::Refused { status: StatusCode::PAYLOAD_TOO_LARGE, .. }) => {
-                let kilobytes = batch.body.len().div_ceil(1000);
-                if !batches.halve(&batch).map_err(|error| disk(&error))? {
-                    let Batch { first_line, .. } = batch;
-                    return Err(CommandError::Server(format!(
-                        "the user of line {first_line} alone makes a request of {kilobytes} kB, more than the server or a \
-                         proxy before it takes: shorten it, or raise the limit (nginx: client_max_body_size)"
-                    )));
-                }
-                console.notice(&format!(
-                    "the server or a proxy before it takes no request of {kilobytes} kB; going on with half of that. Fewer \
-                     requests do if the limit is raised (nginx: client_max_body_size)"
-                ));
-            }
-            Err(error @ ClientError::Refused { .. }) => {
-                let Batch { first_line, last_line, .. } = batch;
-                return Err(CommandError::Server(format!("users of the lines {first_line} to {last_line}: {error}")));
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    console.end();
-    Ok(())
-}
-
-async fn follow(
-    args: &UsersArgs,
-    client: &Client,
-    staging: &Staging<'_>,
-    console: &Console,
-) -> Result<Status, CommandError> {
-    console.begin("imported");
-    let follow = Follow { client, interval: LOOK_INTERVAL, patience: Some(args.server.patience()) };
-    let mut stalled = StalledNotice::default();
-    let ended = follow
-        .to_the_end(|status| {
-            if status.operation != staging.operation() {
-                let reason = "somebody else began another import, which ended this one";
-                return Err(CommandError::from(ClientError::Interfered(reason.to_owned())));
-            }
-            stalled.tell(console, status);
-            console.progress(status.counts.processed(), status.counts.total, &progress_note(status));
-            Ok(())
-        })
-        .await;
-    console.end();
-    ended
 }

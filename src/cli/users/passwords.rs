@@ -1,15 +1,18 @@
 //! `--passwords-out`: passwords for people who get an account and have none, in a file for the person who hands them out.
 //!
-//! The file is there before anything is sent, so that no password is ever staged that nobody knows. After the run it holds
-//! those of new accounts alone.
+//! Until the outcome is known they are in an unfinished file beside it, together with the operations that they were staged
+//! in. It is there before anything is sent, so that no password is ever staged that nobody knows. A call that was cut off
+//! goes on with it: nobody gets a second password. At the end those of new accounts alone go into the file proper.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
+    ffi::OsString,
     fs::{self, File},
-    io::{self, BufReader, BufWriter},
+    io::{self, BufRead as _, BufReader, BufWriter, Write as _},
     path::{Path, PathBuf},
 };
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
@@ -18,24 +21,61 @@ use super::{
     batches::{KeptUser, KeptUsers, Spool},
     disk,
 };
-use crate::domain::{
-    password,
-    spreadsheet::{harmless, original},
-};
+use crate::domain::{password, spreadsheet::harmless};
 
 const HEADER: [&str; 4] = ["username", "emails", "importIds", "password"];
-/// The column of the import ids.
-const IMPORT_IDS: usize = 2;
 /// Between the values of a cell, as in files of users.
 const SEPARATOR: &str = ";";
+/// What the name of an unfinished file ends with.
+const UNFINISHED: &str = ".unfinished";
+/// What receipts put at the end of an import id that is too long for them.
+const CUT: char = '…';
 
-/// The file of made passwords. Unless it was stored it goes with this value: then nobody has a password of it.
+/// A line of the unfinished file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Entry {
+    Password(Made),
+    Operation(Begun),
+}
+
+/// A made password and its person.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Made {
+    username: String,
+    emails: Vec<String>,
+    import_ids: Vec<String>,
+    password: String,
+}
+
+/// An operation that people with made passwords were staged in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Begun {
+    /// The operation's `_id`.
+    pub(super) operation: String,
+    /// The fingerprint of all users who were to be staged.
+    pub(super) fingerprint: String,
+}
+
+/// The made passwords. Unless somebody was staged with one of them, their file goes with this value.
 #[derive(Debug)]
 pub(super) struct Passwords {
     path: PathBuf,
-    rows: csv::Writer<BufWriter<File>>,
-    made: u64,
-    is_needed: bool,
+    unfinished: PathBuf,
+    entries: BufWriter<File>,
+    made: Vec<Made>,
+    /// The places of those in `made`, by import id.
+    places: HashMap<String, usize>,
+    begun: Vec<Begun>,
+}
+
+/// The import ids of accounts that are new, as receipts tell them.
+#[derive(Debug, Default)]
+pub(super) struct NewPeople {
+    import_ids: HashSet<String>,
+    /// The beginnings of those that are too long for a receipt.
+    beginnings: Vec<String>,
 }
 
 impl Passwords {
@@ -51,17 +91,49 @@ impl Passwords {
         Ok(())
     }
 
-    /// Makes the file, readable for its owner alone.
+    /// Makes the unfinished file, readable for its owner alone, or goes on with the one of a call that was cut off.
     ///
     /// # Errors
-    /// When it cannot be made, or is there by now.
-    pub(super) fn create(path: &Path) -> Result<Self, CommandError> {
+    /// When it cannot be made or read, or the file proper is there by now.
+    pub(super) fn open(path: &Path) -> Result<Self, CommandError> {
         Self::look_at(path)?;
-        let unwritable = |error: &dyn std::fmt::Display| unwritable(path, error);
-        let file = own_file(path).map_err(|error| unwritable(&error))?;
-        let mut rows = csv::Writer::from_writer(BufWriter::new(file));
-        rows.write_record(HEADER).map_err(|error| unwritable(&error))?;
-        Ok(Self { path: path.to_owned(), rows, made: 0, is_needed: false })
+        let mut name = path.as_os_str().to_owned();
+        name.push(OsString::from(UNFINISHED));
+        let unfinished = PathBuf::from(name);
+        let earlier = if unfinished.exists() { entries_of(&unfinished) } else { Ok(Vec::new()) };
+        let written = earlier.and_then(|earlier| Ok((rewritten(&unfinished, &earlier)?, earlier)));
+        let (file, earlier) = written.map_err(|error| unwritable(&unfinished, &error))?;
+        let mut passwords = Self {
+            path: path.to_owned(),
+            unfinished,
+            entries: BufWriter::new(file),
+            made: Vec::new(),
+            places: HashMap::new(),
+            begun: Vec::new(),
+        };
+        for entry in earlier {
+            match entry {
+                Entry::Password(made) => passwords.keep(made),
+                Entry::Operation(begun) => passwords.begun.push(begun),
+            }
+        }
+        Ok(passwords)
+    }
+
+    /// The file that holds the passwords until the outcome is known.
+    pub(super) fn unfinished(&self) -> &Path {
+        &self.unfinished
+    }
+
+    /// The operations that people were staged in, the last one last.
+    pub(super) fn begun(&self) -> &[Begun] {
+        &self.begun
+    }
+
+    fn keep(&mut self, made: Made) {
+        let place = self.made.len();
+        self.places.extend(made.import_ids.iter().map(|id| (id.clone(), place)));
+        self.made.push(made);
     }
 
     /// The user with a password of its own, if it has none. The person must change it, unless the user says otherwise.
@@ -74,18 +146,22 @@ impl Passwords {
         if has_password || fields["services"]["password"]["bcrypt"].is_string() {
             return Ok(user);
         }
-        let made = password::generate();
         let texts = |field: &str| {
             let texts = fields[field].as_array().map(Vec::as_slice).unwrap_or_default();
-            texts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(SEPARATOR)
+            texts.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
         };
-        let username = fields["username"].as_str().unwrap_or_default();
-        let row = [username, &texts("emails"), &texts("importIds"), &made];
-        self.rows
-            .write_record(row.map(|cell| harmless(cell).into_owned()))
-            .map_err(|error| unwritable(&self.path, &error))?;
-        self.made += 1;
-        fields["password"] = made.into();
+        let import_ids = texts("importIds");
+        let known =
+            import_ids.iter().find_map(|id| self.places.get(id)).map(|place| self.made[*place].password.clone());
+        let password = known.clone().unwrap_or_else(password::generate);
+        if known.is_none() {
+            let username = fields["username"].as_str().unwrap_or_default().to_owned();
+            let made = Made { username, emails: texts("emails"), import_ids, password: password.clone() };
+            let entry = Entry::Password(made.clone());
+            write_entry(&mut self.entries, &entry).map_err(|error| unwritable(&self.unfinished, &error))?;
+            self.keep(made);
+        }
+        fields["password"] = password.into();
         if fields["requirePasswordChange"].is_null() {
             fields["requirePasswordChange"] = true.into();
         }
@@ -104,74 +180,101 @@ impl Passwords {
         spool.read().map_err(|error| disk(&error))
     }
 
-    /// Stores what was written, before anything is sent.
+    /// Stores the passwords and the operation that they go into, before anything is sent.
     ///
     /// # Errors
     /// When the disk does not take it.
-    pub(super) fn store(&mut self) -> Result<(), CommandError> {
-        let stored = self.rows.flush().and_then(|()| self.rows.get_ref().get_ref().sync_all());
-        stored.map_err(|error| unwritable(&self.path, &error))?;
-        self.is_needed = self.made > 0;
+    pub(super) fn store(&mut self, begun: Begun) -> Result<(), CommandError> {
+        if self.made.is_empty() || self.begun.last() == Some(&begun) {
+            return Ok(());
+        }
+        let stored = write_entry(&mut self.entries, &Entry::Operation(begun.clone()))
+            .and_then(|()| self.entries.flush())
+            .and_then(|()| self.entries.get_ref().sync_all());
+        stored.map_err(|error| unwritable(&self.unfinished, &error))?;
+        self.begun.push(begun);
         Ok(())
     }
 
-    /// Takes the passwords of users out again whose account is not new, by their import ids; how many are left.
+    /// Writes the passwords of new accounts into the file proper, of all if `new` is `None`; how many there are. Where there
+    /// are none, there is no file.
     ///
     /// # Errors
-    /// When the file cannot be read or written: then it holds all of them.
-    pub(super) fn keep_new(mut self, not_new: &HashSet<String>) -> Result<u64, CommandError> {
-        if !not_new.is_empty() && self.is_needed {
-            self.made = keep_rows(&self.path, not_new).map_err(|error| unwritable(&self.path, &error))?;
-            self.is_needed = self.made > 0;
+    /// When the file cannot be written: then the unfinished one stays.
+    pub(super) fn finish(mut self, new: Option<&NewPeople>) -> Result<u64, CommandError> {
+        let is_new = |made: &&Made| new.is_none_or(|new| made.import_ids.iter().any(|id| new.has(id)));
+        let rows: Vec<&Made> = self.made.iter().filter(is_new).collect();
+        if !rows.is_empty() {
+            write_rows(&self.path, &rows).map_err(|error| unwritable(&self.path, &error))?;
         }
-        Ok(self.made)
-    }
-
-    /// Leaves the file as it was sent; how many passwords it holds.
-    pub(super) fn keep_all(self) -> u64 {
-        self.made
+        let count = rows.len() as u64;
+        // Now it goes with this value.
+        self.begun.clear();
+        Ok(count)
     }
 }
 
 impl Drop for Passwords {
     fn drop(&mut self) {
-        if !self.is_needed {
-            // It holds nothing, or passwords that were never sent.
-            let _ = fs::remove_file(&self.path);
+        if self.begun.is_empty() {
+            // Its passwords were never sent, or are in the file proper.
+            let _ = fs::remove_file(&self.unfinished);
         }
     }
 }
 
-fn keep_rows(path: &Path, not_new: &HashSet<String>) -> Result<u64, csv::Error> {
-    let mut rows = csv::Reader::from_reader(BufReader::new(File::open(path)?));
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // For its owner alone, like the one whose place it takes.
-    let mut kept = csv::Writer::from_writer(BufWriter::new(NamedTempFile::new_in(folder)?));
-    kept.write_record(HEADER)?;
-    let mut count = 0;
-    for row in rows.records() {
-        let row = row?;
-        let import_ids = original(row.get(IMPORT_IDS).unwrap_or_default());
-        let is_new = !import_ids.split(SEPARATOR).any(|id| not_new.contains(id));
-        if is_new {
-            kept.write_record(&row)?;
-            count += 1;
-        }
+impl NewPeople {
+    pub(super) fn add(&mut self, import_ids: &[String]) {
+        self.import_ids.extend(import_ids.iter().cloned());
+        self.beginnings.extend(import_ids.iter().filter_map(|id| id.strip_suffix(CUT)).map(str::to_owned));
     }
-    let kept = kept.into_inner().map_err(csv::IntoInnerError::into_error)?;
-    let kept = kept.into_inner().map_err(io::IntoInnerError::into_error)?;
-    kept.as_file().sync_all()?;
-    kept.persist(path).map_err(|error| error.error)?;
-    Ok(count)
+
+    fn has(&self, import_id: &str) -> bool {
+        self.import_ids.contains(import_id)
+            || self.beginnings.iter().any(|beginning| !beginning.is_empty() && import_id.starts_with(beginning))
+    }
 }
 
-/// A file that was not there before, readable for its owner alone.
-fn own_file(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+/// The whole lines of an unfinished file. What was written when the call was cut off was never sent.
+fn entries_of(path: &Path) -> io::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for line in BufReader::new(File::open(path)?).lines() {
+        let Ok(entry) = serde_json::from_str(&line?) else { break };
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+/// The file with these entries, readable for its owner alone, to be gone on with.
+fn rewritten(path: &Path, entries: &[Entry]) -> io::Result<File> {
+    let mut file = BufWriter::new(NamedTempFile::new_in(folder_of(path))?);
+    entries.iter().try_for_each(|entry| write_entry(&mut file, entry))?;
+    let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.as_file().sync_all()?;
+    Ok(file.persist(path)?)
+}
+
+fn write_entry(file: &mut impl io::Write, entry: &Entry) -> io::Result<()> {
+    serde_json::to_writer(&mut *file, entry)?;
+    file.write_all(b"\n")
+}
+
+/// A new file, readable for its owner alone.
+fn write_rows(path: &Path, rows: &[&Made]) -> Result<(), csv::Error> {
+    let mut file = csv::Writer::from_writer(NamedTempFile::new_in(folder_of(path))?);
+    file.write_record(HEADER)?;
+    for Made { username, emails, import_ids, password } in rows {
+        let row = [username, &emails.join(SEPARATOR), &import_ids.join(SEPARATOR), password];
+        file.write_record(row.map(|cell| harmless(cell).into_owned()))?;
+    }
+    let file = file.into_inner().map_err(csv::IntoInnerError::into_error)?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn unwritable(path: &Path, error: &dyn std::fmt::Display) -> CommandError {

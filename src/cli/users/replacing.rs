@@ -2,12 +2,22 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _};
 
+use clap::ValueEnum;
 use tokio::task::spawn_blocking;
 
 use crate::{
     cli::{CommandError, console::Console, words::counted},
     client::{ReportedState, Status},
 };
+
+/// What a new import may take the place of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Replaceable {
+    /// Staged users that were never run, and failed users of an import that is over.
+    Staged,
+    /// These, and an import that goes on.
+    All,
+}
 
 /// What would be lost, in a sentence.
 struct Loss {
@@ -20,8 +30,13 @@ struct Loss {
 ///
 /// # Errors
 /// When it is not to be lost.
-pub(super) async fn confirm(last: &Status, is_wanted: bool, console: &Console) -> Result<(), CommandError> {
+pub(super) async fn confirm(last: &Status, wanted: Option<Replaceable>, console: &Console) -> Result<(), CommandError> {
     let Some(Loss { sentence, goes_on }) = loss_of(last) else { return Ok(()) };
+    let is_wanted = match wanted {
+        None => false,
+        Some(Replaceable::Staged) => !goes_on,
+        Some(Replaceable::All) => true,
+    };
     if is_wanted {
         return Ok(());
     }
@@ -37,11 +52,12 @@ pub(super) async fn confirm(last: &Status, is_wanted: bool, console: &Console) -
         }
         return Err(CommandError::Server("nothing was sent".to_owned()));
     }
-    if goes_on {
-        return Err(CommandError::Server(format!("{sentence}; wait for its end, or give --replace to have it ended")));
-    }
-    console.notice(&sentence);
-    Ok(())
+    let way_out = if goes_on {
+        "wait for its end, or give --replace to have it ended"
+    } else {
+        "nothing was sent; give --replace=staged to go on"
+    };
+    Err(CommandError::Server(format!("{sentence}; {way_out}")))
 }
 
 fn loss_of(last: &Status) -> Option<Loss> {
@@ -54,13 +70,13 @@ fn loss_of(last: &Status) -> Option<Loss> {
         ReportedState::Loading => (format!("a file is being read for {of}"), true),
         ReportedState::Ready if counts.users > 0 => {
             let users = counted(counts.users, "user");
-            (format!("{users} of {of} are staged and were never run; this import takes their place"), false)
+            (format!("{users} of {of} are staged and were never run; this import would take their place"), false)
         }
         ReportedState::Done if counts.failed > 0 => {
             let users = counted(counts.failed, "failed user");
             (
                 format!(
-                    "{users} of {of} leave the staging area for this import; the receipt keeps them and the reasons"
+                    "{users} of {of} would leave the staging area for this import; the receipt keeps them and the reasons"
                 ),
                 false,
             )

@@ -58,6 +58,16 @@ impl<'a> StagedUser<'a> {
         names.filter(|name| !name.is_empty())
     }
 
+    /// Whether `channels` hold something that is no name of a channel, and is passed over.
+    #[must_use]
+    pub fn has_unreadable_channels(self) -> bool {
+        match self.0.get("channels") {
+            None | Some(FieldValue::Null | FieldValue::Undefined) => false,
+            Some(FieldValue::List(names)) => !names.iter().all(|name| name.as_text().is_some()),
+            Some(_) => true,
+        }
+    }
+
     /// `user` or `bot`.
     #[must_use]
     pub fn kind(self) -> Option<&'a str> {

@@ -121,6 +121,11 @@ pub(super) struct Receipt {
     /// The operation that the receipt is of.
     #[schema(rename = "operationId")]
     operation_id: String,
+    /// The channels that new accounts of the whole operation joined.
+    memberships: u64,
+    /// New accounts of the whole operation without a password.
+    #[schema(rename = "withoutPassword")]
+    without_password: u64,
     count: usize,
     offset: u64,
     total: u64,
@@ -151,6 +156,8 @@ pub(super) struct Receipt {
                         "importIds": ["old-system-17"]
                     }],
                     "operationId": "64d51ea91558939980aab371",
+                    "memberships": 0,
+                    "withoutPassword": 1,
                     "count": 1,
                     "offset": 0,
                     "total": 1,
@@ -185,14 +192,20 @@ pub(in crate::http) async fn receipt(
     let records = ReceiptRecords::of(&repositories.receipts, &operation, Which::All);
     let records = caller.deadline.bound(records).await?;
     let total = records.total();
+    let newcomers = match format {
+        ReceiptFormat::Json => caller.deadline.bound(repositories.receipts.newcomers(&operation)).await?,
+        ReceiptFormat::Csv | ReceiptFormat::Jsonl => Default::default(),
+    };
     let records = records.read(part).map_ok(|(kind, record)| receipt_record(kind, record));
     let file_name = |ending| Some(format!("receipt-{operation}.{ending}"));
     match format {
         ReceiptFormat::Json => {
+            let (joined, without_password) = newcomers;
+            let memberships: u64 = joined.values().sum();
             let close = move |count| {
                 let (operation, offset) = (json(&operation), part.offset);
                 format!(
-                    r#"],"operationId":{operation},"count":{count},"offset":{offset},"total":{total},"success":true}}"#
+                    r#"],"operationId":{operation},"memberships":{memberships},"withoutPassword":{without_password},"count":{count},"offset":{offset},"total":{total},"success":true}}"#
                 )
             };
             place.answer(&request, streamed::JSON, list(r#"{"records":["#.to_owned(), records, close)).await

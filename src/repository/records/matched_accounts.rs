@@ -1,12 +1,15 @@
 //! Accounts that are there: finding those that records may belong to, and changing them.
 
+use std::time::Duration;
+
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use futures::TryStreamExt as _;
 use mongodb::{
-    Collection,
-    options::{Collation, CollationStrength},
+    ClientSession, Collection,
+    error::{Result as DriverResult, TRANSIENT_TRANSACTION_ERROR},
+    options::{Collation, CollationStrength, WriteConcern},
 };
-use tokio::try_join;
+use tokio::{time::sleep, try_join};
 
 use super::accounts::reason_of;
 use crate::{
@@ -51,9 +54,13 @@ const ADMINISTRATOR: &str = "admin";
 /// As many other administrators are looked at.
 const MOST_ADMINISTRATORS: i64 = 200;
 
+/// The pause before a transaction is tried again that met another one.
+const TRANSACTION_PAUSE: Duration = Duration::from_millis(20);
+
 /// Finds and changes accounts that are there.
 #[derive(Debug, Clone)]
 pub struct MatchedAccounts {
+    connection: Connection,
     accounts: Collection<RawDocumentBuf>,
 }
 
@@ -85,13 +92,15 @@ pub enum ChangeOutcome {
     Changed,
     /// The account is gone, or has other values than those that were read.
     Outdated,
+    /// Nobody would administrate the workspace any more.
+    LastAdministrator,
     /// The database refused it, for this reason.
     Refused(String),
 }
 
 impl MatchedAccounts {
     pub(in crate::repository) fn new(connection: &Connection) -> Self {
-        Self { accounts: connection.collection(COLLECTION) }
+        Self { connection: connection.clone(), accounts: connection.collection(COLLECTION) }
     }
 
     /// The accounts with one of these values, in any order; one may come more than once.
@@ -167,9 +176,13 @@ impl MatchedAccounts {
         if ends_placeholder {
             update.insert("$unset", doc! { PLACEHOLDER: 1 });
         }
-        match self.accounts.update_one(unchanged, update).await {
-            Ok(result) if result.matched_count == 1 => Ok(ChangeOutcome::Changed),
-            Ok(_) => Ok(ChangeOutcome::Outdated),
+        let changed = if deactivates(changes) {
+            self.deactivate(account, unchanged, update, now).await
+        } else {
+            self.accounts.update_one(unchanged, update).await.map(|result| outcome_of(result.matched_count))
+        };
+        match changed {
+            Ok(outcome) => Ok(outcome),
             Err(error) if is_duplicate_key(&error) => {
                 Ok(ChangeOutcome::Refused(reason_of(code_of(&error).unwrap_or_default(), &error.to_string())))
             }
@@ -181,6 +194,63 @@ impl MatchedAccounts {
             },
         }
     }
+
+    /// Makes an update that ends the account's activity, unless nobody would administrate any more: in one transaction, which is
+    /// tried again where it meets another one.
+    async fn deactivate(
+        &self,
+        account: &str,
+        unchanged: Document,
+        update: Document,
+        now: Date,
+    ) -> DriverResult<ChangeOutcome> {
+        let mut session = self.connection.session().await?;
+        loop {
+            session.start_transaction().write_concern(WriteConcern::majority()).await?;
+            let outcome = self.deactivate_within(&mut session, account, unchanged.clone(), update.clone(), now).await;
+            let ended = match outcome {
+                Ok(outcome) => session.commit_transaction().await.map(|()| outcome),
+                Err(error) => {
+                    // An error of this says nothing new.
+                    let _ = session.abort_transaction().await;
+                    Err(error)
+                }
+            };
+            match ended {
+                Err(error) if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => sleep(TRANSACTION_PAUSE).await,
+                ended => return ended,
+            }
+        }
+    }
+
+    async fn deactivate_within(
+        &self,
+        session: &mut ClientSession,
+        account: &str,
+        unchanged: Document,
+        update: Document,
+        now: Date,
+    ) -> DriverResult<ChangeOutcome> {
+        let shown = doc! { "_id": 1 };
+        let own = doc! { "_id": account, "roles": ADMINISTRATOR, "active": true };
+        let own = self.accounts.find_one(own).projection(shown.clone()).session(&mut *session).await?;
+        if own.is_some() {
+            let others = doc! { "roles": ADMINISTRATOR, "active": true, "_id": { "$ne": account } };
+            let other = self.accounts.find_one(others).projection(shown).session(&mut *session).await?;
+            let Some(other) = other else { return Ok(ChangeOutcome::LastAdministrator) };
+            // A write, so that the database refuses one of two deactivations that rely on each other's account.
+            let touch = doc! { "$set": { "_updatedAt": bson_of("_updatedAt", &FieldValue::Date(now)) } };
+            let other = doc! { "_id": other.get_str("_id").unwrap_or_default() };
+            self.accounts.update_one(other, touch).session(&mut *session).await?;
+        }
+        let result = self.accounts.update_one(unchanged, update).session(&mut *session).await?;
+        Ok(outcome_of(result.matched_count))
+    }
+}
+
+/// The outcome of an update that found so many accounts.
+const fn outcome_of(found: u64) -> ChangeOutcome {
+    if found == 1 { ChangeOutcome::Changed } else { ChangeOutcome::Outdated }
 }
 
 /// Whether the changes end the account's activity.

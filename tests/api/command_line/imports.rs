@@ -72,7 +72,7 @@ async fn every_format_stages_the_same_users_and_runs_nothing_by_itself() {
         File::new("users.csv", format!("\u{feff}username;email;importId;name\r\n{rows}")),
     ];
     for file in files {
-        let finished = call(&service.address, &["users", file.path(), "--batch", "7"]).await;
+        let finished = call(&service.address, &["users", file.path(), "--batch", "7", "--replace=staged"]).await;
         assert_eq!((finished.code, finished.output.as_str()), (Some(0), ""), "{finished:?}");
         let staged = workspace.staged_data().await;
         assert_eq!(staged.len(), 20, "{}", file.path());
@@ -91,7 +91,8 @@ async fn an_import_id_is_made_of_the_username_or_the_address_when_that_is_asked_
     let (workspace, service) = served().await;
     let file = File::new("users.csv", "username,email\nann,a@b.c\n");
     for (from, expected) in [("username", "ann"), ("email", "a@b.c")] {
-        let finished = call(&service.address, &["users", file.path(), "--import-id-from", from]).await;
+        let finished =
+            call(&service.address, &["users", file.path(), "--import-id-from", from, "--replace=staged"]).await;
         assert_eq!(finished.code, Some(0), "{finished:?}");
         let staged = workspace.staged_data().await;
         assert_eq!(staged[0].get_array("importIds").unwrap()[0].as_str(), Some(expected));

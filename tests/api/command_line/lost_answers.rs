@@ -35,7 +35,7 @@ async fn assert_exact_with(seems: Seems, path: &'static str, fate: impl Fn(usize
         assert_eq!(names.len(), 50);
         assert_eq!(names.iter().collect::<HashSet<_>>().len(), 50);
     }
-    let ran = call(&proxy.address, &["users", file.path(), "--batch", "10", "--run"]).await;
+    let ran = call(&proxy.address, &["users", file.path(), "--batch", "10", "--run", "--replace=staged"]).await;
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(proxy.troubled() > 0, "nothing was lost");
     assert_eq!(workspace.count_imported().await, 50);

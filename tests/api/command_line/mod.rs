@@ -40,10 +40,10 @@ pub async fn call(url: &str, arguments: &[&str]) -> Finished {
     finished
 }
 
-/// Stages a file with this text.
+/// Stages a file with this text, in the place of whatever is staged.
 pub async fn call_with_file(url: &str, name: &str, text: &str) -> Finished {
     let file = File::new(name, text);
-    call(url, &["users", file.path()]).await
+    call(url, &["users", file.path(), "--replace=staged"]).await
 }
 
 /// A file of users in a folder of its own.

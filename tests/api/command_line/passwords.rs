@@ -1,14 +1,24 @@
 //! Passwords for people who get an account and have none.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Stdio},
+    time::Duration,
+};
 
 use bson::doc;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tempfile::tempdir;
 
-use super::{File, call, summary};
-use crate::harness::{Service, eventually, served, user};
+use super::{
+    File, call, csv_of,
+    proxy::{Fate, Proxy},
+    summary,
+};
+use crate::harness::{Service, Workspace, eventually, program, served, user};
 
 const OWNER_ALONE: u32 = 0o600;
 
@@ -115,4 +125,134 @@ async fn the_password_of_somebody_who_failed_leaves_the_staging_area_and_the_rea
     let failed = &workspace.staged().await[0];
     let reason = failed.get_array("errors").unwrap()[0].as_document().unwrap().get_str("message").unwrap();
     assert!(reason.contains("ann"), "{reason}");
+}
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const ADD_USERS: &str = "/api/v1/import.addUsers";
+
+/// Begins a command that is going to be killed.
+fn begin(url: &str, arguments: &[&str]) -> Child {
+    let settings = [("ROCKETCHAT_URL", url), ("ROCKETCHAT_USER_ID", "admin"), ("ROCKETCHAT_AUTH_TOKEN", super::TOKEN)];
+    program(arguments, &settings).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn kill(mut command: Child) {
+    command.kill().unwrap();
+    command.wait().unwrap();
+}
+
+fn unfinished(out: &Path) -> PathBuf {
+    let mut name = out.as_os_str().to_owned();
+    name.push(".unfinished");
+    name.into()
+}
+
+/// The file holds the passwords with which so many people can log in, for its owner alone, and no other file is there.
+async fn assert_passwords(workspace: &Workspace, out: &Path, people: usize) {
+    assert_eq!(fs::metadata(out).unwrap().permissions().mode() & 0o777, OWNER_ALONE);
+    assert_eq!(fs::read_dir(out.parent().unwrap()).unwrap().count(), 1, "the unfinished file is gone");
+    let made = passwords(out);
+    assert_eq!(made.len(), people);
+    for (name, password) in made.iter().step_by(7) {
+        let account = workspace.collection("users").find_one(doc! { "username": name }).await.unwrap().unwrap();
+        let services = account.get_document("services").unwrap();
+        let bcrypt = services.get_document("password").unwrap().get_str("bcrypt").unwrap();
+        let digest = format!("{:x}", Sha256::digest(password));
+        assert!(bcrypt::verify(digest, bcrypt).unwrap(), "the password of the file is that of the account of {name}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_was_killed_during_the_run_goes_on_with_the_same_import_and_the_same_passwords() {
+    let (workspace, service) = served().await;
+    let file = File::new("people.csv", csv_of(0..80));
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("passwords.csv");
+    let arguments = ["users", file.path(), "--run", "--json", "--passwords-out", out.to_str().unwrap()];
+    let command = begin(&service.address, &arguments);
+    eventually("the run begins", PATIENCE, async || service.status().await.json()["state"] == "importing").await;
+    kill(command);
+    assert!(!out.exists(), "the outcome is not known");
+    assert_eq!(fs::metadata(unfinished(&out)).unwrap().permissions().mode() & 0o777, OWNER_ALONE);
+
+    let again = call(&service.address, &arguments).await;
+    assert_eq!(again.code, Some(0), "{again:?}");
+    assert!(again.errors.contains("going on with operation"), "{again:?}");
+    let summary = summary(&again);
+    assert_eq!((&summary["passwords"], &summary["run"]["created"]), (&json!(80), &json!(80)), "{summary}");
+    assert_eq!(workspace.operations().await.len(), 1, "no second import");
+    assert_passwords(&workspace, &out, 80).await;
+    assert_eq!(call(&service.address, &arguments).await.code, Some(2), "a whole file is never written over");
+}
+
+#[tokio::test]
+async fn a_call_that_was_killed_before_the_run_goes_on_where_it_was() {
+    let (workspace, service) = served().await;
+    let proxy =
+        Proxy::before(&service.address, ADD_USERS, |n| if n < 2 { Fate::Passed } else { Fate::RequestLost }).await;
+    let file = File::new("people.csv", csv_of(0..40));
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("passwords.csv");
+    let arguments =
+        ["users", file.path(), "--run", "--json", "--batch", "10", "--passwords-out", out.to_str().unwrap()];
+    let command = begin(&proxy.address, &arguments);
+    eventually("a batch is lost", PATIENCE, async || proxy.troubled() > 0).await;
+    kill(command);
+    assert_eq!(workspace.count_staged().await, 20);
+    let staged = workspace.staged_data().await[0].get_str("password").unwrap().to_owned();
+
+    let again = call(&service.address, &arguments).await;
+    assert_eq!(again.code, Some(0), "{again:?}");
+    assert_eq!(summary(&again)["staged"], json!(40), "{again:?}");
+    assert_eq!(workspace.operations().await.len(), 1, "no second import");
+    assert_passwords(&workspace, &out, 40).await;
+    assert!(passwords(&out).iter().any(|(_, password)| *password == staged), "nobody got a second password");
+}
+
+#[tokio::test]
+async fn the_passwords_of_a_run_that_nobody_followed_are_written_down_also_after_another_import() {
+    let (workspace, service) = served().await;
+    let file = File::new("people.csv", csv_of(0..20));
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("passwords.csv");
+    let arguments = ["users", file.path(), "--run", "--json", "--passwords-out", out.to_str().unwrap()];
+    let command = begin(&service.address, &arguments);
+    eventually("the run begins", PATIENCE, async || {
+        ["importing", "done"].contains(&service.status().await.json()["state"].as_str().unwrap_or_default())
+    })
+    .await;
+    kill(command);
+    service.wait_for_state("done").await;
+    // The command may have been faster than its end.
+    if !out.exists() {
+        service.new_import().await;
+        let again = call(&service.address, &arguments).await;
+        assert_eq!(again.code, Some(0), "{again:?}");
+        assert_eq!((&summary(&again)["staged"], &summary(&again)["passwords"]), (&json!(0), &json!(20)), "{again:?}");
+    }
+    assert_passwords(&workspace, &out, 20).await;
+}
+
+#[tokio::test]
+async fn somebody_of_whom_the_check_says_that_he_fails_and_who_gets_an_account_all_the_same_is_in_the_file() {
+    let (workspace, service) = served().await;
+    workspace.add_user(user("ann").with("emails", vec![doc! { "address": "other@corp.example" }])).await;
+    let proxy =
+        Proxy::before(&service.address, ADD_USERS, |n| if n < 3 { Fate::RequestLost } else { Fate::Passed }).await;
+    let people = "username,emails,importIds\nann,ann@corp.example,1\nadmin,somebody.else@corp.example,2\nbob,bob@corp.example,3\n";
+    workspace.update("users", "admin", doc! { "$set": { "emails": [{ "address": "admin@corp.example" }] } }).await;
+    let file = File::new("people.csv", people);
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("passwords.csv");
+    let arguments = ["users", file.path(), "--run", "--json", "--passwords-out", out.to_str().unwrap()];
+    let goes = async {
+        eventually("the check is over", PATIENCE, async || proxy.troubled() > 0).await;
+        workspace.collection("users").delete_one(doc! { "_id": "ann" }).await.unwrap();
+    };
+    let (finished, ()) = tokio::join!(call(&proxy.address, &arguments), goes);
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    let summary = summary(&finished);
+    assert_eq!((&summary["check"]["failed"], &summary["run"]["failed"]), (&json!(2), &json!(1)), "{summary}");
+    let names: Vec<String> = passwords(&out).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["ann", "bob"], "who failed is not among them");
 }

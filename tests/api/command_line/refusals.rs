@@ -126,20 +126,42 @@ async fn a_wrong_server_or_token_is_one_sentence_before_the_file_is_read() {
 }
 
 #[tokio::test]
-async fn what_a_new_import_takes_the_place_of_is_named() {
+async fn what_a_new_import_takes_the_place_of_is_named_and_without_a_terminal_refused_with_3_unless_replace_is_given() {
     let (workspace, service) = served().await;
     let file = File::new("users.csv", csv_of(0..3));
-    for (status, code, words) in [
-        ("importer_preparing_users", 3, "a file is being read for operation before (api); wait for its end"),
-        ("importer_user_selection", 0, "7 users of operation before (api) are staged and were never run"),
-        ("importer_done", 0, "2 failed users of operation before (api) leave the staging area for this import"),
+    for (status, is_over, words, way_out) in [
+        (
+            "importer_preparing_users",
+            false,
+            "a file is being read for operation before (api)",
+            "wait for its end, or give --replace to have it ended",
+        ),
+        (
+            "importer_user_selection",
+            true,
+            "7 users of operation before (api) are staged and were never run",
+            "nothing was sent; give --replace=staged to go on",
+        ),
+        (
+            "importer_done",
+            true,
+            "2 failed users of operation before (api) would leave the staging area",
+            "nothing was sent; give --replace=staged to go on",
+        ),
     ] {
         let count = bson::doc! { "total": 7, "users": 7, "completed": 5, "error": 2 };
-        workspace.only_operation(operation("before").with("status", status).with("count", count).document()).await;
-        let finished = call(&service.address, &["users", file.path()]).await;
-        assert_eq!(finished.code, Some(code), "{finished:?}");
-        assert!(finished.errors.contains(words), "{finished:?}");
-        assert_eq!(workspace.operations().await.len(), if code == 0 { 2 } else { 1 }, "{status}");
+        let before = operation("before").with("status", status).with("count", count).document();
+        for (flag, goes) in [("", false), ("--replace=staged", is_over), ("--replace", true)] {
+            workspace.only_operation(before.clone()).await;
+            let mut arguments = vec!["users", file.path()];
+            arguments.extend(Some(flag).filter(|flag| !flag.is_empty()));
+            let finished = call(&service.address, &arguments).await;
+            assert_eq!(finished.code, Some(if goes { 0 } else { 3 }), "{flag}: {finished:?}");
+            if !goes {
+                assert!(finished.errors.contains(words) && finished.errors.contains(way_out), "{finished:?}");
+            }
+            assert_eq!(workspace.operations().await.len(), if goes { 2 } else { 1 }, "{status} {flag}");
+        }
     }
 }
 

@@ -207,7 +207,8 @@ impl Users {
                     ..Stored::new(outcome, account)
                 })),
                 ChangeOutcome::Refused(reason) => Some(Err(reason)),
-                ChangeOutcome::Outdated => None,
+                // Also where somebody else has deactivated the other administrators since: the decision finds that.
+                ChangeOutcome::Outdated | ChangeOutcome::LastAdministrator => None,
             };
             done.push((position, result));
         }
@@ -229,8 +230,11 @@ pub(super) async fn decided(
     rules: Rules,
     accounts: &MatchedAccounts,
 ) -> Result<Decided, RepositoryError> {
-    if directory.get(id_of(account)).is_some() {
-        return Ok(Decided::Over(Ok(created(account))));
+    if let Some(own) = directory.get(id_of(account)).map(StoredAccount::new) {
+        // An earlier try of this run has made it.
+        let note = StagedUser::new(record).username().zip(own.username()).filter(|(wanted, given)| wanted != given);
+        let note = note.map(|(wanted, given)| format!("The user name {wanted} was taken; this one is {given}."));
+        return Ok(Decided::Over(Ok(Stored { note, ..created(account) })));
     }
     let kept = |account: String, found_by: FoundBy| {
         let found_by = Some(found_by);

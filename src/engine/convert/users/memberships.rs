@@ -32,6 +32,9 @@ pub(in crate::engine) struct Memberships {
     subscriptions: Subscriptions,
 }
 
+/// The sentence about `channels` with a value that cannot be read.
+pub(super) const UNREADABLE: &str = "channels must be a list of names of channels: what is none is passed over.";
+
 /// The channels that records name, by these names, or why nobody joins one of them.
 type NamedChannels = HashMap<String, Result<Fields, String>>;
 
@@ -90,6 +93,10 @@ impl Memberships {
         let mut names: Vec<&str> = new.iter().flat_map(|position| channels_of(*position)).collect();
         names.sort_unstable();
         names.dedup();
+        let is_unreadable = |position: &usize| StagedUser::new(&users[*position].record).has_unreadable_channels();
+        for position in new.iter().filter(|position| is_unreadable(position)) {
+            add_note(&mut outcomes[*position], UNREADABLE);
+        }
         if new.is_empty() || (self.defaults.is_empty() && names.is_empty()) {
             return Ok(());
         }
@@ -121,9 +128,7 @@ impl Memberships {
             self.join_one(&id, room, &people, outcomes, &mut notes).await?;
         }
         for (position, note) in notes {
-            if let Ok(stored) = &mut outcomes[position] {
-                stored.note = Some(stored.note.take().map_or(note.clone(), |before| format!("{before} {note}")));
-            }
+            add_note(&mut outcomes[position], &note);
         }
         Ok(())
     }
@@ -154,6 +159,12 @@ impl Memberships {
             }
         }
         if members.is_empty() { Ok(()) } else { self.people.add_room(id, &members, None).await }
+    }
+}
+
+fn add_note(outcome: &mut Result<Stored, String>, note: &str) {
+    if let Ok(stored) = outcome {
+        stored.note = Some(stored.note.take().map_or(note.to_owned(), |before| format!("{before} {note}")));
     }
 }
 

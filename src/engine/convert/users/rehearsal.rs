@@ -10,7 +10,7 @@ use super::{
     creating::what_is_taken,
     directory::{Directory, keys_of, seek},
     matching::{Decided, decided},
-    memberships::Memberships,
+    memberships::{Memberships, UNREADABLE},
     values::Values,
 };
 use crate::{
@@ -145,9 +145,10 @@ impl Rehearsal {
                 decided.doubts = self.sign_up.doubts(record);
             }
             if decided.fate == Fate::Run(Outcome::Created) {
-                let reasons = record.channels().filter_map(|name| channels.get(name)?.as_ref().err());
-                let doubts = reasons.map(|reason| Doubt { kind: DoubtKind::Channel, reason: reason.clone() });
-                decided.doubts.extend(doubts);
+                let unreadable = record.has_unreadable_channels().then(|| UNREADABLE.to_owned());
+                let reasons = record.channels().filter_map(|name| channels.get(name)?.as_ref().err().cloned());
+                let reasons = unreadable.into_iter().chain(reasons);
+                decided.doubts.extend(reasons.map(|reason| Doubt { kind: DoubtKind::Channel, reason }));
             }
             foreseen[position] = Some(decided);
         }

@@ -31,7 +31,8 @@ const KNOWN_FIELDS: [(&str, Kind); 17] = [
     ("password", Kind::Text),
     // Ours: `addUsers` of Rocket.Chat passes it over.
     ("requirePasswordChange", Kind::Boolean),
-    ("channels", Kind::OptionalTexts),
+    // Ours, too: what is no list of texts is passed over as there.
+    ("channels", Kind::Names),
     ("customFields", Kind::Object),
     ("services", Kind::Object),
     ("federated", Kind::Flag),
@@ -49,6 +50,8 @@ enum Kind {
     Texts,
     /// A list of texts, or null.
     OptionalTexts,
+    /// A list of texts where it is one; anything else passes as it is.
+    Names,
     /// An object or null, as it is.
     Object,
     /// A yes, a no or null, as it is.
@@ -84,7 +87,15 @@ fn coerce(value: &mut Value, kind: Kind, path: &str) -> Result<(), ApiError> {
         Kind::Object => Err("must be object,null"),
         Kind::Flag if value.is_boolean() || value.is_null() => return Ok(()),
         Kind::Flag => Err("must be boolean,null"),
-        Kind::OptionalTexts if is_emptiness(value) => Ok(Value::Null),
+        Kind::OptionalTexts | Kind::Names if is_emptiness(value) => Ok(Value::Null),
+        Kind::Names => {
+            for name in value.as_array_mut().into_iter().flatten() {
+                if let Some(text) = as_text(name) {
+                    *name = Value::String(text);
+                }
+            }
+            return Ok(());
+        }
         Kind::Texts | Kind::OptionalTexts => return coerce_texts(value, kind, path),
     };
     *value = coerced.map_err(|problem| wrong(problem, path))?;

@@ -82,7 +82,8 @@ export class Actions {
   async #run() {
     const operationId = this.#status.operation._id;
     const onExisting = byId('run-on-existing').value;
-    await this.#do('run', () => this.#api.postAgain('import.run', { operationId, onExisting }));
+    const joinDefaultChannels = byId('run-join-default-channels').checked;
+    await this.#do('run', () => this.#api.postAgain('import.run', { operationId, onExisting, joinDefaultChannels }));
   }
 
   async #download() {

@@ -202,6 +202,7 @@ export class Selection {
         operationId: this.#operation._id,
         input: { users: users.choice, channels: channels.choice, contacts: { all: true } },
         onExisting: byId('on-existing').value,
+        joinDefaultChannels: byId('join-default-channels').checked,
         acceptRetention,
       });
     } catch (error) {

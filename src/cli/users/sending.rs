@@ -1,0 +1,291 @@
+//! Staging the checked users, running the import and following it to its end.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use tokio::signal::ctrl_c;
+
+use super::{
+    UsersArgs,
+    batches::{Batch, Batches, KeptUsers},
+    disk,
+    passwords::{Begun, NewPeople, Passwords},
+    replacing::confirm,
+    report::Report,
+};
+use crate::{
+    cli::{
+        CommandError,
+        console::Console,
+        follow::{Follow, StalledNotice},
+        status::{progress_note, verdict},
+    },
+    client::{Client, ClientError, FailedUsers, OutcomeCounts, ReportedState, Staging, Status},
+    domain::receipt::Outcome,
+};
+
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Sends users to a server.
+pub(super) struct Sender<'a> {
+    pub(super) args: &'a UsersArgs,
+    pub(super) client: &'a Client,
+    pub(super) console: &'a Console,
+}
+
+impl<'a> Sender<'a> {
+    /// The import that a call which was cut off has run, if it is the server's newest one.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub(super) async fn earlier_run(&self, passwords: Option<&Passwords>) -> Result<Option<Staging<'a>>, CommandError> {
+        let Some(begun) = passwords.and_then(|passwords| passwords.begun().last()) else { return Ok(None) };
+        let Status { operation, state, counts, .. } = self.client.status().await?;
+        let was_run = state == ReportedState::Importing || state.is_end() && counts.processed() > 0;
+        if begun.operation != operation || !was_run {
+            return Ok(None);
+        }
+        self.console.notice(&format!("going on with operation {operation}, which a call that was cut off has run"));
+        Ok(Some(Staging::go_on(self.client, &operation, counts.users).await?))
+    }
+
+    /// Stages the users, and runs the import if that is wanted.
+    pub(super) async fn send(
+        &self,
+        mut to_send: KeptUsers,
+        users: u64,
+        mut passwords: Option<Passwords>,
+        report: &mut Report,
+    ) -> Result<(), CommandError> {
+        let fingerprint = match &passwords {
+            Some(_) => to_send.fingerprint().map_err(|error| disk(&error))?,
+            None => String::new(),
+        };
+        let mut staging = self.begin(passwords.as_ref(), &fingerprint, users).await?;
+        self.refuse_what_needs_this_service(&staging)?;
+        report.operation = Some(staging.operation().to_owned());
+        if let Some(passwords) = &mut passwords {
+            passwords.store(Begun { operation: staging.operation().to_owned(), fingerprint })?;
+        }
+        to_send.pass_over(staging.staged()).map_err(|error| disk(&error))?;
+        let batches = to_send.batches(self.args.batch as usize);
+        let staged = tokio::select! {
+            staged = stage(batches, users, &mut staging, self.console) => Some(staged),
+            _ = ctrl_c() => None,
+        };
+        let staged = staged.unwrap_or_else(|| {
+            let way_on = if passwords.is_some() {
+                "the same command goes on"
+            } else {
+                "the same command with --replace starts over"
+            };
+            Err(CommandError::Failed(format!("interrupted: nothing was run; {way_on}")))
+        });
+        report.staged = staging.staged();
+        staged?;
+        staging.verify().await?;
+        if !self.args.run {
+            return Ok(());
+        }
+        staging.run(&self.args.matching.fields()).await?;
+        self.follow_to_the_end(&staging, passwords, report).await
+    }
+
+    /// Begins a new import, or goes on with the one that a call which was cut off has begun with the same users.
+    async fn begin(
+        &self,
+        passwords: Option<&Passwords>,
+        fingerprint: &str,
+        users: u64,
+    ) -> Result<Staging<'a>, CommandError> {
+        let last = self.client.status().await?;
+        let begun = passwords.and_then(|passwords| passwords.begun().last());
+        let own = begun.filter(|begun| begun.operation == last.operation);
+        let staged = last.counts.users;
+        let waits = matches!(last.state, ReportedState::New | ReportedState::Ready);
+        if waits && staged <= users && own.is_some_and(|own| own.fingerprint == fingerprint) {
+            return Ok(Staging::go_on(self.client, &last.operation, staged).await?);
+        }
+        if own.is_none() {
+            confirm(&last, self.args.replace, self.console).await?;
+        }
+        Ok(Staging::begin(self.client).await?)
+    }
+
+    fn refuse_what_needs_this_service(&self, staging: &Staging<'_>) -> Result<(), CommandError> {
+        let reason = if staging.matches_people() {
+            return Ok(());
+        } else if self.args.matching.needs_this_service() {
+            "this server does not find people who are there: leave --on-existing, --on-username-taken and \
+             --join-default-channels out"
+        } else if self.args.leaving.needs_this_service() {
+            "this server keeps no sources: leave --source out"
+        } else {
+            return Ok(());
+        };
+        Err(CommandError::Setting(reason.to_owned()))
+    }
+
+    /// Follows a run, and reads what became of everybody.
+    pub(super) async fn follow_to_the_end(
+        &self,
+        staging: &Staging<'_>,
+        passwords: Option<Passwords>,
+        report: &mut Report,
+    ) -> Result<(), CommandError> {
+        report.operation = Some(staging.operation().to_owned());
+        report.staged = staging.staged();
+        let ended = tokio::select! {
+            ended = self.follow(staging) => ended?,
+            _ = ctrl_c() => {
+                let passwords = passwords.as_ref().map(|passwords| {
+                    let unfinished = passwords.unfinished().display();
+                    format!("; the passwords are in {unfinished} until the same command has gone on")
+                });
+                return Err(CommandError::Failed(format!(
+                    "interrupted: the import goes on at the server; rocketchat-import status --watch follows it{}",
+                    passwords.unwrap_or_default()
+                )));
+            }
+        };
+        let mut new = NewPeople::default();
+        let outcomes = if staging.matches_people() {
+            let outcomes = self.outcomes(staging.operation(), &mut new).await;
+            // The import is over all the same, and its counters are known.
+            outcomes.map_err(|error| self.console.notice(&format!("the receipt could not be read: {error}"))).ok()
+        } else {
+            None
+        };
+        let is_told = outcomes.is_some();
+        report.ended(&ended, outcomes);
+        if is_told {
+            self.tell_passwords_of(new, Some(staging.operation()), passwords, report).await?;
+        } else if let Some(passwords) = passwords {
+            if staging.matches_people() {
+                self.keep_unfinished(&passwords);
+            } else {
+                report.passwords = Some(passwords.finish(None)?);
+                self.console.notice(
+                    "this server does not say who is new: the file of --passwords-out may also hold passwords of others",
+                );
+            }
+        }
+        if ended.counts.failed > 0 {
+            match self.client.failed_users().await {
+                Ok(FailedUsers::Told(failed)) => report.failed = Some(failed),
+                Ok(FailedUsers::NotTold) => {}
+                // The import is over all the same, and how it went is known.
+                Err(error) => self.console.notice(&format!("the failed users could not be read: {error}")),
+            }
+        }
+        verdict(&ended)
+    }
+
+    /// Writes down the passwords of everybody who got an account by calls that were cut off, where there is nothing else to do.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(super) async fn tell_passwords(
+        &self,
+        passwords: Option<Passwords>,
+        report: &mut Report,
+    ) -> Result<(), CommandError> {
+        let passwords = passwords.filter(|passwords| !passwords.begun().is_empty());
+        self.tell_passwords_of(NewPeople::default(), None, passwords, report).await
+    }
+
+    /// Writes down the passwords of everybody who is new; `new` are those of the operation `known`.
+    async fn tell_passwords_of(
+        &self,
+        mut new: NewPeople,
+        known: Option<&str>,
+        passwords: Option<Passwords>,
+        report: &mut Report,
+    ) -> Result<(), CommandError> {
+        let Some(passwords) = passwords else { return Ok(()) };
+        let others = passwords.begun().iter().map(|begun| begun.operation.as_str()).filter(|id| Some(*id) != known);
+        for operation in others {
+            match self.outcomes(operation, &mut new).await {
+                // Nothing of it was run.
+                Ok(_) | Err(ClientError::Refused { .. }) => {}
+                Err(error) => {
+                    self.console.notice(&format!("the receipt of {operation} could not be read: {error}"));
+                    self.keep_unfinished(&passwords);
+                    return Ok(());
+                }
+            }
+        }
+        report.passwords = Some(passwords.finish(Some(&new))?);
+        Ok(())
+    }
+
+    fn keep_unfinished(&self, passwords: &Passwords) {
+        let unfinished = passwords.unfinished().display();
+        self.console.notice(&format!("the passwords are in {unfinished} until the same command has gone on"));
+    }
+
+    async fn outcomes(&self, operation: &str, new: &mut NewPeople) -> Result<OutcomeCounts, ClientError> {
+        let look = |outcome: &str, import_ids: &[String]| {
+            if outcome == Outcome::Created.as_str() {
+                new.add(import_ids);
+            }
+        };
+        self.client.outcomes(operation, look).await
+    }
+
+    async fn follow(&self, staging: &Staging<'_>) -> Result<Status, CommandError> {
+        let Self { args, client, console } = self;
+        console.begin("imported");
+        let follow = Follow { client, interval: LOOK_INTERVAL, patience: Some(args.server.patience()) };
+        let mut stalled = StalledNotice::default();
+        let ended = follow
+            .to_the_end(|status| {
+                if status.operation != staging.operation() {
+                    let reason = "somebody else began another import, which ended this one";
+                    return Err(CommandError::from(ClientError::Interfered(reason.to_owned())));
+                }
+                stalled.tell(console, status);
+                console.progress(status.counts.processed(), status.counts.total, &progress_note(status));
+                Ok(())
+            })
+            .await;
+        console.end();
+        ended
+    }
+}
+
+async fn stage(
+    mut batches: Batches,
+    users: u64,
+    staging: &mut Staging<'_>,
+    console: &Console,
+) -> Result<(), CommandError> {
+    console.begin("staged");
+    while let Some(batch) = batches.next() {
+        let batch = batch.map_err(|error| disk(&error))?;
+        match staging.add(&batch.body, batch.users).await {
+            Ok(()) => console.progress(staging.staged(), users, ""),
+            Err(ClientError::Refused { status: StatusCode::PAYLOAD_TOO_LARGE, .. }) => {
+                let kilobytes = batch.body.len().div_ceil(1000);
+                if !batches.halve(&batch).map_err(|error| disk(&error))? {
+                    let Batch { first_line, .. } = batch;
+                    return Err(CommandError::Server(format!(
+                        "the user of line {first_line} alone makes a request of {kilobytes} kB, more than the server or a \
+                         proxy before it takes: shorten it, or raise the limit (nginx: client_max_body_size)"
+                    )));
+                }
+                console.notice(&format!(
+                    "the server or a proxy before it takes no request of {kilobytes} kB; going on with half of that. Fewer \
+                     requests do if the limit is raised (nginx: client_max_body_size)"
+                ));
+            }
+            Err(error @ ClientError::Refused { .. }) => {
+                let Batch { first_line, last_line, .. } = batch;
+                return Err(CommandError::Server(format!("users of the lines {first_line} to {last_line}: {error}")));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    console.end();
+    Ok(())
+}
