@@ -73,7 +73,7 @@ pub(super) async fn run(args: &StatusArgs) -> Result<(), CommandError> {
     verdict(&ended)
 }
 
-/// Ends well only if every user was created, or there was nothing to create.
+/// Ends well only if no record failed, or there was none.
 pub(super) fn verdict(ended: &Status) -> Result<(), CommandError> {
     let counts = ended.counts;
     match ended.state {
@@ -101,9 +101,9 @@ fn progress_line(status: &Status) -> String {
     let mut line = status.in_plain_words().to_owned();
     if counts.total > 0 {
         let percent = counts.percent().unwrap_or_default();
-        let created = counts.completed;
+        let (completed, word) = (counts.completed, status.completed());
         // Writing to a text cannot fail.
-        let _ = write!(line, ": {created} created, {} failed of {} ({percent} %)", counts.failed, counts.total);
+        let _ = write!(line, ": {completed} {word}, {} failed of {} ({percent} %)", counts.failed, counts.total);
     }
     line
 }
@@ -114,7 +114,7 @@ fn summary(status: &Status) -> String {
     if counts.total > 0 || counts.processed() > 0 {
         let percent = counts.percent().map(|percent| format!(" ({percent} %)")).unwrap_or_default();
         rows.push((status.records(), format!("{} of {} processed{percent}", counts.processed(), counts.total)));
-        rows.push(("created", counts.completed.to_string()));
+        rows.push((status.completed(), counts.completed.to_string()));
         rows.push(("failed", counts.failed.to_string()));
     }
     if !status.operation.is_empty() {

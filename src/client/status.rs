@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::domain::importer::Importer;
+
 /// The state of the newest import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -46,7 +48,19 @@ impl ReportedState {
     }
 }
 
-/// How many users, by what became of them.
+/// The records of an operation.
+#[derive(Debug, Clone, Copy)]
+enum Content {
+    Users,
+    /// Those of a file: people, rooms and messages.
+    Records,
+    /// Files that imported messages wait for.
+    Files,
+    /// Pictures that imported people wait for.
+    Pictures,
+}
+
+/// How many records, by what became of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct UserCounts {
     /// All records of the import; 0 while none is staged.
@@ -111,22 +125,48 @@ struct Body {
 }
 
 impl Status {
-    /// The state in words, which fit users and files.
+    /// The state in words, which fit what the operation is about.
     pub(crate) fn in_plain_words(&self) -> &'static str {
-        match self.state {
-            ReportedState::Ready if self.is_of_file() => "the file is loaded, the run was not started",
-            ReportedState::Importing if self.is_of_file() => "records are being imported",
-            state => state.in_plain_words(),
+        use ReportedState as State;
+        match (self.content(), self.state) {
+            (Content::Records, State::New) => "made, no file yet",
+            (Content::Records, State::Ready) => "the file is loaded, the run was not started",
+            (Content::Records, State::Importing) => "records are being imported",
+            (Content::Files, State::New | State::Loading | State::Ready) => "files are being looked for",
+            (Content::Files, State::Importing) => "files are being fetched",
+            (Content::Pictures, State::New | State::Loading | State::Ready) => "pictures are being looked for",
+            (Content::Pictures, State::Importing) => "pictures are being fetched",
+            (_, state) => state.in_plain_words(),
         }
     }
 
     /// The word for its records.
     pub(crate) fn records(&self) -> &'static str {
-        if self.is_of_file() { "records" } else { "users" }
+        match self.content() {
+            Content::Users => "users",
+            Content::Records => "records",
+            Content::Files => "files",
+            Content::Pictures => "pictures",
+        }
     }
 
-    fn is_of_file(&self) -> bool {
-        !self.file.is_empty()
+    /// The word for records that are processed and did not fail.
+    pub(crate) fn completed(&self) -> &'static str {
+        match self.content() {
+            Content::Users | Content::Records => "created",
+            Content::Files | Content::Pictures => "fetched",
+        }
+    }
+
+    fn content(&self) -> Content {
+        match Importer::from_key(&self.importer) {
+            Some(Importer::PendingFiles) => Content::Files,
+            Some(Importer::PendingAvatars) => Content::Pictures,
+            Some(importer) if importer.reads_files() => Content::Records,
+            // An importer of a release to come.
+            _ if !self.file.is_empty() => Content::Records,
+            _ => Content::Users,
+        }
     }
 
     /// Reads a body; `None` if it is not one of `import.status`.

@@ -34,11 +34,11 @@ impl Runner {
         match self {
             Self::RocketChat => {
                 "Rocket.Chat's own process runs this import; it does not go on after a restart. If Rocket.Chat was \
-                 restarted or its log shows no work, clear the import and begin a new one; accounts made until then stay."
+                 restarted or its log shows no work, clear the import and begin a new one; what was imported until then stays."
             }
             Self::Service => {
                 "This service runs this import and goes on after a restart. Look into its log for what the database \
-                 answers; to give the import up, clear it; accounts made until then stay."
+                 answers; to give the import up, clear it; what was imported until then stays."
             }
         }
     }

@@ -83,6 +83,11 @@ async fn files_are_seen_as_they_come_with_bytes_pace_and_time_left() {
     browser.says("#state", "Done, with failures").await;
     browser.says("#state-detail", "38 files fetched; 2 could not be.").await;
     browser.says("#bytes", "38 MB of ").await;
+    browser.says(".completed-word", "Fetched").await;
+    let told = browser.attribute("#progress-bar", "aria-valuetext").await.unwrap();
+    assert_eq!(told, "100%, 38 of 40 fetched, 2 failed");
+    let drawn = browser.attribute("#chart-plot svg", "aria-label").await.unwrap();
+    assert!(drawn.ends_with("38 files of 40 fetched and 2 failed."), "{drawn}");
     assert_eq!(workspace.collection("rocketchat_uploads").count_documents(doc! {}).await.unwrap(), 38);
     // Another operation has no bytes.
     workspace.only_operation(operation("api").with("status", "importer_done").document()).await;

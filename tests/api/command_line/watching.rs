@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bson::doc;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -9,7 +10,7 @@ use super::{
     call,
     proxy::{Fate, Proxy},
 };
-use crate::harness::{Service, eventually, program, served, staged_users, workspace};
+use crate::harness::{Service, eventually, operation, program, served, staged_users, workspace};
 
 const STATUS: &str = "/api/v1/import.status";
 const UNAVAILABLE: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -34,6 +35,35 @@ async fn status_tells_a_person_in_plain_words() {
     assert_eq!(told.code, Some(0));
     for words in ["state      done", "5 of 5 processed (100 %)", "created    5", "failed     0", "importer   api"] {
         assert!(told.output.contains(words), "{words} is not in {}", told.output);
+    }
+}
+
+#[tokio::test]
+async fn status_calls_the_records_of_every_operation_by_their_name() {
+    let (workspace, service) = served().await;
+    for (importer, state, records, completed) in [
+        ("api", "users are being created", "users", "created"),
+        ("slack", "records are being imported", "records", "created"),
+        ("pending-files", "files are being fetched", "files", "fetched"),
+        ("pending-avatars", "pictures are being fetched", "pictures", "fetched"),
+    ] {
+        let count = doc! { "total": 7, "completed": 3, "error": 4 };
+        let with = |status: &str| {
+            operation(importer).with("importerKey", importer).with("status", status).with("count", count.clone())
+        };
+        workspace.only_operation(with("importer_importing_files").document()).await;
+        let going_on = call(&service.address, &["status"]).await;
+        assert!(going_on.output.starts_with(&format!("state      {state}\n")), "{importer}: {}", going_on.output);
+        workspace.only_operation(with("importer_done").document()).await;
+        let done = call(&service.address, &["status"]).await.output;
+        for line in [format!("{records:<10} 7 of 7 processed (100 %)"), format!("{completed:<10} 3")] {
+            assert!(done.lines().any(|told| told == line), "{importer}: {line} is not in {done}");
+        }
+        let watched = call(&service.address, &["status", "--watch"]).await;
+        let line = format!("done: 3 {completed}, 4 failed of 7 (100 %)");
+        assert_eq!(watched.output.lines().next(), Some(line.as_str()), "{watched:?}");
+        assert!(watched.errors.contains(&format!("4 of 7 {records} failed")), "{watched:?}");
+        assert_eq!(watched.code, Some(1));
     }
 }
 

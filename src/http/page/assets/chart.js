@@ -1,13 +1,13 @@
-// Imported and failed users over time, drawn as two lines.
+// Completed and failed records over time, drawn as two lines.
 
 import { byId, setText, svg } from './dom.js';
-import { duration, number, users } from './words.js';
+import { completedWord, counted, duration, number } from './words.js';
 
 const WIDTH = 600;
 const HEIGHT = 120;
 
 /** Draws what was seen of an import; nothing when too little was. */
-export function drawChart(samples, total) {
+export function drawChart(samples, total, operation) {
   const figure = byId('chart');
   figure.hidden = samples.length < 2;
   if (figure.hidden) {
@@ -22,8 +22,8 @@ export function drawChart(samples, total) {
   const line = (name) => samples.map((sample) => `${x(sample)},${y(sample[name])}`).join(' ');
 
   const seconds = (last.at - start) / 1000;
-  const words = `After ${duration(seconds)} of watching, ${users(last.completed)} of ${number(total)} imported and `
-    + `${number(last.failed)} failed.`;
+  const words = `After ${duration(seconds)} of watching, ${counted(last.completed, operation)} of ${number(total)} `
+    + `${completedWord(operation)} and ${number(last.failed)} failed.`;
   const completed = line('completed');
   byId('chart-plot').replaceChildren(svg('svg',
     { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': words },

@@ -63,7 +63,7 @@ function rowOf(operation) {
   const counts = countsOf(operation);
   return [
     moment(operation.ts),
-    describe(stateOf(operation), counts).title,
+    describe(stateOf(operation), counts, null, operation).title,
     String(operation.importerKey ?? ''),
     number(counts.completed),
     number(counts.failed),

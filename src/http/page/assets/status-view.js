@@ -3,7 +3,7 @@
 import { drawChart } from './chart.js';
 import { byId, setProgress, setText } from './dom.js';
 import { Pace } from './pace.js';
-import { ENDED, describe, duration, number, percentage, problemOf, rate, size } from './words.js';
+import { ENDED, completedWord, describe, duration, number, percentage, problemOf, rate, size } from './words.js';
 
 // A screen reader is told of these steps, not of every number, and not more often than this.
 const ANNOUNCED_PERCENT = 10;
@@ -23,24 +23,26 @@ export class StatusView {
     setText(badge, words.title);
     badge.className = `badge ${words.tone}`;
     setText(byId('state-detail'), words.detail);
-    this.#showProgress(status.state, standing, words.tone);
+    this.#showProgress(status, standing, words.tone);
     this.#announce(status, standing, words);
     document.title = status.state === 'importing' && standing.percent !== null
       ? `${percentage(standing.percent)} – Import`
       : `${words.title} – Import`;
   }
 
-  #showProgress(state, { counts, percent, rate: pace, bytes, secondsLeft, secondsElapsed, samples }, tone) {
+  #showProgress({ state, operation }, { counts, percent, rate: pace, bytes, secondsLeft, secondsElapsed, samples }, tone) {
     const shown = COUNTED.includes(state) && percent !== null;
     byId('progress').hidden = !shown;
-    drawChart(shown ? samples : [], counts.total);
+    drawChart(shown ? samples : [], counts.total, operation);
     if (!shown) {
       return;
     }
     const fill = byId('progress-fill');
     fill.classList.toggle('success', tone === 'success');
     fill.classList.toggle('danger', tone === 'danger');
-    const words = `${percentage(percent)}, ${number(counts.completed)} of ${number(counts.total)} imported, `
+    const completed = completedWord(operation);
+    document.querySelectorAll('.completed-word').forEach((label) => setText(label, capitalized(completed)));
+    const words = `${percentage(percent)}, ${number(counts.completed)} of ${number(counts.total)} ${completed}, `
       + `${number(counts.failed)} failed`;
     setProgress(byId('progress-bar'), fill, percent, words);
     setText(byId('percent'), percentage(percent));
@@ -60,12 +62,16 @@ export class StatusView {
     if (words.title !== said.title || operation?._id !== said.operation) {
       setText(byId('announcer'), `${words.title}. ${words.detail}`);
     } else if (state === 'importing' && step > said.step && now - said.at >= ANNOUNCED_INTERVAL_MS) {
-      setText(byId('announcer'), `${step * ANNOUNCED_PERCENT} percent imported.`);
+      setText(byId('announcer'), `${step * ANNOUNCED_PERCENT} percent ${completedWord(operation)}.`);
     } else {
       return;
     }
     this.#announced = { title: words.title, operation: operation?._id, step, at: now };
   }
+}
+
+function capitalized(word) {
+  return word.charAt(0).toUpperCase() + word.slice(1);
 }
 
 function bytesWords({ done, total }) {

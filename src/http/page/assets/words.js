@@ -31,10 +31,19 @@ export function isFetching(operation) {
   return ['pending-files', 'pending-avatars'].includes(operation?.importerKey);
 }
 
-/** So many records of an import of a file, or users. */
+/** So many records of an import of a file, files or pictures that are fetched, or users. */
 export function counted(count, operation) {
+  if (isFetching(operation)) {
+    const things = thingsOf(operation);
+    return count === 1 ? `1 ${things.slice(0, -1)}` : `${number(count)} ${things}`;
+  }
   if (!isOfFile(operation)) return users(count);
   return count === 1 ? '1 record' : `${number(count)} records`;
+}
+
+/** What became of a record that did not fail. */
+export function completedWord(operation) {
+  return isFetching(operation) ? 'fetched' : 'imported';
 }
 
 /** A number of bytes: `12 B`, `3.4 MB`. */
@@ -104,13 +113,17 @@ export function stalledOf(operation) {
   return typeof words === 'string' && words !== '' ? words : null;
 }
 
+function thingsOf(operation) {
+  return operation.importerKey === 'pending-files' ? 'files' : 'pictures';
+}
+
 function describeFetching(state, counts, operation) {
-  const things = operation.importerKey === 'pending-files' ? 'files' : 'pictures';
+  const things = thingsOf(operation);
   if (state !== 'done') {
     const detail = `The ${things} that the import left are being fetched. It goes on when you close this page.`;
     return { title: 'Fetching', tone: 'info', detail };
   }
-  const fetched = `${number(counts.completed)} ${things} fetched`;
+  const fetched = `${counted(counts.completed, operation)} fetched`;
   return counts.failed > 0
     ? {
       title: 'Done, with failures',
@@ -123,18 +136,23 @@ function describeFetching(state, counts, operation) {
 /** What to call a state, in what tone, and what it means for whoever looks at it. */
 export function describe(state, counts, problem = null, operation = null) {
   const ofFile = isOfFile(operation);
+  const stays = ofFile ? `What was ${completedWord(operation)} until then stays.` : 'Accounts made until then stay.';
   const stalled = stalledOf(operation);
   if (stalled !== null) {
     return { title: 'Not moving', tone: 'warning', detail: stalled };
   }
-  if (isFetching(operation) && ['loading', 'importing', 'done'].includes(state)) {
+  if (isFetching(operation) && ['new', 'loading', 'ready', 'importing', 'done'].includes(state)) {
     return describeFetching(state, counts, operation);
   }
   switch (state) {
     case 'none':
       return { title: 'No import yet', tone: '', detail: 'Nobody has started an import here. Choose a file below.' };
     case 'new':
-      return { title: 'New', tone: 'info', detail: 'The import is waiting for its users. Nothing is staged yet.' };
+      return {
+        title: 'New',
+        tone: 'info',
+        detail: `The import is waiting for its ${ofFile ? 'file' : 'users'}. Nothing is staged yet.`,
+      };
     case 'loading':
       return {
         title: 'Loading',
@@ -171,14 +189,14 @@ export function describe(state, counts, problem = null, operation = null) {
         tone: 'danger',
         detail: problem === null
           ? 'The import ended before it was finished: it was cleared, replaced by a newer one, cut off by a restart '
-            + 'of Rocket.Chat, or it met an error. Accounts made until then stay.'
-          : `${problem} Accounts made until then stay.`,
+            + `of Rocket.Chat, or it met an error. ${stays}`
+          : `${problem} ${stays}`,
       };
     case 'canceled':
       return {
         title: 'Canceled',
         tone: 'danger',
-        detail: 'An administrator stopped the import. Accounts made until then stay.',
+        detail: `An administrator stopped the import. ${stays}`,
       };
     default:
       return { title: 'Unknown', tone: '', detail: 'The import is at a step that this page does not know.' };
