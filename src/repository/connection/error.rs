@@ -117,7 +117,8 @@ pub(in crate::repository) fn is_about_operation(code: i32) -> bool {
     OPERATION_CODES.contains(&code) || PASSING_CODES.contains(&code)
 }
 
-const DUPLICATE_KEY: i32 = 11_000;
+/// The code of a document with a unique value that another one has.
+pub(in crate::repository) const DUPLICATE_KEY: i32 = 11_000;
 
 /// Whether a document with a unique value of this one's is stored already.
 pub(in crate::repository) fn is_duplicate_key(error: &DriverError) -> bool {

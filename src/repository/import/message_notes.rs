@@ -15,11 +15,13 @@ use crate::{
         document::{message_change::ImportedMessage, source_hash::SourceHash},
         field_value::Date,
     },
-    repository::{Connection, PRIMARY_ONLY, RepositoryError, connection::commands::commands_for},
+    repository::{
+        Connection, PRIMARY_ONLY, RepositoryError,
+        connection::{commands::commands_for, error::are_only_duplicate_keys},
+    },
 };
 
 const COLLECTION: &str = "rocketchat_import_service_messages";
-const DUPLICATE_KEY: i32 = 11_000;
 
 /// Reads and writes notes on messages.
 #[derive(Debug, Clone)]
@@ -79,10 +81,7 @@ impl MessageNotes {
             let inserted = self.notes.insert_many(stored).ordered(false).write_concern(PRIMARY_ONLY.clone()).await;
             let Err(error) = inserted else { continue };
             match error.kind.as_ref() {
-                ErrorKind::InsertMany(failure)
-                    if failure.write_concern_error.is_none()
-                        && failure.write_errors.iter().flatten().all(|error| error.code == DUPLICATE_KEY) =>
-                {
+                ErrorKind::InsertMany(failure) if are_only_duplicate_keys(&error) => {
                     places.extend(failure.write_errors.iter().flatten().map(|error| part.start + error.index));
                 }
                 _ => return Err(error.into()),

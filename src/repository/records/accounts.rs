@@ -10,7 +10,7 @@ use crate::{
     domain::field_value::Fields,
     repository::{
         Connection, RepositoryError, access::users::COLLECTION, bson::write::AsDocument,
-        connection::error::is_about_operation,
+        connection::error::{DUPLICATE_KEY, is_about_operation},
     },
 };
 
@@ -36,8 +36,6 @@ pub struct Holder {
     pub username: Option<String>,
     pub emails: Vec<String>,
 }
-
-const DUPLICATE_KEY: i32 = 11_000;
 
 impl Accounts {
     pub(in crate::repository) fn new(connection: &Connection) -> Self {

@@ -20,11 +20,12 @@ use crate::{
             read::read_fields,
             write::{AsDocument, document_of},
         },
-        connection::{commands::commands_for, error::is_about_operation},
+        connection::{
+            commands::commands_for,
+            error::{DUPLICATE_KEY, is_about_operation},
+        },
     },
 };
-
-const DUPLICATE_KEY: i32 = 11_000;
 
 /// A document that the database did not take.
 #[derive(Debug, Clone)]
