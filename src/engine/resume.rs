@@ -84,7 +84,7 @@ impl Operations {
             for kind in RecordType::ALL {
                 // Without a file there are users only.
                 if kind == RecordType::User || ended.file_source().is_some() {
-                    staged = staged.with_more(kind, staging.count_importable(root, kind).await?);
+                    staged = staged.with_more(kind, staging.count_importable(root, kind, 0).await?);
                 }
             }
             if staged.total() == 0 {

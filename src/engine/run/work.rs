@@ -156,7 +156,7 @@ impl Run<'_> {
             self.count_chosen(subject, stop).await?
         } else {
             let (root, staging) = (subject.root, &self.repositories.staging);
-            let count = staging.count_for_run(root, RecordType::User, operation.count("total"));
+            let count = staging.count_importable(root, RecordType::User, operation.count("total"));
             // What is adopted meanwhile is counted in either case.
             self.patiently(async { tokio::try_join!(staging.adopt(root), count) }, stop).await?.1
         };

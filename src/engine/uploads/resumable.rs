@@ -198,7 +198,7 @@ impl Uploads {
         }
         let staging = &self.repositories().staging;
         let root = ended.root().unwrap_or_default();
-        Ok(with_default_timeout(staging.count_importable(root, RecordType::User)).await? > 0)
+        Ok(with_default_timeout(staging.count_importable(root, RecordType::User, 0)).await? > 0)
     }
 }
 

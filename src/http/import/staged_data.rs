@@ -177,7 +177,7 @@ async fn selection_texts(
         operation.count("messages")
     } else {
         // Rocket.Chat's own importers count the rows of the file.
-        staging.count_importable(&root, RecordType::Message).await?
+        staging.count_importable(&root, RecordType::Message, 0).await?
     };
     let staged = staged_view.users(&root).await?;
     let accounts = accounts.clone();

@@ -201,25 +201,20 @@ impl Staging {
         Ok(last.map(|record| id_of(&record)))
     }
 
-    /// The number of records of this type that the newest operation would import, which are about `expected`.
-    pub async fn count_for_run(&self, root: &str, kind: RecordType, expected: u64) -> Result<u64, RepositoryError> {
-        self.count_among(importable(root, kind), expected).await
+    /// The number of records of this type that the newest operation would import, where about `of_type` records have it;
+    /// zero is an unknown number.
+    pub async fn count_importable(&self, root: &str, kind: RecordType, of_type: u64) -> Result<u64, RepositoryError> {
+        self.count_among(importable(root, kind), of_type).await
     }
 
     /// Counts by the index of the types, or without it where about `of_types` records have these types and few have others:
-    /// the index costs more for each record than the record itself.
+    /// the index costs more for each record than the record itself. Zero is an unknown number.
     async fn count_among(&self, records: Document, of_types: u64) -> Result<u64, RepositoryError> {
-        let everything = self.records.estimated_document_count().await?;
         let mut count = self.records.count_documents(records);
-        if of_types.saturating_mul(INDEX_COST) >= everything {
+        if of_types > 0 && of_types.saturating_mul(INDEX_COST) >= self.records.estimated_document_count().await? {
             count = count.hint(Hint::Keys(doc! { "$natural": 1 }));
         }
         Ok(count.await?)
-    }
-
-    /// The number of records of this type that the newest operation would import.
-    pub async fn count_importable(&self, root: &str, kind: RecordType) -> Result<u64, RepositoryError> {
-        Ok(self.records.count_documents(importable(root, kind)).await?)
     }
 
     /// Leaves the reasons on failed records, unless a later run has written there. A record that has no room for its

@@ -9,7 +9,9 @@ use mongodb::{Collection, error::ErrorKind};
 use crate::{
     domain::field_value::Fields,
     repository::{
-        Connection, RepositoryError, access::users::COLLECTION, bson::write::AsDocument,
+        Connection, RepositoryError,
+        access::users::COLLECTION,
+        bson::write::AsDocument,
         connection::error::{DUPLICATE_KEY, is_about_operation},
     },
 };
