@@ -289,7 +289,7 @@ impl Run<'_> {
             self.reset_progress(start, &processed.summary, self.progress.last_stored());
             gaps_left = gaps(processed.summary.done(C::TYPE));
             let staging = &self.repositories.staging;
-            if !self.patiently(staging.has_any(root, C::TYPE, gaps_left.clone()), stop).await? {
+            if !self.patiently(staging.has_any(root, C::TYPE, &gaps_left), stop).await? {
                 return Ok(());
             }
         }

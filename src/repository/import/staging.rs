@@ -110,10 +110,12 @@ impl Staging {
     }
 
     /// Whether there is a record of this type within any of the gaps.
-    pub async fn has_any(&self, root: &str, kind: RecordType, gaps: Vec<Gap>) -> Result<bool, RepositoryError> {
-        let looks = stream::iter(gaps).map(|gap| async move {
+    pub async fn has_any(&self, root: &str, kind: RecordType, gaps: &[Gap]) -> Result<bool, RepositoryError> {
+        // Over places and not the gaps: a closure over references is not general enough for a task.
+        let looks = stream::iter(0..gaps.len()).map(|place| async move {
+            let gap = &gaps[place];
             // The lower end is not within the gap, but the database's bound is inclusive.
-            let records = self.find_in(root, kind, &gap).projection(doc! { "_id": 1 }).limit(2).batch_size(2);
+            let records = self.find_in(root, kind, gap).projection(doc! { "_id": 1 }).limit(2).batch_size(2);
             let ids: Vec<StagedId> = records.await?.map_ok(|record| id_of(&record)).try_collect().await?;
             Ok::<bool, RepositoryError>(ids.iter().any(|id| Some(id) != gap.after.as_ref()))
         });
