@@ -38,15 +38,8 @@ impl StagedView {
         &self,
         root: &str,
     ) -> Result<impl Stream<Item = Result<Fields, RepositoryError>> + Send + use<>, RepositoryError> {
-        let shown = doc! {
-            "_id": 0,
-            "data.username": 1,
-            "data.deleted": 1,
-            "data.type": 1,
-            "data.emails": { "$slice": SHOWN_VALUES },
-            "data.importIds": { "$slice": SHOWN_VALUES },
-        };
-        self.choices(importable(root, RecordType::User), shown).await
+        self.choices(importable(root, RecordType::User), &["username", "deleted", "type"], &["emails", "importIds"])
+            .await
     }
 
     /// Every staged room of the root operation that can be chosen by itself: `name`, `t`, `archived` and `importIds`.
@@ -54,16 +47,9 @@ impl StagedView {
         &self,
         root: &str,
     ) -> Result<impl Stream<Item = Result<Fields, RepositoryError>> + Send + use<>, RepositoryError> {
-        let shown = doc! {
-            "_id": 0,
-            "data.name": 1,
-            "data.t": 1,
-            "data.archived": 1,
-            "data.importIds": { "$slice": SHOWN_VALUES },
-        };
         let mut channels = importable(root, RecordType::Channel);
         channels.insert("data.t", doc! { "$ne": ChannelType::DirectMessage.letter() });
-        self.choices(channels, shown).await
+        self.choices(channels, &["name", "t", "archived"], &["importIds"]).await
     }
 
     /// Every staged contact of the root operation: `name`, `emails`, `phones` and `importIds`.
@@ -71,14 +57,7 @@ impl StagedView {
         &self,
         root: &str,
     ) -> Result<impl Stream<Item = Result<Fields, RepositoryError>> + Send + use<>, RepositoryError> {
-        let shown = doc! {
-            "_id": 0,
-            "data.name": 1,
-            "data.emails": { "$slice": SHOWN_VALUES },
-            "data.phones": { "$slice": SHOWN_VALUES },
-            "data.importIds": { "$slice": SHOWN_VALUES },
-        };
-        self.choices(importable(root, RecordType::Contact), shown).await
+        self.choices(importable(root, RecordType::Contact), &["name"], &["emails", "phones", "importIds"]).await
     }
 
     /// Whether a direct message of the root operation is staged.
@@ -113,11 +92,15 @@ impl StagedView {
             .await
     }
 
+    /// The data of these records: single fields, and the first values of lists.
     async fn choices(
         &self,
         filter: Document,
-        shown: Document,
+        fields: &[&str],
+        lists: &[&str],
     ) -> Result<impl Stream<Item = Result<Fields, RepositoryError>> + Send + use<>, RepositoryError> {
+        let mut shown = data_shown(fields, lists);
+        shown.insert("_id", 0);
         let found =
             self.records.find(filter).sort(doc! { "_id": 1 }).projection(shown).batch_size(CURSOR_BATCH).await?;
         let records = found.map_err(RepositoryError::from).map(|record| read(&record?));
@@ -138,19 +121,20 @@ impl StagedView {
         root: &str,
         Part { offset, limit }: Part,
     ) -> Result<impl Stream<Item = Result<Fields, RepositoryError>> + Send + use<>, RepositoryError> {
-        let shown = doc! {
-            "data.username": 1,
-            "data.emails": { "$slice": SHOWN_VALUES },
-            "data.importIds": { "$slice": SHOWN_VALUES },
-            "errors": { "$slice": SHOWN_VALUES },
-            "dataType": 1,
-            "place": 1,
-        };
+        let mut shown = data_shown(&["username"], &["emails", "importIds"]);
+        shown.extend(doc! { "errors": { "$slice": SHOWN_VALUES }, "dataType": 1, "place": 1 });
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let found = self.records.find(failures(root)).sort(doc! { "_id": 1 }).skip(offset).limit(limit);
         let found = found.projection(shown).batch_size(CURSOR_BATCH).await?;
         Ok(found.map_err(RepositoryError::from).map(|record| read(&record?)))
     }
+}
+
+/// A projection to these fields of a record's data, and to the first values of these lists in it.
+fn data_shown(fields: &[&str], lists: &[&str]) -> Document {
+    let fields = fields.iter().map(|name| (format!("data.{name}"), Bson::Int32(1)));
+    let lists = lists.iter().map(|name| (format!("data.{name}"), Bson::from(doc! { "$slice": SHOWN_VALUES })));
+    fields.chain(lists).collect()
 }
 
 fn read(record: &RawDocumentBuf) -> Result<Fields, RepositoryError> {
