@@ -9,7 +9,7 @@ use crate::harness::{Finished, Mongo, Workspace, operation, run, workspace};
 
 const OURS_START: &str = "rocketchat_import_service_";
 const OURS: &str = "rocketchat_import_service_migrations";
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "0001_import_newest_first",
     "0002_import_valid",
     "0003_staging_data_type",
@@ -18,6 +18,7 @@ const NAMES: [&str; 8] = [
     "0006_reports_expire",
     "0007_uploads_of_ours",
     "0008_sources",
+    "0009_sources_by_import_id",
 ];
 
 async fn migrate(workspace: &Workspace) -> Finished {

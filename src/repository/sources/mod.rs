@@ -74,9 +74,8 @@ impl Sources {
         let mut found = self.entries.find(doc! { "source": source }).projection(doc! { "left": 1 }).await?;
         let mut entries = Vec::new();
         while let Some(entry) = found.try_next().await? {
-            let import_id = entry.get_document("_id").ok().and_then(|id| id.get_str("importId").ok());
             let has_left = entry.contains_key("left");
-            entries.extend(import_id.map(|id| SourceEntry { import_id: id.to_owned(), has_left }));
+            entries.extend(import_id_of(&entry).map(|import_id| SourceEntry { import_id, has_left }));
         }
         Ok(entries)
     }
@@ -104,19 +103,12 @@ impl Sources {
     /// When the database does not answer.
     pub async fn held_by_others(&self, source: &str, import_ids: &[&str]) -> Result<HashSet<String>, RepositoryError> {
         let mut held = HashSet::new();
-        if import_ids.is_empty() {
-            return Ok(held);
-        }
-        let others = self.entries.distinct("source", doc! { "source": { "$ne": source } }).await?;
-        for other in others.iter().filter_map(Bson::as_str) {
-            for part in import_ids.chunks(AT_A_TIME) {
-                let mut wanted = keys(other, part);
-                wanted.insert("left", doc! { "$exists": false });
-                let mut found = self.entries.find(wanted).projection(doc! { "_id": 1 }).await?;
-                while let Some(entry) = found.try_next().await? {
-                    let import_id = entry.get_document("_id").ok().and_then(|id| id.get_str("importId").ok());
-                    held.extend(import_id.map(str::to_owned));
-                }
+        for part in import_ids.chunks(AT_A_TIME) {
+            let by_others =
+                doc! { "_id.importId": { "$in": part }, "source": { "$ne": source }, "left": { "$exists": false } };
+            let mut found = self.entries.find(by_others).projection(doc! { "_id": 1 }).await?;
+            while let Some(entry) = found.try_next().await? {
+                held.extend(import_id_of(&entry));
             }
         }
         Ok(held)
@@ -181,10 +173,14 @@ impl Sources {
     }
 }
 
+fn import_id_of(entry: &Document) -> Option<String> {
+    Some(entry.get_document("_id").ok()?.get_str("importId").ok()?.to_owned())
+}
+
 fn read_left(entry: &Document) -> Option<LeftEntry> {
     let left = entry.get_document("left").ok()?;
     Some(LeftEntry {
-        import_id: entry.get_document("_id").ok()?.get_str("importId").ok()?.to_owned(),
+        import_id: import_id_of(entry)?,
         at: Date::from_epoch_millis(left.get_datetime("at").ok()?.timestamp_millis()),
         account: left.get_str("account").ok().map(str::to_owned),
         outcome: left.get_str("outcome").ok()?.to_owned(),
