@@ -6,7 +6,7 @@
 //! ```text
 //! bytes ─ input ─► text ─ table ─► rows ────┐
 //!        (content,  └──── object ─► objects ┴ mapping ─► users ─ checks ─► entries
-//!         encoding)                          (presets)
+//!         encoding)                          (names, presets)
 //! ```
 //!
 //! It knows no database and no network, and holds one line at a time in memory.
@@ -19,6 +19,7 @@ mod findings;
 pub(crate) mod fuzzing;
 mod input;
 mod mapping;
+mod names;
 mod object;
 mod options;
 mod presets;
