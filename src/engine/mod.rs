@@ -28,13 +28,13 @@ mod resume;
 mod roles;
 pub(crate) mod room_history;
 mod run;
+mod running;
 mod uploads;
 pub(crate) mod verify;
 
-use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures::FutureExt as _;
-use parking_lot::Mutex;
 use tokio::{
     runtime::Handle,
     sync::Notify,
@@ -48,6 +48,7 @@ pub(crate) use operations::{Operations, Refusal, Users, WantedStart};
 use outgoing::Resolver;
 pub use pending::{FetchSettings, GoogleEndpoints};
 pub(crate) use roles::about_default_roles;
+use running::Running;
 pub(crate) use uploads::{Announced, Arrived, FileWriter, UploadRefusal, known_importer};
 pub use uploads::{UploadSettings, Uploads};
 
@@ -111,7 +112,7 @@ struct Shared {
     activity: Activity,
     /// Where runs live: the threads that answer requests have runtimes of their own.
     runtime: Handle,
-    running: Mutex<HashSet<String>>,
+    running: Running,
     tasks: TaskTracker,
     shutdown: CancellationToken,
     /// There are staged records to remove.
@@ -140,7 +141,7 @@ impl Engine {
             fetch,
             activity: Activity::default(),
             runtime: Handle::current(),
-            running: Mutex::default(),
+            running: Running::default(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             removals: Notify::new(),
@@ -193,17 +194,14 @@ impl Engine {
 
     fn begin(&self, lease: Lease) {
         let shared = Arc::clone(&self.shared);
-        let Some(running) = Running::new(&shared, &lease.operation) else { return };
+        let Some(mark) = shared.running.mark(&lease.operation) else { return };
         self.shared.tasks.spawn_on(
             async move {
-                let _running = running;
-                let Shared { repositories, .. } = &*shared;
-                let job = work_under(&shared, lease.clone());
-                if AssertUnwindSafe(job).catch_unwind().await.is_err() {
-                    log::error!("the work on operation {} ended by a fault of the program", lease.operation);
+                let free = async {
                     // Else it runs out by itself.
-                    with_default_timeout(repositories.leases.expire_now(&lease)).await.ok();
-                }
+                    with_default_timeout(shared.repositories.leases.expire_now(&lease)).await.ok();
+                };
+                mark.work(work_under(&shared, lease.clone()).boxed(), free.boxed()).await;
                 shared.removals.notify_one();
             },
             &self.shared.runtime,
@@ -239,24 +237,4 @@ async fn work_under(shared: &Shared, lease: Lease) {
 /// Whether the operation's file is not staged to its end. Also if it is no longer valid: loading then tidies up.
 fn is_to_be_loaded(operation: &Operation) -> bool {
     operation.step().map(ProgressStep::state) == Some(State::Loading) && operation.file_source().is_some()
-}
-
-/// Marks an operation as run by this instance until it is dropped, also by a panic.
-struct Running {
-    shared: Arc<Shared>,
-    id: String,
-}
-
-impl Running {
-    /// `None` if the operation is run by this instance already.
-    fn new(shared: &Arc<Shared>, id: &str) -> Option<Self> {
-        let is_new = shared.running.lock().insert(id.to_owned());
-        is_new.then(|| Self { shared: Arc::clone(shared), id: id.to_owned() })
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.shared.running.lock().remove(&self.id);
-    }
 }
