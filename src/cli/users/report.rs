@@ -57,50 +57,10 @@ struct Run {
     state: ReportedState,
     /// What `import.status` says at the end.
     status: serde_json::Value,
-    /// Without the server's receipt, all that did not fail.
-    created: u64,
-    linked: u64,
-    updated: u64,
-    same: u64,
-    failed: u64,
+    /// Without the server's receipt, all that did not fail are created.
+    #[serde(flatten)]
+    outcomes: OutcomeCounts,
     total: u64,
-    /// Channels that new accounts joined.
-    memberships: u64,
-    /// New accounts without a password.
-    without_password: u64,
-    /// Accounts that were found by an address that nobody verified, or by name alone.
-    unsure_count: u64,
-    unsure: Vec<UnsureMatch>,
-}
-
-impl Run {
-    fn new(state: ReportedState, status: serde_json::Value, outcomes: OutcomeCounts, total: u64) -> Self {
-        let OutcomeCounts {
-            created,
-            linked,
-            updated,
-            same,
-            failed,
-            memberships,
-            without_password,
-            unsure_count,
-            unsure,
-        } = outcomes;
-        Self {
-            state,
-            status,
-            created,
-            linked,
-            updated,
-            same,
-            failed,
-            total,
-            memberships,
-            without_password,
-            unsure_count,
-            unsure,
-        }
-    }
 }
 
 impl Report {
@@ -156,7 +116,7 @@ impl Report {
     pub(super) fn nothing_to_do(&mut self) {
         let same = self.check.as_ref().map(|check| check.same.clone()).unwrap_or_default();
         let total = same.same;
-        self.run = Some(Run::new(ReportedState::None, serde_json::Value::Null, same, total));
+        self.run = Some(Run { state: ReportedState::None, status: serde_json::Value::Null, outcomes: same, total });
     }
 
     /// Whether the users of the file have become accounts as far as they can.
@@ -186,7 +146,7 @@ impl Report {
         let same = self.check.as_ref().map(|check| check.same.clone()).unwrap_or_default();
         let total = counts.total + same.same;
         outcomes.extend(same);
-        self.run = Some(Run::new(ended.state, status, outcomes, total));
+        self.run = Some(Run { state: ended.state, status, outcomes, total });
     }
 
     /// Shows the summary to a person.
@@ -220,32 +180,33 @@ impl Report {
             }
             return;
         };
+        let outcomes = &run.outcomes;
         if self.operation.is_none() {
-            show_unsure(console, &run.unsure, run.unsure_count, "");
+            show_unsure(console, &outcomes.unsure, outcomes.unsure_count, "");
             return;
         }
-        let found = [(run.linked, "linked"), (run.updated, "updated"), (run.same, "already there")];
+        let found = [(outcomes.linked, "linked"), (outcomes.updated, "updated"), (outcomes.same, "already there")];
         let found = found.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
-        let mut parts = vec![format!("{} created", run.created)];
+        let mut parts = vec![format!("{} created", outcomes.created)];
         parts.extend(found);
-        parts.push(format!("{} failed of {}", run.failed, run.total));
+        parts.push(format!("{} failed of {}", outcomes.failed, run.total));
         console.notice(&format!("{}: {}", run.state.in_plain_words(), parts.join(", ")));
-        if run.memberships > 0 {
-            console.notice(&format!("{} of channels made", counted(run.memberships, "membership")));
+        if outcomes.memberships > 0 {
+            console.notice(&format!("{} of channels made", counted(outcomes.memberships, "membership")));
         }
-        if run.without_password > 0 {
+        if outcomes.without_password > 0 {
             console.notice(&format!(
                 "{} without a password: nobody can log in there until one is set, see rocketchat-import receipt",
-                counted(run.without_password, "new account")
+                counted(outcomes.without_password, "new account")
             ));
         }
         if let Some(passwords) = self.passwords {
             console.notice(&format!("{} written to the file of --passwords-out", counted(passwords, "password")));
         }
-        show_unsure(console, &run.unsure, run.unsure_count, ", see rocketchat-import receipt");
+        show_unsure(console, &outcomes.unsure, outcomes.unsure_count, ", see rocketchat-import receipt");
         match &self.failed {
             Some(failed) => failed.iter().for_each(|user| console.notice(&line_about(user))),
-            None if run.failed > 0 => console.notice("this server does not tell which users failed, and why"),
+            None if outcomes.failed > 0 => console.notice("this server does not tell which users failed, and why"),
             None => {}
         }
     }
