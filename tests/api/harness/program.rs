@@ -1,9 +1,13 @@
 //! The program under test, for commands that end by themselves.
 
 use std::{
-    path::Path,
+    env,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
+
+/// Names the program to test where it is not the one that was built with the tests: that of another release.
+const PROGRAM: &str = "TEST_PROGRAM";
 
 /// Everything that could steer the program from the environment of the tests.
 const SETTINGS: [&str; 41] = [
@@ -60,7 +64,9 @@ pub struct Finished {
 
 /// The program with these arguments and settings, and no others.
 pub fn program(arguments: &[&str], settings: &[(&str, &str)]) -> Command {
-    program_at(Path::new(env!("CARGO_BIN_EXE_rocketchat-import")), arguments, settings)
+    let named = env::var_os(PROGRAM).filter(|named| !named.is_empty());
+    let program = named.map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_rocketchat-import")), PathBuf::from);
+    program_at(&program, arguments, settings)
 }
 
 /// The same for the program of another release.
