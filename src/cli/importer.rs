@@ -35,7 +35,7 @@ pub(super) fn importer_keys() -> String {
 }
 
 /// Opens the file with the named importer, or with each that takes it. A file that none takes is refused with the reasons
-/// of all.
+/// of all. What a file carries beside its messages says nothing of its importer, if there is one that reads the rest.
 pub(super) fn readers_of(file: &Arc<dyn ReadAt>, named: Option<ImporterName>) -> Result<Vec<(Format, Reader)>, String> {
     let options = Options::default();
     let formats = named.map_or_else(|| Format::ALL.to_vec(), |named| vec![named.format()]);
@@ -46,6 +46,9 @@ pub(super) fn readers_of(file: &Arc<dyn ReadAt>, named: Option<ImporterName>) ->
             Err(OpenError::Unreachable(error)) => return Err(error.to_string()),
             Err(OpenError::Refused(refusal)) => reasons.push(format!("as {}: {refusal}", format.importer_key())),
         }
+    }
+    if readers.iter().any(|(_, reader)| !reader.reads_held_files_alone()) {
+        readers.retain(|(_, reader)| !reader.reads_held_files_alone());
     }
     if readers.is_empty() { Err(reasons.join(" ")) } else { Ok(readers) }
 }

@@ -18,6 +18,12 @@ pub(super) fn file_id(name: &str) -> Option<&str> {
     Some(id).filter(|id| !id.is_empty() && !id.contains('/'))
 }
 
+/// Whether an entry with this name lies where files of messages are put.
+pub(super) fn is_among_held_files(name: &str) -> bool {
+    let folders = name.rsplit_once('/').map_or("", |(folders, _)| folders);
+    folders.split('/').any(|folder| folder == UPLOADS || folder == ATTACHMENTS)
+}
+
 /// Whether this is the path of a file in an archive, as some programs write it in place of the file's address.
 #[must_use]
 pub fn is_held_path(address: &str) -> bool {
@@ -27,6 +33,18 @@ pub fn is_held_path(address: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whatever_lies_below_their_folders_is_among_the_files() {
+        for name in
+            ["__uploads/F1/a.csv", "Corp/__uploads/F1/a.csv", "general/attachments/a.csv", "attachments/a/b.csv"]
+        {
+            assert!(is_among_held_files(name), "{name}");
+        }
+        for name in ["attachments", "general/attachments.csv", "general/2020.csv", "users.csv"] {
+            assert!(!is_among_held_files(name), "{name}");
+        }
+    }
 
     #[test]
     fn files_are_found_by_the_names_of_their_entries() {

@@ -11,6 +11,11 @@ pub(super) type Elements = Box<dyn Iterator<Item = Element> + Send>;
 pub(super) trait Parts: Send {
     /// The elements of the part `number`, counted from 0; none after the last.
     fn part(&mut self, number: u64) -> Option<Elements>;
+
+    /// Whether all that is read are files that an archive of another kind may carry for its messages.
+    fn reads_held_files_alone(&self) -> bool {
+        false
+    }
 }
 
 /// A place between two elements, from which reading can go on later, in another process too.
@@ -42,6 +47,13 @@ impl std::fmt::Debug for Reader {
 impl Reader {
     pub(super) fn new(parts: Box<dyn Parts>, file: Arc<Watched>) -> Self {
         Self { parts, file, current: None, position: Position::default() }
+    }
+
+    /// Whether all that this importer reads lies where an archive of another kind carries the files of its messages. Where
+    /// another importer reads the same file, the file is more likely its.
+    #[must_use]
+    pub fn reads_held_files_alone(&self) -> bool {
+        self.parts.reads_held_files_alone()
     }
 
     /// The position after the last element that was returned.

@@ -21,6 +21,7 @@ use super::{
     Options,
     archive::{Archive, Limits, Listed},
     entries::{buffered, opened},
+    held_names::is_among_held_files,
     json::{date, field_value},
     moments::told,
     read_at::{ReadAt, Stretch},
@@ -163,6 +164,16 @@ impl Parts for RecordFile {
             Ok((place, line)) => element(place, &line, kind, is_first),
             Err(problem) => is_first.then(|| problem.into()),
         })))
+    }
+
+    fn reads_held_files_alone(&self) -> bool {
+        match &self.source {
+            Source::Plain(_) | Source::Gzip(..) => false,
+            Source::Zip(archive, files) => {
+                let mut entries = files.iter().map(|offset| archive.entry_at(*offset));
+                entries.all(|entry| entry.is_ok_and(|entry| is_among_held_files(&entry.name)))
+            }
+        }
     }
 }
 

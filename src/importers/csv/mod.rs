@@ -18,6 +18,7 @@ use super::{
     archive::{Archive, Listed, composed},
     contacts::contacts_in,
     entries::{EntryRows, RowSource},
+    held_names::is_among_held_files,
     read_at::ReadAt,
     reader::{Elements, Parts},
     record::{Element, PassedOver, Refusal},
@@ -49,6 +50,8 @@ struct Folder {
     room: Room,
     /// Offsets in the archive's directory, in its order.
     files: Vec<u64>,
+    /// Whether all of them lie where an archive carries the files of its messages.
+    is_held: bool,
 }
 
 /// Where the messages of a folder go.
@@ -100,10 +103,11 @@ fn folders_of(archive: &Archive, channels: &ChannelNames) -> Vec<Folder> {
         let Some(name) = message_folder(&entry.name) else { continue };
         let room = room_of(name, channels);
         let number = *numbers.entry(room).or_insert_with_key(|room| {
-            folders.push(Folder { room: room.clone(), files: Vec::new() });
+            folders.push(Folder { room: room.clone(), files: Vec::new(), is_held: true });
             folders.len() - 1
         });
         folders[number].files.push(entry.offset);
+        folders[number].is_held &= is_among_held_files(&entry.name);
     }
     folders
 }
@@ -141,6 +145,10 @@ impl Parts for Export {
                 }
             }
         })
+    }
+
+    fn reads_held_files_alone(&self) -> bool {
+        !self.archive.knows_any() && self.folders.iter().all(|folder| folder.is_held)
     }
 }
 
