@@ -72,6 +72,8 @@ struct Shared {
     large_buffers: Arc<Semaphore>,
     /// Uploads of which one beginning at a time is under way.
     beginnings: tokio::sync::Mutex<()>,
+    /// Files of which one at a time is made.
+    makings: tokio::sync::Mutex<()>,
     /// There may be files to remove.
     unused: Notify,
 }
@@ -85,7 +87,9 @@ pub(crate) enum UploadRefusal {
     TooLarge { limit: u64 },
     #[error("The file takes {needed} bytes, but only {left} of the {quota} bytes for import files are left")]
     OverQuota { needed: u64, left: u64, quota: u64 },
-    #[error("The file takes {needed} bytes in the database, but only {free} bytes are free there")]
+    #[error(
+        "The file takes {needed} bytes in the database, but only {free} bytes are free there beside what other uploads will take"
+    )]
     NoRoom { needed: u64, free: u64 },
     /// As many files as may come in one piece are on their way.
     #[error("Other files are on their way, please try again")]
@@ -146,6 +150,7 @@ impl Uploads {
             whole_files: Arc::new(Semaphore::new(WHOLE_FILES)),
             large_buffers: Arc::new(Semaphore::new(LARGE_BUFFERS)),
             beginnings: tokio::sync::Mutex::default(),
+            makings: tokio::sync::Mutex::default(),
             unused: Notify::new(),
         };
         Self { shared: Arc::new(shared) }

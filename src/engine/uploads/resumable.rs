@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
 use sha2::{Digest as _, Sha256};
+use tokio::time::{Instant, sleep};
 
 use super::{Arrived, FileWriter, UploadRefusal, Uploads, known_importer};
 use crate::{
@@ -19,6 +20,9 @@ use crate::{
 
 /// How long an upload may take from its creation to its end.
 const UPLOAD_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long another instance may take to begin the import with an upload, and how often to look.
+const BEGINNING_PATIENCE: Duration = Duration::from_secs(15);
+const BEGINNING_INTERVAL: Duration = Duration::from_millis(100);
 /// How much of a file is read at once to be checked, and how many such pieces.
 const CHECKED_BYTES: u64 = 16 * CHUNK_BYTES as u64;
 const CHECKED_AT_A_TIME: usize = 2;
@@ -45,13 +49,13 @@ impl Uploads {
     /// When its importer is not known or it does not fit.
     pub(crate) async fn announce(&self, upload: &Announced<'_>) -> Result<StoredFile, UploadRefusal> {
         known_importer(upload.importer)?;
-        self.has_room(upload.size).await?;
         let lifetime = i64::try_from(UPLOAD_LIFETIME.as_millis()).unwrap_or(i64::MAX);
         let expires_at = Date::from_epoch_millis(Date::now().epoch_millis().saturating_add(lifetime));
         let file = NewFile {
             name: base_name(upload.name),
             content_type: upload.content_type.map(str::to_owned),
             owner: upload.owner.to_owned(),
+            expected: upload.size,
             upload: Some(Upload {
                 size: upload.size,
                 expires_at,
@@ -61,7 +65,7 @@ impl Uploads {
                 metadata: upload.metadata.to_owned(),
             }),
         };
-        let id = with_default_timeout(self.repositories().files.create(&file)).await?;
+        let id = self.make_file(file).await?;
         let (file, _) = self.upload_of(upload.owner, &id.0).await?;
         Ok(file)
     }
@@ -140,14 +144,43 @@ impl Uploads {
                 this.check_content(&file, &upload).await?;
                 with_default_timeout(this.repositories().files.complete(&file.id, None, None)).await?;
             }
-            if !(replaces || upload.replaces) {
-                this.nothing_in_the_way().await?;
+            // Another instance that begins the same import now would end this one, and have its file removed.
+            if let Some(operation) = this.claim_or_begun(&file.id).await? {
+                return Ok(operation);
             }
-            let arrived =
-                Arrived { user_id: &user_id, importer, name: &file.name, content_type: file.content_type.as_deref() };
-            this.begin(FileSource::Stored(file.id.0.clone()), &arrived).await
+            let begun = async {
+                if !(replaces || upload.replaces) {
+                    this.nothing_in_the_way().await?;
+                }
+                let (name, content_type) = (&file.name, file.content_type.as_deref());
+                let arrived = Arrived { user_id: &user_id, importer, name, content_type };
+                this.begin(FileSource::Stored(file.id.0.clone()), &arrived).await
+            };
+            let begun = begun.await;
+            if begun.is_err() {
+                with_default_timeout(this.repositories().files.release(&file.id)).await?;
+            }
+            begun
         });
         finished.await.unwrap_or_else(|_| Err(UploadRefusal::Busy))
+    }
+
+    /// Claims the beginning of the import with this file, or returns the operation with which another instance has begun it.
+    async fn claim_or_begun(&self, id: &FileId) -> Result<Option<String>, UploadRefusal> {
+        let deadline = Instant::now() + BEGINNING_PATIENCE;
+        loop {
+            let is_claimed = with_default_timeout(self.repositories().files.claim(id)).await?;
+            if let Some(operation) = self.operation_with(id).await? {
+                return Ok(Some(operation.id().unwrap_or_default().to_owned()));
+            }
+            if is_claimed {
+                return Ok(None);
+            }
+            if Instant::now() >= deadline {
+                return Err(UploadRefusal::Outpaced);
+            }
+            sleep(BEGINNING_INTERVAL).await;
+        }
     }
 
     /// The operation that was begun with the file: it has the same id.

@@ -106,6 +106,7 @@ mod tests {
             content_type: None,
             owner: "admin".to_owned(),
             length: 1,
+            expected: 1,
             is_complete: true,
             is_given_up: false,
             changed_at: Date::from_epoch_millis(0),

@@ -7,7 +7,8 @@ use crate::repository::{CHUNK_BYTES, FileId, NewFile, with_default_timeout};
 
 /// Bytes that are stored at once: a whole number of chunks, so that none is written twice.
 const PIECE_BYTES: usize = 4 * CHUNK_BYTES;
-/// How many more bytes may come before it is looked again whether they fit.
+/// How many more bytes room is kept for in a file whose length is not known: as many as there are, within these bounds.
+const FIRST_ROOM_BYTES: u64 = 1024 * 1024;
 const LOOK_AFTER_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Adds to a file of the store.
@@ -33,15 +34,15 @@ impl Uploads {
     pub(crate) async fn begin_file(&self, owner: &str, expected: Option<u64>) -> Result<FileWriter, UploadRefusal> {
         let place = self.shared.whole_files.clone().try_acquire_owned().map_err(|_| UploadRefusal::Busy)?;
         let expected = expected.unwrap_or(0);
-        self.has_room(expected).await?;
-        let file = NewFile { name: String::new(), content_type: None, owner: owner.to_owned(), upload: None };
-        let id = with_default_timeout(self.repositories().files.create(&file)).await?;
+        let owner = owner.to_owned();
+        let id =
+            self.make_file(NewFile { name: String::new(), content_type: None, owner, expected, upload: None }).await?;
         Ok(FileWriter {
             uploads: self.clone(),
             id,
             stored: 0,
             gathered: Vec::new(),
-            fits_up_to: expected.max(LOOK_AFTER_BYTES),
+            fits_up_to: expected,
             limit: Some(self.settings().limit_bytes),
             _place: Some(place),
         })
@@ -82,8 +83,7 @@ impl FileWriter {
             return Err(UploadRefusal::TooLarge { limit });
         }
         if length > self.fits_up_to {
-            self.uploads.has_room(LOOK_AFTER_BYTES).await?;
-            self.fits_up_to = length + LOOK_AFTER_BYTES;
+            self.fits_up_to = self.room_from(length).await?;
         }
         while !bytes.is_empty() {
             let (now, later) = bytes.split_at(bytes.len().min(self.room_in_piece()));
@@ -94,6 +94,17 @@ impl FileWriter {
             }
         }
         Ok(())
+    }
+
+    /// Keeps room for a file that has so many bytes, and for some that may follow. Returns up to which length.
+    async fn room_from(&self, length: u64) -> Result<u64, UploadRefusal> {
+        let more = length.saturating_add(length.clamp(FIRST_ROOM_BYTES, LOOK_AFTER_BYTES));
+        match self.uploads.keep_room(&self.id, more).await {
+            Err(UploadRefusal::OverQuota { .. } | UploadRefusal::NoRoom { .. }) => {
+                self.uploads.keep_room(&self.id, length).await.map(|()| length)
+            }
+            kept => kept.map(|()| more),
+        }
     }
 
     /// Bytes that are gathered and not stored.

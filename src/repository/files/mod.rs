@@ -30,6 +30,9 @@ const CHUNKS: &str = "rocketchat_import_service_files.chunks";
 /// Bytes in every chunk but the last: `GridFS`'s own number, with which a chunk and its head fit into 256 KiB.
 pub(crate) const CHUNK_BYTES: usize = 255 * 1024;
 
+/// How long the beginning of an import is claimed, in milliseconds: it takes some seconds at most.
+const CLAIM_MILLIS: i64 = 60_000;
+
 /// Reads and writes files.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_field_names, reason = "the collections are named as in the database")]
@@ -51,6 +54,8 @@ pub struct NewFile {
     pub content_type: Option<String>,
     /// The `_id` of the user it belongs to.
     pub owner: String,
+    /// Bytes that the whole file is expected to have; 0 where nobody knows.
+    pub expected: u64,
     /// What a resumable upload says of itself; `None` for a file that comes in one piece.
     pub upload: Option<Upload>,
 }
@@ -82,6 +87,8 @@ pub struct StoredFile {
     pub owner: String,
     /// Bytes that are stored so far.
     pub length: u64,
+    /// Bytes that the whole file is expected to have; 0 where nobody knows.
+    pub expected: u64,
     /// Whether it is whole, and nothing more can be added.
     pub is_complete: bool,
     /// When it was made or last added to, by the clock of the machine that did.
@@ -106,7 +113,7 @@ impl Files {
     /// The file may have been made all the same; nobody knows its id then, and it is removed after a day.
     pub async fn create(&self, new: &NewFile) -> Result<FileId, RepositoryError> {
         let id = ObjectId::new();
-        let mut metadata = doc! { "owner": &new.owner, "isComplete": false };
+        let mut metadata = doc! { "owner": &new.owner, "isComplete": false, "expected": signed(new.expected) };
         if let Some(content_type) = &new.content_type {
             metadata.insert("contentType", content_type);
         }
@@ -136,6 +143,17 @@ impl Files {
         Ok(FileId(id.to_hex()))
     }
 
+    /// Notes how many bytes the file is expected to have now.
+    ///
+    /// # Errors
+    /// It may be noted all the same.
+    pub async fn expect(&self, id: &FileId, bytes: u64) -> Result<(), RepositoryError> {
+        if let Some(id) = id.stored() {
+            self.files.update_one(present(id), doc! { "$set": { "metadata.expected": signed(bytes) } }).await?;
+        }
+        Ok(())
+    }
+
     /// Makes the file whole, with a name and a content type that were not known before: nothing is added to it any more.
     /// Returns whether it is there.
     ///
@@ -152,6 +170,32 @@ impl Files {
         change.extend(name.map(|name| ("filename".to_owned(), name.into())));
         change.extend(content_type.map(|content_type| ("metadata.contentType".to_owned(), content_type.into())));
         Ok(self.files.update_one(present(id), doc! { "$set": change }).await?.matched_count == 1)
+    }
+
+    /// Claims the beginning of the import with this file, unless another instance did that less than a minute ago. Returns
+    /// whether it is claimed now.
+    ///
+    /// # Errors
+    /// It may be claimed all the same.
+    pub async fn claim(&self, id: &FileId) -> Result<bool, RepositoryError> {
+        let Some(id) = id.stored() else { return Ok(false) };
+        let mut unclaimed = present(id);
+        // By the database's clock: those of two instances may differ.
+        let over = doc! { "$lt": ["$metadata.claimedAt", { "$subtract": ["$$NOW", CLAIM_MILLIS] }] };
+        unclaimed.insert("$expr", over);
+        let claimed = vec![doc! { "$set": { "metadata.claimedAt": "$$NOW" } }];
+        Ok(self.files.update_one(unclaimed, claimed).await?.matched_count == 1)
+    }
+
+    /// Gives the claim of the file back: no import was begun with it.
+    ///
+    /// # Errors
+    /// It may be given back all the same.
+    pub async fn release(&self, id: &FileId) -> Result<(), RepositoryError> {
+        if let Some(id) = id.stored() {
+            self.files.update_one(present(id), doc! { "$unset": { "metadata.claimedAt": "" } }).await?;
+        }
+        Ok(())
     }
 
     /// Notes that nobody needs these files any more.
@@ -226,7 +270,10 @@ fn stored_file(file: &Document) -> Option<StoredFile> {
             metadata: text(upload, "metadata").unwrap_or_default(),
         })
     });
+    // An upload that a release before this one made has its size alone.
+    let expected = unsigned(metadata.get("expected")).max(upload.as_ref().map_or(0, |upload: &Upload| upload.size));
     Some(StoredFile {
+        expected,
         id: FileId(file.get_object_id("_id").ok()?.to_hex()),
         name: text(file, "filename").unwrap_or_default(),
         content_type: text(metadata, "contentType"),

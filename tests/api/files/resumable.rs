@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt as _;
 
 use super::{FILES, PATIENCE, bytes, count, newest, served_with, stored};
-use crate::harness::{Answer, Service, eventually, staged_users, user};
+use crate::harness::{Answer, Service, eventually, staged_users, user, zip};
 
 const UPLOADS: &str = "/api/v1/import.upload";
 
@@ -30,7 +30,7 @@ async fn create(service: &Service, size: usize, metadata: &[(&str, &str)]) -> An
 }
 
 /// Makes an upload and returns its path.
-async fn created(service: &Service, size: usize, metadata: &[(&str, &str)]) -> String {
+pub(super) async fn created(service: &Service, size: usize, metadata: &[(&str, &str)]) -> String {
     let made = create(service, size, metadata).await;
     assert_eq!(made.status, 201, "{}", made.body);
     assert_eq!(made.header("tus-resumable"), Some("1.0.0"));
@@ -42,13 +42,13 @@ async fn patch(service: &Service, path: &str, offset: usize, content: &[u8]) -> 
     service.send(request.header("content-type", "application/offset+octet-stream").body(content.to_vec())).await
 }
 
-async fn offset(service: &Service, path: &str) -> usize {
+pub(super) async fn offset(service: &Service, path: &str) -> usize {
     let head = service.send(request(service, Method::HEAD, path)).await;
     assert_eq!((head.status.as_u16(), head.header("cache-control")), (200, Some("no-store")));
     head.header("upload-offset").unwrap().parse().unwrap()
 }
 
-const CSV: [(&str, &str); 2] = [("filename", "export.zip"), ("importerKey", "csv")];
+pub(super) const CSV: [(&str, &str); 2] = [("filename", "export.zip"), ("importerKey", "csv")];
 
 #[tokio::test]
 async fn an_upload_goes_on_after_broken_connections_and_begins_the_import_with_its_last_byte() {
@@ -143,6 +143,86 @@ async fn somebody_elses_upload_is_not_there_and_ones_own_can_be_listed_and_remov
     assert_eq!(service.send(request(&service, Method::DELETE, &path)).await.status, 204);
     assert_eq!(service.send(request(&service, Method::HEAD, &path)).await.status, 404);
     assert_eq!(count(&workspace, FILES).await, 0);
+}
+
+/// Announces so many uploads at once, in turn on the services. Returns the refusals.
+async fn announced_at_once(services: &[&Service], number: usize, size: u64) -> Vec<Answer> {
+    let size = usize::try_from(size).unwrap();
+    let announced = (0..number).map(|number| create(services[number % services.len()], size, &CSV));
+    let answers = futures::future::join_all(announced).await;
+    answers.into_iter().filter(|answer| answer.status != 201).collect()
+}
+
+#[tokio::test]
+async fn of_uploads_that_are_announced_at_once_no_more_are_taken_than_the_quota_holds() {
+    let (workspace, service) = served_with(&[("UPLOAD_QUOTA_MB", "10")]).await;
+    let refused = announced_at_once(&[&service], 8, 3 << 20).await;
+    assert_eq!(refused.len(), 5, "three of eight fit");
+    for answer in refused {
+        let sentence = "The file takes 3145728 bytes, but only 1048576 of the 10485760 bytes for import files are left";
+        assert_eq!((answer.status.as_u16(), answer.json()["error"].clone()), (413, json!(sentence)));
+    }
+    assert_eq!(count(&workspace, FILES).await, 3, "what was refused takes no room");
+
+    let other = Service::start(&[("MONGO_URL", workspace.url.as_str()), ("UPLOAD_QUOTA_MB", "10")]).await;
+    other.ready().await;
+    for _ in 0..5 {
+        workspace.collection(FILES).delete_many(bson::doc! {}).await.unwrap();
+        let refused = announced_at_once(&[&service, &other], 8, 3 << 20).await;
+        assert!(refused.len() >= 5 && refused.iter().all(|answer| answer.status == 413), "{refused:?}");
+        let taken = count(&workspace, FILES).await;
+        assert_eq!(taken, 8 - refused.len() as u64);
+        // Instances may have refused each other's; there is room for them still.
+        assert_eq!(announced_at_once(&[&other], 3, 3 << 20).await.len() as u64, taken);
+    }
+}
+
+#[tokio::test]
+async fn of_uploads_that_are_announced_at_once_no_more_are_taken_than_the_disk_holds() {
+    let (workspace, service) = served_with(&[("UPLOAD_QUOTA_MB", "4000000000")]).await;
+    let stats = workspace.database.run_command(bson::doc! { "dbStats": 1 }).await.unwrap();
+    let number = |name: &str| match stats.get(name).unwrap() {
+        bson::Bson::Double(bytes) => *bytes,
+        other => panic!("{other}"),
+    };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of bytes")]
+    let size = ((number("fsTotalSize") - number("fsUsedSize")) * 0.4) as u64;
+    let refused = announced_at_once(&[&service], 5, size).await;
+    assert_eq!(refused.len(), 3, "each takes 44 % of what is free");
+    for answer in refused {
+        let error = answer.json()["error"].as_str().unwrap().to_owned();
+        assert_eq!(answer.status, 507, "{error}");
+        let needed = size + size / 10;
+        assert!(error.starts_with(&format!("The file takes {needed} bytes in the database, but only ")), "{error}");
+        assert!(error.ends_with(" bytes are free there beside what other uploads will take"), "{error}");
+        let free: u64 = error.split(' ').nth(10).unwrap().parse().unwrap();
+        assert!(free < needed && free > 0, "{error}");
+    }
+    assert_eq!(count(&workspace, FILES).await, 2);
+}
+
+#[tokio::test]
+async fn two_instances_that_end_one_upload_at_once_begin_one_import() {
+    let (workspace, service) = served_with(&[]).await;
+    let other = Service::start(&[("MONGO_URL", workspace.url.as_str())]).await;
+    other.ready().await;
+    let content = zip(&[("users.csv", "ann,ann@corp.example,Ann\n".to_owned())]);
+    for round in 0..6 {
+        service.stage(&staged_users(0..1)).await;
+        let path = created(&service, content.len(), &CSV).await;
+        assert_eq!(patch(&service, &path, 0, &content).await.status, 409, "the import before is in the way");
+        let path_of_end = format!("{path}?replace=true");
+        let ends = [&service, &other, &service, &other].map(|end| patch(end, &path_of_end, content.len(), &[]));
+        let id = path.rsplit('/').next().unwrap();
+        for answer in futures::future::join_all(ends).await {
+            assert_eq!((answer.status.as_u16(), answer.header("import-operation")), (204, Some(id)), "{}", answer.body);
+        }
+        assert_eq!(count(&workspace, "rocketchat_import").await, 2 * (round + 1));
+        service.wait_for_state("ready").await;
+        assert_eq!(newest(&workspace).await.get_str("_id").unwrap(), id);
+        assert_eq!(workspace.count_staged().await, 1, "{round}: the file's, and not those of the import before");
+        assert_eq!(service.post("/api/v1/import.clear", &json!({})).await.status, 200);
+    }
 }
 
 #[tokio::test]
