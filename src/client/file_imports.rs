@@ -56,6 +56,27 @@ pub(crate) struct NoteCount {
     pub(crate) count: u64,
 }
 
+/// What the end of a run found in the histories of rooms.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct HistoryCheck {
+    pub(crate) rooms: u64,
+    pub(crate) messages: u64,
+    /// Days of rooms that lack messages.
+    pub(crate) days: u64,
+    /// The first of them.
+    pub(crate) missing: Vec<MissingMessages>,
+}
+
+/// A day of a room that lacks messages.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MissingMessages {
+    pub(crate) room: String,
+    pub(crate) day: String,
+    pub(crate) imported: u64,
+    pub(crate) in_history: u64,
+}
+
 /// Elements of one type that were not imported for one reason.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct ReasonCount {
@@ -73,6 +94,7 @@ pub(crate) struct ReasonCount {
 pub(crate) struct FileAccount {
     pub(crate) totals: Vec<Total>,
     pub(crate) notes: Vec<NoteCount>,
+    pub(crate) history: Option<HistoryCheck>,
     pub(crate) failed: Vec<ReasonCount>,
     pub(crate) passed_over: Vec<ReasonCount>,
     /// Lines of the account that are not summed up here.
@@ -83,6 +105,9 @@ pub(crate) struct FileAccount {
 struct Page {
     totals: Vec<Total>,
     notes: Vec<NoteCount>,
+    /// A server of an earlier release has none.
+    #[serde(default)]
+    history: Option<HistoryCheck>,
     lines: Vec<Line>,
     total: u64,
 }
@@ -168,7 +193,7 @@ impl Client {
             }
             if is_last || read >= page.total.min(MOST_LINES) {
                 account.more_lines = page.total.saturating_sub(read);
-                (account.totals, account.notes) = (page.totals, page.notes);
+                (account.totals, account.notes, account.history) = (page.totals, page.notes, page.history);
                 break;
             }
         }

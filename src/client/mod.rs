@@ -27,7 +27,7 @@ use serde_json::Value;
 
 pub(crate) use error::ClientError;
 pub(crate) use failed_users::{FailedUser, FailedUsers};
-pub(crate) use file_imports::{FileAccount, FileData, ReasonCount};
+pub(crate) use file_imports::{FileAccount, FileData, HistoryCheck, MissingMessages, ReasonCount};
 pub(crate) use foreseeing::{ForeseenLine, ForeseenProblem, ForeseenUser};
 pub(crate) use leaving::{Leaving, LeftPerson, ReturnedPerson};
 pub(crate) use lines::Lines;

@@ -24,6 +24,7 @@ pub mod progress_step;
 pub mod receipt;
 pub mod record_type;
 pub mod retention;
+pub mod room_history;
 pub mod selection;
 pub mod sign_up;
 pub mod spreadsheet;

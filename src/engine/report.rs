@@ -8,6 +8,7 @@ use crate::{
         operation::{Operation, State},
         progress_step::ProgressStep,
         record_type::RecordType,
+        room_history::HistoryCheck,
     },
     repository::{Repositories, RepositoryError, with_default_timeout},
 };
@@ -22,6 +23,8 @@ pub(crate) struct Account {
     pub(crate) totals: Vec<Total>,
     /// Facts about staged records, in words, and the number of records.
     pub(crate) notes: BTreeMap<String, u64>,
+    /// What the end of each run found in the histories of rooms; `None` if none has come to it.
+    pub(crate) history: Option<HistoryCheck>,
     /// The operation whose receipts hold the failed records.
     pub(crate) last_run: Option<String>,
 }
@@ -60,6 +63,7 @@ pub(crate) async fn account(repositories: &Repositories, id: &str) -> Result<Acc
     let (mut failed, mut last_run): (BTreeMap<RecordType, Counts>, _) = (BTreeMap::new(), None);
     // At the end of a run, everything else that was staged was left out; those records are removed then.
     let mut processed: Option<BTreeMap<RecordType, u64>> = None;
+    let mut history: Option<HistoryCheck> = None;
     for (operation, id) in operations.iter().filter_map(|operation| Some((operation, operation.id()?))) {
         let counts = with_default_timeout(receipts.counts(id)).await?;
         for (kind, counts) in &counts {
@@ -69,6 +73,9 @@ pub(crate) async fn account(repositories: &Repositories, id: &str) -> Result<Acc
             last_run = Some(id.to_owned());
         }
         failed = counts;
+        if let Some(check) = with_default_timeout(receipts.history(id)).await? {
+            history = Some(history.unwrap_or_default().with(check));
+        }
         let (joined, without) = with_default_timeout(receipts.newcomers(id)).await?;
         memberships += joined.values().sum::<u64>();
         without_password += without;
@@ -130,7 +137,7 @@ pub(crate) async fn account(repositories: &Repositories, id: &str) -> Result<Acc
     let mut notes = progress.notes;
     let facts = [(MEMBERSHIPS, memberships), (WITHOUT_PASSWORD, without_password)];
     notes.extend(facts.into_iter().filter(|(_, count)| *count > 0).map(|(note, count)| (note.to_owned(), count)));
-    Ok(Account { totals, notes, last_run })
+    Ok(Account { totals, notes, history, last_run })
 }
 
 /// The records that calls staged for the first of the operations.

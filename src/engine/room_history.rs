@@ -4,38 +4,24 @@ use std::{collections::HashMap, pin::pin};
 
 use futures::TryStreamExt as _;
 
-use crate::repository::{Repositories, RepositoryError};
+use crate::{
+    domain::room_history::{HistoryCheck, MissingMessages},
+    repository::{Repositories, RepositoryError},
+};
 
-/// A day of a room on which the history holds fewer messages than an import brought there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct MissingMessages {
-    /// The `_id` of the room.
-    pub(crate) room: String,
-    pub(crate) day: String,
-    /// New messages of the import that the history is to hold.
-    pub(crate) imported: u64,
-    pub(crate) in_history: u64,
-}
-
-/// What the histories were compared with.
-#[derive(Debug, Default)]
-pub(crate) struct ComparedHistory {
-    pub(crate) rooms: u64,
-    pub(crate) messages: u64,
-    pub(crate) missing: Vec<MissingMessages>,
-}
-
-/// Asks for each room of the operation's receipts Rocket.Chat's own history query.
+/// Asks for each room of the operation's receipts Rocket.Chat's own history query. Each day that lacks messages goes to
+/// `lacking`, too.
 ///
 /// # Errors
 /// As for every read.
 pub(crate) async fn compare_history(
     repositories: &Repositories,
     operation: &str,
-) -> Result<ComparedHistory, RepositoryError> {
+    mut lacking: impl FnMut(&MissingMessages),
+) -> Result<HistoryCheck, RepositoryError> {
     let Repositories { messages, receipts, settings, .. } = repositories;
     let hidden_types = settings.hidden_types().await?;
-    let mut compared = ComparedHistory::default();
+    let mut compared = HistoryCheck::default();
     let mut places = pin!(receipts.messages(operation, 0, 0).await?);
     let mut current: Option<(String, HashMap<String, u64>)> = None;
     while let Some(place) = places.try_next().await? {
@@ -53,7 +39,9 @@ pub(crate) async fn compare_history(
         compared.messages += imported;
         if in_history < imported {
             let (room, day) = (place.room.clone(), place.day);
-            compared.missing.push(MissingMessages { room, day, imported, in_history });
+            let missing = MissingMessages { room, day, imported, in_history };
+            lacking(&missing);
+            compared.add(missing);
         }
         current = Some((place.room, days));
     }

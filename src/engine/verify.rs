@@ -5,8 +5,11 @@ use std::{collections::HashMap, time::Duration};
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 
 use crate::{
-    domain::{counts::Counts, field_value::FieldValue, operation::State, receipt::Outcome, record_type::RecordType},
-    engine::room_history::{ComparedHistory, MissingMessages, compare_history},
+    domain::{
+        counts::Counts, field_value::FieldValue, operation::State, receipt::Outcome, record_type::RecordType,
+        room_history::MissingMessages,
+    },
+    engine::room_history::compare_history,
     repository::{
         Identity, Part, ReceiptRecords, RecordReceipt, Repositories, RepositoryError, Shelf, Which,
         with_default_timeout, with_timeout,
@@ -185,8 +188,9 @@ impl Comparison {
     }
 
     async fn end(mut self) -> Result<Vec<Finding>, RepositoryError> {
-        let ComparedHistory { messages, missing, .. } = compare_history(&self.repositories, &self.operation).await?;
-        self.summary.messages = messages;
+        let mut missing = Vec::new();
+        let lacking = |day: &MissingMessages| missing.push(day.clone());
+        self.summary.messages = compare_history(&self.repositories, &self.operation, lacking).await?.messages;
         self.summary.differences += missing.len() as u64;
         let lost = |missing| Finding::Difference(Box::new(Difference::Messages(missing)));
         let mut findings: Vec<Finding> = missing.into_iter().map(lost).collect();

@@ -8,7 +8,7 @@ use super::super::{
     console::{Console, print},
     words::{counted, printable},
 };
-use crate::client::{FileAccount, ReasonCount, ReportedState, Status};
+use crate::client::{FileAccount, HistoryCheck, MissingMessages, ReasonCount, ReportedState, Status};
 
 /// Reasons of each kind that a person is shown.
 const REASONS_SHOWN: usize = 10;
@@ -128,6 +128,9 @@ impl Report {
             console.notice(&format!("{}: {}", counted(total.elements, &total.kind), parts.join(", ")));
         }
         show_reasons(console, account);
+        if let Some(history) = &account.history {
+            show_history(console, history);
+        }
         if self.state == ReportedState::Done {
             let failed = account.sum(|total| total.failed);
             let imported = account.sum(|total| total.imported);
@@ -150,6 +153,21 @@ fn show_reasons(console: &Console, account: &FileAccount) {
     }
     if account.more_lines > 0 {
         console.notice(&format!("{} more lines, see import.report", account.more_lines));
+    }
+}
+
+/// Shows a person whether clients find the messages.
+fn show_history(console: &Console, history: &HistoryCheck) {
+    for MissingMessages { room, day, imported, in_history } in history.missing.iter().take(REASONS_SHOWN) {
+        let sentence =
+            format!("the history of room {room} holds {in_history} messages of {day}, {imported} were imported");
+        console.notice(&printable(&sentence));
+    }
+    if history.days > 0 {
+        console.notice(&format!("history: {} days of rooms lack messages, see verify", history.days));
+    } else if history.messages > 0 {
+        let messages = counted(history.messages, "message");
+        console.notice(&format!("history: all {messages} are found in their rooms"));
     }
 }
 

@@ -11,12 +11,10 @@ use crate::{
         operation::Operation,
         receipt::Outcome,
         record_type::RecordType,
+        room_history::{HistoryCheck, MissingMessages},
         state::State,
     },
-    engine::{
-        convert::is_direct,
-        room_history::{ComparedHistory, MissingMessages, compare_history},
-    },
+    engine::{convert::is_direct, room_history::compare_history},
     repository::{JoinedRoom, LastMessage, Repositories, RepositoryError, RoomGrowth, with_default_timeout},
 };
 
@@ -75,15 +73,16 @@ pub(super) async fn count_newcomers(
     grow_rooms(repositories, operation, root, &added).await
 }
 
-/// Says in the log whether clients find what was imported.
+/// Notes for the account, and says in the log, whether clients find what was imported.
 async fn check_history(repositories: &Repositories, operation: &str) -> Result<(), RepositoryError> {
-    let ComparedHistory { rooms, messages, missing } = compare_history(repositories, operation).await?;
+    let check = compare_history(repositories, operation, |_| ()).await?;
+    repositories.receipts.note_history(operation, &check).await?;
+    let HistoryCheck { rooms, messages, days, missing } = check;
     for MissingMessages { room, day, imported, in_history } in missing.iter().take(LOGGED_DAYS) {
         log::warn!(
             "operation {operation}: the history of room {room} holds {in_history} messages of {day}, {imported} were imported"
         );
     }
-    let days = missing.len();
     log::info!(
         "operation {operation}: {messages} messages looked for in the history of {rooms} rooms, {days} days lack some"
     );

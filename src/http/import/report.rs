@@ -10,7 +10,11 @@ use super::{
     receipt::reported_operation,
 };
 use crate::{
-    domain::{loading::ReportLine, record_type::RecordType},
+    domain::{
+        loading::ReportLine,
+        record_type::RecordType,
+        room_history::{HistoryCheck, MissingMessages},
+    },
     engine::report::{Account, Total, account},
     http::{
         AppState,
@@ -60,6 +64,33 @@ pub(super) struct NoteBody {
     count: u64,
 }
 
+/// What the end of the run found in the histories of rooms, by Rocket.Chat's own history query.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReportHistory)]
+pub(super) struct HistoryBody {
+    /// Rooms whose histories were read.
+    rooms: u64,
+    /// New messages that were looked for.
+    messages: u64,
+    /// Days of rooms that lack some of them.
+    days: u64,
+    /// The first 100 of these days.
+    missing: Vec<MissingBody>,
+}
+
+/// A day of a room that lacks messages.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = ReportMissing)]
+pub(super) struct MissingBody {
+    /// The `_id` of the room.
+    room: String,
+    /// The day in UTC.
+    day: String,
+    imported: u64,
+    in_history: u64,
+}
+
 /// Elements of the file that are not imported.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -87,6 +118,9 @@ pub(super) struct Report {
     operation_id: String,
     totals: Vec<TotalBody>,
     notes: Vec<NoteBody>,
+    /// `null` before the end of a run with messages.
+    #[schema(required)]
+    history: Option<HistoryBody>,
     lines: Vec<LineBody>,
     count: usize,
     offset: u64,
@@ -101,7 +135,7 @@ pub(super) struct Report {
     tag = "import",
     operation_id = "getImportReport",
     summary = "The account of a file's import",
-    description = "Ours. Each element of a file is imported, failed or passed over, or waits for the run; `totals` says how many. `lines` lists those that failed or are passed over: first what loading found, in the order of the file, then the records that failed in the last run. Never the text of a message. Other query parameters are ignored. Permission `run-import`.",
+    description = "Ours. Each element of a file is imported, failed or passed over, or waits for the run; `totals` says how many. `lines` lists those that failed or are passed over: first what loading found, in the order of the file, then the records that failed in the last run. `history` says whether clients find the messages. Never the text of a message. Other query parameters are ignored. Permission `run-import`.",
     security(("userId" = [], "authToken" = [])),
     params(WantedReport, Page),
     responses(
@@ -117,6 +151,7 @@ pub(super) struct Report {
                     { "type": "message", "elements": 9, "imported": 7, "failed": 1, "passedOver": 1, "waiting": 0 }
                 ],
                 "notes": [{ "note": "emoji names left as they are", "count": 1 }],
+                "history": { "rooms": 1, "messages": 7, "days": 0, "missing": [] },
                 "lines": [{
                     "outcome": "failed",
                     "type": "message",
@@ -147,7 +182,7 @@ pub(in crate::http) async fn report(
     let repositories = &app.repositories;
     let part = caller.deadline.bound(part.allowed(&repositories.settings)).await?;
     let operation = reported_operation(&caller, &app, wanted.operation_id, "import.report").await?;
-    let Account { totals, notes, last_run } = caller.deadline.bound(account(repositories, &operation)).await?;
+    let Account { totals, notes, history, last_run } = caller.deadline.bound(account(repositories, &operation)).await?;
     let found = caller.deadline.bound(repositories.imports.find(&operation)).await?;
     let root = found.as_ref().and_then(|operation| operation.root()).unwrap_or(&operation);
     let lines = caller.deadline.bound(repositories.load_reports.lines(root, None)).await?;
@@ -162,8 +197,9 @@ pub(in crate::http) async fn report(
     let lines = lines.chain(stream::iter(failed).flatten());
     let totals: Vec<TotalBody> = totals.into_iter().map(TotalBody::from).collect();
     let notes: Vec<NoteBody> = notes.into_iter().map(|(note, count)| NoteBody { note, count }).collect();
-    let (id, totals, notes) = (json(&operation), json(&totals), json(&notes));
-    let open = format!(r#"{{"operationId":{id},"totals":{totals},"notes":{notes},"lines":["#);
+    let (id, totals, notes, history) =
+        (json(&operation), json(&totals), json(&notes), json(&history.map(HistoryBody::from)));
+    let open = format!(r#"{{"operationId":{id},"totals":{totals},"notes":{notes},"history":{history},"lines":["#);
     let offset = part.offset;
     let close = move |count| format!(r#"],"count":{count},"offset":{offset},"total":{total},"success":true}}"#);
     place.answer(&request, streamed::JSON, list(open, lines, close)).await
@@ -210,6 +246,18 @@ impl From<Total> for TotalBody {
         let waiting = total.waiting();
         let Total { kind, elements, imported, failed, passed_over } = total;
         Self { kind, elements, imported, failed, passed_over, waiting }
+    }
+}
+
+impl From<HistoryCheck> for HistoryBody {
+    fn from(HistoryCheck { rooms, messages, days, missing }: HistoryCheck) -> Self {
+        let missing = missing.into_iter().map(|MissingMessages { room, day, imported, in_history }| MissingBody {
+            room,
+            day,
+            imported,
+            in_history,
+        });
+        Self { rooms, messages, days, missing: missing.collect() }
     }
 }
 

@@ -7,11 +7,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::receipt::{reported_operation, wanted};
 use crate::{
-    domain::counts::Counts,
-    engine::{
-        room_history::MissingMessages,
-        verify::{Difference, Finding, VerifySummary, verify},
-    },
+    domain::{counts::Counts, room_history::MissingMessages},
+    engine::verify::{Difference, Finding, VerifySummary, verify},
     http::{
         AppState,
         access::authentication::{Authorized, RunImport},

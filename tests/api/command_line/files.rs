@@ -69,6 +69,8 @@ async fn a_slack_export_is_shown_first_and_imported_by_the_same_command_with_run
     assert_eq!(account["status"]["state"], "done");
     assert_eq!(total(&account, "message")["imported"], staged, "{account:#}");
     assert!(messages(&workspace).await >= staged, "{account:#}");
+    assert_eq!((&account["history"]["days"], content["history"].is_null()), (&json!(0), true), "{account:#}");
+    assert!(ran.errors.contains("are found in their rooms"), "{ran:?}");
     for total in account["totals"].as_array().unwrap() {
         let parts = ["imported", "failed", "passedOver", "waiting"].map(|part| total[part].as_u64().unwrap());
         assert_eq!(parts.iter().sum::<u64>(), total["elements"].as_u64().unwrap(), "{total}");

@@ -66,3 +66,31 @@ async fn rooms_and_messages_that_are_gone_or_hidden_are_differences() {
     let room = lines.iter().find(|line| line["difference"] == "missingRoom").unwrap();
     assert_eq!(room["importIds"], json!(["D01"]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_account_says_which_messages_clients_do_not_find_at_the_end_of_a_run() {
+    let (_workspace, service, _dev) = imported().await;
+    let report = async |service: &Service| service.get_as_admin("/api/v1/import.report").await.json();
+    let found = report(&service).await["history"].clone();
+    assert_eq!(found, json!({ "rooms": 3, "messages": 10, "days": 0, "missing": [] }));
+
+    let (workspace, service) = served().await;
+    service.load("slack", &Export { bea: "bea", dev: first_messages(), ops: None }.zip()).await;
+    assert_eq!(report(&service).await["history"], Value::Null, "nothing has run");
+    let slowly = json!({ "input": everything(), "pace": 3 });
+    assert_eq!(service.post("/api/v1/startImport", &slowly).await.status, 200);
+    let messages = workspace.collection("rocketchat_message");
+    let first = doc! { "_id": "slack-C01-1600000001-000100" };
+    eventually("the first messages are there", PATIENCE, async || {
+        messages.find_one(first.clone()).await.unwrap().is_some()
+    })
+    .await;
+    // As a retention policy or an administrator removes it before the run has ended.
+    assert_eq!(messages.delete_one(first).await.unwrap().deleted_count, 1);
+    service.wait_for_state("done").await;
+    let history = report(&service).await["history"].clone();
+    assert_eq!(history["days"], 1, "{history}");
+    let missing = &history["missing"][0];
+    assert_eq!((&missing["day"], missing["imported"].as_u64()), (&json!("2020-09-13"), Some(7)), "{history}");
+    assert_eq!(missing["inHistory"], 6, "{history}");
+}

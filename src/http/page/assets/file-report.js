@@ -87,7 +87,7 @@ export class FileReport {
     }
   }
 
-  #show({ totals, lines, notes, total }) {
+  #show({ totals, lines, notes, history, total }) {
     notice(byId('report-error'), null);
     const rows = totals.map((part) => [
       TYPES[part.type] ?? part.type,
@@ -104,7 +104,9 @@ export class FileReport {
     setText(byId('report-range'), `${number(this.#offset + 1)}–${number(this.#offset + lines.length)} of ${number(total)}`);
     byId('report-previous').setAttribute('aria-disabled', String(this.#offset === 0));
     byId('report-next').setAttribute('aria-disabled', String(this.#offset + PAGE >= total));
-    notice(byId('report-notes'), notes.map(({ note, count }) => `${number(count)} × ${note}`).join('; ') || null);
+    const facts = notes.map(({ note, count }) => `${number(count)} × ${note}`);
+    if (history?.days > 0) facts.push(`${number(history.days)} days of rooms lack messages that were imported`);
+    notice(byId('report-notes'), facts.join('; ') || null);
   }
 
   async #download() {

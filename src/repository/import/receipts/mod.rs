@@ -8,6 +8,7 @@
 //! lease without a transaction: it puts *void* receipts into every hole and into the numbers after the highest. A late
 //! batch then meets a duplicate key.
 
+mod history;
 mod index;
 mod rooms;
 mod stored;
