@@ -180,7 +180,7 @@ impl RoomMessages {
         }
         if let Some(thread) = thread {
             data.extend([
-                ("replies", texts(thread.repliers.iter().map(|replier| &**replier))),
+                ("replies", texts(self.survey.repliers(thread))),
                 ("tcount", FieldValue::Integer(thread.answers.into())),
                 ("tlm", date(self.survey.millis(thread.last))),
             ]);

@@ -5,6 +5,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use indexmap::IndexSet;
+
 use crate::importers::{
     entries::FoundElement,
     moments::{Moments, millis_of_micros, slack_micros},
@@ -12,11 +14,14 @@ use crate::importers::{
 
 use super::{files::Fate, message::RawMessage};
 
-/// Facts about the messages of one room; about 16 bytes a message while they are collected, little afterwards.
+/// Facts about the messages of one room: about 16 bytes a message while they are collected, and 100 a thread as long as the
+/// room is read.
 #[derive(Debug)]
 pub(super) struct Survey {
     moments: Moments<u64>,
     threads: HashMap<u64, Thread>,
+    /// Import ids of everybody who answered something.
+    repliers: IndexSet<Box<str>>,
     /// Times that occur more than once, and whether the first of them was seen.
     repeated: HashMap<u64, bool>,
 }
@@ -27,8 +32,8 @@ pub(super) struct Thread {
     pub(super) answers: u32,
     /// The time of the last answer.
     pub(super) last: u64,
-    /// Import ids of those who answered, each once, in their order.
-    pub(super) repliers: Vec<Box<str>>,
+    /// Places of those who answered among all repliers, each once, in their order.
+    repliers: Vec<u32>,
     /// Whether the message itself is in the export.
     has_root: bool,
 }
@@ -41,7 +46,7 @@ impl Survey {
         if !repeated.is_empty() {
             collected = Collected::new(elements(), &repeated);
         }
-        let Collected { times, mut threads, .. } = collected;
+        let Collected { times, mut threads, repliers } = collected;
         let mut sorted: Vec<u64> = times.iter().map(|(micros, _)| *micros).collect();
         sorted.sort_unstable();
         for (root, thread) in &mut threads {
@@ -51,6 +56,7 @@ impl Survey {
         Self {
             moments: Moments::new(times, millis_of_micros),
             threads,
+            repliers,
             repeated: repeated.into_iter().map(|micros| (micros, false)).collect(),
         }
     }
@@ -63,6 +69,12 @@ impl Survey {
     /// The answers to the message with this time, if there are any.
     pub(super) fn thread(&self, root: u64) -> Option<&Thread> {
         self.threads.get(&root)
+    }
+
+    /// The import ids of those who answered, each once, in their order.
+    pub(super) fn repliers(&self, thread: &Thread) -> impl Iterator<Item = &str> {
+        let id = |place: &u32| self.repliers.get_index(usize::try_from(*place).ok()?).map(|id| &**id);
+        thread.repliers.iter().filter_map(id)
     }
 
     pub(super) fn has_root(&self, root: u64) -> bool {
@@ -80,12 +92,13 @@ struct Collected {
     /// Times with the number of rows that each needs.
     times: Vec<(u64, u32)>,
     threads: HashMap<u64, Thread>,
+    repliers: IndexSet<Box<str>>,
 }
 
 impl Collected {
     fn new(elements: impl Iterator<Item = FoundElement>, repeated: &HashSet<u64>) -> Self {
         let mut seen = HashSet::new();
-        let mut collected = Self { times: Vec::new(), threads: HashMap::new() };
+        let mut collected = Self { times: Vec::new(), threads: HashMap::new(), repliers: IndexSet::new() };
         for (_, json) in elements.flatten() {
             let Ok(message) = RawMessage::read(&json) else { continue };
             let Some(micros) = message.micros().filter(|_| message.why_passed_over().is_none()) else { continue };
@@ -94,7 +107,13 @@ impl Collected {
             }
             collected.times.push((micros, rows_of(&message)));
             if let Some(root) = message.answers_to().and_then(|root| slack_micros(&root)) {
-                collected.threads.entry(root).or_default().add(micros, &message.author());
+                let author = message.author();
+                let place = match collected.repliers.get_index_of(&*author) {
+                    Some(place) => place,
+                    None => collected.repliers.insert_full((*author).into()).0,
+                };
+                let place = u32::try_from(place).unwrap_or(u32::MAX);
+                collected.threads.entry(root).or_default().add(micros, place);
             }
         }
         collected
@@ -117,11 +136,11 @@ fn rows_of(message: &RawMessage<'_>) -> u32 {
 }
 
 impl Thread {
-    fn add(&mut self, micros: u64, author: &str) {
+    fn add(&mut self, micros: u64, replier: u32) {
         self.answers += 1;
         self.last = self.last.max(micros);
-        if !self.repliers.iter().any(|replier| **replier == *author) {
-            self.repliers.push(author.into());
+        if !self.repliers.contains(&replier) {
+            self.repliers.push(replier);
         }
     }
 }
