@@ -158,7 +158,9 @@ impl Staging {
 
     /// The number of records of any type that belong to the root.
     pub async fn count_all(&self, root: &str) -> Result<u64, RepositoryError> {
-        Ok(self.records.count_documents(doc! { "operation": root }).await?)
+        // Rocket.Chat's index is by type.
+        let types = RecordType::ALL.map(RecordType::data_type).to_vec();
+        Ok(self.records.count_documents(doc! { "dataType": { "$in": types }, "operation": root }).await?)
     }
 
     /// The number of records of this type that somebody chose to leave out.
