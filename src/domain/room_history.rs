@@ -15,7 +15,7 @@ pub struct MissingMessages {
     pub in_history: u64,
 }
 
-/// What was looked for in the histories at the end of a run, and what is not there.
+/// The check of the histories at the end of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HistoryCheck {
     /// Rooms whose histories were read.

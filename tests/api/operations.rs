@@ -277,3 +277,34 @@ async fn of_two_resumes_at_once_one_wins_and_the_other_says_so() {
     let valid = workspace.operations().await.iter().filter(|one| one.get_bool("valid").unwrap()).count();
     assert_eq!(valid, 1);
 }
+
+/// In the order of Rocket.Chat's own suite, `apps/meteor/tests/end-to-end/api/import.spec.ts`.
+#[tokio::test]
+async fn what_rocket_chats_own_suite_expects_of_the_calls_holds() {
+    let (workspace, service) = served().await;
+    workspace.grant("view-import-operations", &["admin"]).await;
+    workspace.add_user(user("member").with_roles(&["user"]).with_token("token")).await;
+    let current = service.get_as_admin(&api("getCurrentImportOperation")).await;
+    assert_eq!((current.status.as_u16(), &current.json()["success"]), (200, &json!(true)));
+    assert!(!current.body.contains(r#""operation":null"#), "{}", current.body);
+    for path in ["downloadPendingFiles", "downloadPendingAvatars"] {
+        let pending = service.post(&api(path), &json!({})).await;
+        assert_eq!((pending.status.as_u16(), &pending.json()["success"]), (200, &json!(true)), "{}", pending.body);
+        assert!(pending.json()["count"].as_u64().is_some(), "{}", pending.body);
+    }
+    let forbidden = service.get_as("member", "token", &api("getLatestImportOperations")).await;
+    let reason = "User does not have the permissions required for this action [error-unauthorized]";
+    assert_eq!((forbidden.status.as_u16(), forbidden.json()["error"].clone()), (403, json!(reason)));
+    assert_eq!(forbidden.json()["success"], false);
+    let latest = service.get_as_admin(&api("getLatestImportOperations")).await;
+    assert!(latest.status == 200 && latest.json().is_array(), "{}", latest.body);
+    let progress = service.get_as_admin(&api("getImportProgress")).await;
+    let told = progress.json();
+    assert_eq!((progress.status.as_u16(), &told["success"]), (200, &json!(true)), "{told}");
+    assert!(["key", "name", "step"].iter().all(|name| told[*name].is_string()) && told["count"].is_object(), "{told}");
+    let data = service.get_as_admin(&api("getImportFileData")).await;
+    let told = data.json();
+    assert_eq!((data.status.as_u16(), &told["success"]), (200, &json!(true)), "{told}");
+    assert!(told["users"].is_array() && told["channels"].is_array(), "{told}");
+    assert!(told["message_count"].as_u64().is_some(), "{told}");
+}

@@ -2,6 +2,7 @@
 
 use std::{io::Write as _, path::PathBuf, time::Duration};
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bson::doc;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -9,7 +10,7 @@ use tempfile::NamedTempFile;
 
 use crate::{
     browser::Browser,
-    harness::{Service, Workspace, eventually, run, staged_users},
+    harness::{Service, Workspace, eventually, run, staged_users, zip},
     page::set_up_signed_in,
 };
 
@@ -85,6 +86,58 @@ async fn a_slack_export_is_sent_loaded_chosen_from_run_and_accounted_for() {
     assert_eq!(made[1..], [1, 0, made[0] - 1, 0], "imported, failed, passed over, waiting");
     assert!(count(&workspace, "rocketchat_message", doc! {}).await > 0);
     browser.assert_no_errors(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_dropped_on_the_page_is_taken_like_a_chosen_one() {
+    let Some((workspace, _service, browser)) = set_up_signed_in().await else { return };
+    let drop = "
+        const carried = new DataTransfer();
+        const bytes = Uint8Array.from(atob(arguments[0]), (character) => character.charCodeAt(0));
+        carried.items.add(new File([bytes], 'dropped.zip', { type: 'application/zip' }));
+        const area = document.getElementById('export-drop');
+        const event = (kind) => new DragEvent(kind, { bubbles: true, cancelable: true, dataTransfer: carried });
+        const mayDrop = !area.dispatchEvent(event('dragover'));
+        const isMarked = area.classList.contains('over');
+        const isTaken = !area.dispatchEvent(event('drop'));
+        return [mayDrop, isMarked, isTaken, area.classList.contains('over')];
+    ";
+    let content = BASE64_STANDARD.encode(std::fs::read(slack_export()).unwrap());
+    let seen = browser.client.execute(drop, vec![json!(content)]).await.unwrap();
+    assert_eq!(seen, json!([true, true, true, false]), "the browser does not open the file in place of the page");
+    browser.says("#export-name", "dropped.zip, ").await;
+    let importer = "return document.getElementById('export-importer').value";
+    eventually("the importer is found", Duration::from_secs(20), async || browser.evaluate(importer).await == "slack")
+        .await;
+    browser.click("#export-send").await;
+    browser.says("#state", "Ready").await;
+    let operation = workspace.collection("rocketchat_import").find_one(doc! {}).await.unwrap().unwrap();
+    assert!(operation.get_str("file").unwrap().ends_with("_dropped.zip"), "{operation}");
+    browser.assert_no_errors(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_an_archive_carries_do_not_make_the_page_guess_another_importer() {
+    let Some((_workspace, _service, browser)) = set_up_signed_in().await else { return };
+    let text = |text: &str| text.to_owned();
+    let carried = [("__uploads/F1/users.csv", text("a,b\n")), ("general/attachments/F2-a.jsonl", text("{}"))];
+    let with = |own: &[(&'static str, String)]| zip(&[&carried[..], own].concat());
+    for (archive, importer) in [
+        (with(&[("users.json", text("[]"))]), json!("slack")),
+        (with(&[("general/2020-01-02.json", text("[]"))]), json!("slack")),
+        (with(&[("talk/2020.csv", text("a,1,b\n"))]), json!("csv")),
+        (with(&[("users.csv", text("a,b\n"))]), json!("csv")),
+        (with(&[("export.ndjson", text("{}"))]), json!("records")),
+        (with(&[]), Value::Null),
+    ] {
+        let guess = "
+            const bytes = Uint8Array.from(atob(arguments[0]), (character) => character.charCodeAt(0));
+            const file = new File([bytes], 'export.zip');
+            return import('/import/guess-importer.js').then(({ guessImporter }) => guessImporter(file));
+        ";
+        let guessed = browser.client.execute(guess, vec![json!(BASE64_STANDARD.encode(&archive))]).await.unwrap();
+        assert_eq!(guessed, importer);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,8 +11,9 @@ mod harness;
 
 use std::{env, path::PathBuf, time::Duration};
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bson::doc;
-use harness::{Service, Workspace, eventually, program_at, staged_users, workspace};
+use harness::{Service, SlackExport, Workspace, eventually, program_at, staged_users, workspace};
 use nix::sys::signal::Signal;
 use serde_json::json;
 use tokio::time::sleep;
@@ -163,4 +164,34 @@ async fn users_that_this_release_staged_are_imported_by_the_old_one() {
     let old = serve_old(&workspace).await;
     old.run_import().await;
     assert_everybody_once(&workspace, &old).await;
+}
+
+/// Messages of the import of a file, and after how many of them it is certainly under way.
+const FILE: SlackExport = SlackExport { rooms: 4, messages: 5000 };
+const MESSAGES_UNDER_WAY: u64 = 1000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_of_a_file_is_left_alone_by_an_old_instance_whatever_becomes_of_ours() {
+    let workspace = workspace().await.ready_for_imports().await;
+    let (old, new) = (serve_old(&workspace).await, workspace.serve().await);
+    let body = json!({
+        "binaryContent": BASE64_STANDARD.encode(FILE.zip()), "contentType": "application/zip",
+        "fileName": "export.zip", "importerKey": "slack",
+    });
+    assert_eq!(new.post("/api/v1/uploadImportFile", &body).await.status, 200);
+    new.wait_for_state("ready").await;
+    let everything = json!({ "users": { "all": true }, "channels": { "all": true } });
+    assert_eq!(new.post("/api/v1/startImport", &json!({ "input": everything })).await.status, 200);
+    let messages = async || workspace.collection("rocketchat_message").count_documents(doc! {}).await.unwrap();
+    eventually("messages arrive", TAKE_OVER_PATIENCE * 4, async || messages().await > MESSAGES_UNDER_WAY).await;
+    new.kill();
+    let stored = messages().await;
+    assert!(stored < FILE.all(), "the import was over before the kill");
+    sleep(TAKE_OVER_PATIENCE).await;
+    assert!(!takes_over(&old), "{:?}", old.log_lines(""));
+    assert_eq!((messages().await, old.status().await.status.as_u16()), (stored, 200));
+    let successor = workspace.serve().await;
+    successor.wait_for_state("done").await;
+    FILE.assert_stored(&workspace, &successor).await;
+    assert!(!takes_over(&old), "{:?}", old.log_lines(""));
 }

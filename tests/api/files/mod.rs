@@ -2,6 +2,7 @@
 
 mod fetched;
 mod foreign_client;
+mod open_uploads;
 mod resumable;
 mod whole;
 
