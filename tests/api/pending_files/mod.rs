@@ -5,7 +5,6 @@ mod archived;
 mod export;
 mod failures;
 mod following;
-mod google;
 mod kills;
 pub mod server;
 mod stores;
@@ -32,7 +31,10 @@ const DOWNLOAD: &str = "/api/v1/downloadPendingFiles";
 
 /// A workspace with a public and a private room, whose settings allow the server.
 async fn workspace_for(server: &FileServer) -> Workspace {
-    let workspace = workspace().await.ready_for_imports().await;
+    prepared(workspace().await.ready_for_imports().await, server).await
+}
+
+async fn prepared(workspace: Workspace, server: &FileServer) -> Workspace {
     workspace.set("SSRF_Allowlist", format!("127.0.0.1:{}", server.port)).await;
     workspace.set("Site_Url", "https://chat.example").await;
     let rooms =

@@ -3,6 +3,7 @@
 mod folder;
 mod google;
 mod grid;
+mod over_http;
 mod s3;
 mod signature;
 mod webdav;
@@ -67,6 +68,13 @@ pub(super) struct Placed<'a> {
     /// The `_id` of the upload.
     pub(super) id: &'a str,
     pub(super) at: &'a StoredAt,
+}
+
+impl Placed<'_> {
+    /// The key of its object, or the path of its file, in stores that have one.
+    fn key(&self) -> String {
+        self.at.key.as_ref().map_or_else(|| self.id.to_owned(), |(_, key)| key.clone())
+    }
 }
 
 /// The store of new files.

@@ -1,6 +1,6 @@
 //! Buckets of Amazon's, and of whatever else speaks like them.
 
-use std::{env, time::Duration};
+use std::env;
 
 use chrono::Utc;
 use reqwest::{
@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
     Placed, StoreError,
+    over_http::{CONNECT_PATIENCE, PATIENCE, away, bytes_of, checked},
     signature::{Signer, Unsigned, escaped, hash_of, moment},
 };
 use crate::repository::S3Settings;
@@ -20,8 +21,6 @@ pub(super) const NAME: &str = "AmazonS3";
 pub(super) const FIELD: &str = "AmazonS3";
 /// The smallest part that a store takes, but for the last.
 const PART_BYTES: usize = 5 * 1024 * 1024;
-const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
-const PATIENCE: Duration = Duration::from_secs(60);
 const ACCESS_KEY_VARIABLE: &str = "AWS_ACCESS_KEY_ID";
 const SECRET_KEY_VARIABLE: &str = "AWS_SECRET_ACCESS_KEY";
 
@@ -93,7 +92,7 @@ impl Bucket {
     pub(super) fn begin(&self, placed: Placed<'_>) -> BucketWriter {
         BucketWriter {
             bucket: self.clone(),
-            key: key_of(placed),
+            key: placed.key(),
             part: Vec::new(),
             parts: None,
             media_type: String::new(),
@@ -102,27 +101,19 @@ impl Bucket {
     }
 
     pub(super) async fn read(&self, placed: Placed<'_>, most: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let answer = self.send(Method::GET, &key_of(placed), &[], Vec::new(), "").await?;
+        let answer = self.send(Method::GET, &placed.key(), &[], Vec::new(), "").await?;
         if answer.status().as_u16() == 404 {
             return Ok(None);
         }
-        let mut answer = checked(answer)?;
-        let mut bytes = Vec::new();
-        while let Some(piece) = answer.chunk().await.map_err(|_| away("broke off"))? {
-            bytes.extend_from_slice(&piece);
-            if bytes.len() as u64 > most {
-                return Ok(None);
-            }
-        }
-        Ok(Some(bytes))
+        bytes_of(NAME, checked(NAME, answer)?, most).await
     }
 
     /// Removes the object, and the parts of one that was never finished.
     pub(super) async fn remove(&self, placed: Placed<'_>) -> Result<(), StoreError> {
-        let key = key_of(placed);
+        let key = placed.key();
         let answer = self.send(Method::DELETE, &key, &[], Vec::new(), "").await?;
         if answer.status().as_u16() != 404 {
-            checked(answer)?;
+            checked(NAME, answer)?;
         }
         let listed = self.send(Method::GET, "", &[("prefix", &key), ("uploads", "")], Vec::new(), "").await?;
         // A store without uploads in parts has none to remove.
@@ -130,7 +121,7 @@ impl Bucket {
         for upload in elements(&listed, "UploadId") {
             let answer = self.send(Method::DELETE, &key, &[("uploadId", upload)], Vec::new(), "").await?;
             if answer.status().as_u16() != 404 {
-                checked(answer)?;
+                checked(NAME, answer)?;
             }
         }
         Ok(())
@@ -178,7 +169,7 @@ impl Bucket {
         if is_making {
             request = request.header("content-type", media_type);
         }
-        request.body(body).send().await.map_err(|_| away("cannot be reached"))
+        request.body(body).send().await.map_err(|_| away(NAME, "cannot be reached"))
     }
 }
 
@@ -198,7 +189,7 @@ impl BucketWriter {
     pub(super) async fn finish(mut self) -> Result<u64, StoreError> {
         if self.parts.is_none() {
             let body = std::mem::take(&mut self.part);
-            checked(self.bucket.send(Method::PUT, &self.key, &[], body, &self.media_type).await?)?;
+            checked(NAME, self.bucket.send(Method::PUT, &self.key, &[], body, &self.media_type).await?)?;
             return Ok(self.length);
         }
         if !self.part.is_empty() {
@@ -213,8 +204,8 @@ impl BucketWriter {
         let query = [("uploadId", upload.as_str())];
         let answer = self.bucket.send(Method::POST, &self.key, &query, body.into_bytes(), "").await?;
         // It may say that it failed after it has said that all is well.
-        if text_of(checked(answer)?).await?.contains("<Error>") {
-            Err(away("did not put the parts together"))
+        if text_of(checked(NAME, answer)?).await?.contains("<Error>") {
+            Err(away(NAME, "did not put the parts together"))
         } else {
             Ok(self.length)
         }
@@ -224,23 +215,19 @@ impl BucketWriter {
         if self.parts.is_none() {
             let query = [("uploads", "")];
             let begun = self.bucket.send(Method::POST, &self.key, &query, Vec::new(), &self.media_type).await?;
-            let begun = text_of(checked(begun)?).await?;
-            let upload = elements(&begun, "UploadId").next().ok_or_else(|| away("gave no id to an upload in parts"))?;
+            let begun = text_of(checked(NAME, begun)?).await?;
+            let upload = elements(&begun, "UploadId").next().ok_or_else(|| away(NAME, "gave no id to an upload in parts"))?;
             self.parts = Some((upload.to_owned(), Vec::new()));
         }
         let Some((upload, tags)) = &mut self.parts else { return Ok(()) };
         let number = (tags.len() + 1).to_string();
         let query = [("partNumber", number.as_str()), ("uploadId", upload.as_str())];
         let body = std::mem::take(&mut self.part);
-        let answer = checked(self.bucket.send(Method::PUT, &self.key, &query, body, "").await?)?;
+        let answer = checked(NAME, self.bucket.send(Method::PUT, &self.key, &query, body, "").await?)?;
         let tag = answer.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).unwrap_or_default();
         tags.push(tag.to_owned());
         Ok(())
     }
-}
-
-fn key_of(placed: Placed<'_>) -> String {
-    placed.at.key.as_ref().map_or_else(|| placed.id.to_owned(), |(_, key)| key.clone())
 }
 
 /// The texts of the elements with this name.
@@ -251,14 +238,5 @@ fn elements<'x>(xml: &'x str, name: &str) -> impl Iterator<Item = &'x str> {
 }
 
 async fn text_of(answer: Response) -> Result<String, StoreError> {
-    answer.text().await.map_err(|_| away("broke off"))
-}
-
-fn checked(answer: Response) -> Result<Response, StoreError> {
-    let status = answer.status();
-    if status.is_success() { Ok(answer) } else { Err(away(&format!("answered with status {}", status.as_u16()))) }
-}
-
-fn away(what: &str) -> StoreError {
-    StoreError::Away(format!("The store AmazonS3 {what}."))
+    answer.text().await.map_err(|_| away(NAME, "broke off"))
 }

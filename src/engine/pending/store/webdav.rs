@@ -2,10 +2,7 @@
 //!
 //! Source: `apps/meteor/app/file-upload/ufs/Webdav/server.ts`, `apps/meteor/app/file-upload/server/config/Webdav.ts`.
 
-use std::{
-    io::{Error, ErrorKind},
-    time::Duration,
-};
+use std::io::{Error, ErrorKind};
 
 use bytes::Bytes;
 use futures::stream::try_unfold;
@@ -18,7 +15,11 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Placed, StoreError, signature::escaped};
+use super::{
+    Placed, StoreError,
+    over_http::{CONNECT_PATIENCE, PATIENCE, away, bytes_of, checked},
+    signature::escaped,
+};
 use crate::repository::WebdavSettings;
 
 /// `FileUpload_Storage_Type`, and the field of an upload that holds the path of its file.
@@ -28,9 +29,6 @@ pub(super) const FIELD: &str = "Webdav";
 const WHOLE_BYTES: usize = 1024 * 1024;
 /// Pieces on their way to the server. Each has up to [`WHOLE_BYTES`].
 const PIECES_ON_THEIR_WAY: usize = 1;
-const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
-/// How long the server may take for one piece, and for its answer.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The folder of the workspace.
 #[derive(Debug, Clone)]
@@ -95,7 +93,7 @@ impl Webdav {
         let look = self.request(method("PROPFIND"), &self.folder);
         let found = answer_to(look.header("depth", "0")).await?;
         if found.status() != StatusCode::NOT_FOUND {
-            return checked(&found);
+            return checked(NAME, found).map(drop);
         }
         let mut path = String::new();
         for part in self.folder.split('/').filter(|part| !part.is_empty()) {
@@ -104,36 +102,27 @@ impl Webdav {
             let made = answer_to(request).await?;
             // The folder is there.
             if made.status() != StatusCode::METHOD_NOT_ALLOWED {
-                checked(&made)?;
+                checked(NAME, made)?;
             }
         }
         Ok(())
     }
 
     pub(super) fn begin(&self, placed: Placed<'_>) -> WebdavWriter {
-        WebdavWriter { webdav: self.clone(), path: path_of(placed), piece: Vec::new(), going: None, length: 0 }
+        WebdavWriter { webdav: self.clone(), path: placed.key(), piece: Vec::new(), going: None, length: 0 }
     }
 
     pub(super) async fn read(&self, placed: Placed<'_>, most: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let mut answer = answer_to(self.request(Method::GET, &path_of(placed))).await?;
+        let answer = answer_to(self.request(Method::GET, &placed.key())).await?;
         if answer.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        checked(&answer)?;
-        let mut bytes = Vec::new();
-        loop {
-            let piece = timeout(PATIENCE, answer.chunk()).await.map_err(|_| away("does not answer"))?;
-            let Some(piece) = piece.map_err(|_| away("broke off"))? else { return Ok(Some(bytes)) };
-            bytes.extend_from_slice(&piece);
-            if bytes.len() as u64 > most {
-                return Ok(None);
-            }
-        }
+        bytes_of(NAME, checked(NAME, answer)?, most).await
     }
 
     pub(super) async fn remove(&self, placed: Placed<'_>) -> Result<(), StoreError> {
-        let removed = answer_to(self.request(Method::DELETE, &path_of(placed))).await?;
-        if removed.status() == StatusCode::NOT_FOUND { Ok(()) } else { checked(&removed) }
+        let removed = answer_to(self.request(Method::DELETE, &placed.key())).await?;
+        if removed.status() == StatusCode::NOT_FOUND { Ok(()) } else { checked(NAME, removed).map(drop) }
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -157,16 +146,16 @@ impl WebdavWriter {
         }
         let Some(Going { pieces, answer }) = self.going.take() else {
             let request = self.webdav.request(Method::PUT, &self.path).body(std::mem::take(&mut self.piece));
-            checked(&answer_to(request).await?)?;
+            checked(NAME, answer_to(request).await?)?;
             return Ok(self.length);
         };
         // An empty piece is the last word.
         let said = timeout(PATIENCE, pieces.send(Bytes::new())).await;
         drop(pieces);
         if said.is_err() {
-            return Err(away("does not answer"));
+            return Err(away(NAME, "does not answer"));
         }
-        timeout(PATIENCE, answer).await.map_err(|_| away("does not answer"))?.map_err(|_| away("broke off"))??;
+        timeout(PATIENCE, answer).await.map_err(|_| away(NAME, "does not answer"))?.map_err(|_| away(NAME, "broke off"))??;
         Ok(self.length)
     }
 
@@ -175,14 +164,14 @@ impl WebdavWriter {
         let going = self.going.get_or_insert_with(|| begin(&self.webdav, &self.path));
         match timeout(PATIENCE, going.pieces.send(piece)).await {
             Ok(Ok(())) => Ok(()),
-            Err(_) => Err(away("does not answer")),
+            Err(_) => Err(away(NAME, "does not answer")),
             // The server answered before the end.
             Ok(Err(_)) => match self.going.take() {
                 Some(Going { answer, .. }) => Err(match timeout(PATIENCE, answer).await {
                     Ok(Ok(Err(error))) => error,
-                    _ => away("broke off"),
+                    _ => away(NAME, "broke off"),
                 }),
-                None => Err(away("broke off")),
+                None => Err(away(NAME, "broke off")),
             },
         }
     }
@@ -194,8 +183,8 @@ fn begin(webdav: &Webdav, path: &str) -> Going {
     let request = webdav.request(Method::PUT, path).body(body_of(taken));
     // The answer comes at the very end, so the patience is that of the pieces.
     let answer = spawn(async move {
-        let answer = request.send().await.map_err(|_| away("cannot be reached"))?;
-        checked(&answer)
+        let answer = request.send().await.map_err(|_| away(NAME, "cannot be reached"))?;
+        checked(NAME, answer).map(drop)
     });
     Going { pieces, answer: AbortOnDropHandle::new(answer) }
 }
@@ -209,25 +198,12 @@ fn body_of(pieces: Receiver<Bytes>) -> Body {
     }))
 }
 
-fn path_of(placed: Placed<'_>) -> String {
-    placed.at.key.as_ref().map_or_else(|| placed.id.to_owned(), |(_, path)| path.clone())
-}
-
 /// A method that HTTP itself does not name.
 fn method(name: &str) -> Method {
     Method::from_bytes(name.as_bytes()).unwrap_or_default()
 }
 
 async fn answer_to(request: RequestBuilder) -> Result<Response, StoreError> {
-    let answer = timeout(PATIENCE, request.send()).await.map_err(|_| away("does not answer"))?;
-    answer.map_err(|_| away("cannot be reached"))
-}
-
-fn checked(answer: &Response) -> Result<(), StoreError> {
-    let status = answer.status();
-    if status.is_success() { Ok(()) } else { Err(away(&format!("answered with status {}", status.as_u16()))) }
-}
-
-fn away(what: &str) -> StoreError {
-    StoreError::Away(format!("The store Webdav {what}."))
+    let answer = timeout(PATIENCE, request.send()).await.map_err(|_| away(NAME, "does not answer"))?;
+    answer.map_err(|_| away(NAME, "cannot be reached"))
 }

@@ -17,8 +17,11 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::{sync::Mutex, time::Instant};
 
-use super::away;
-use crate::{engine::pending::store::StoreError, repository::GoogleSettings};
+use super::NAME;
+use crate::{
+    engine::pending::store::{StoreError, over_http::away},
+    repository::GoogleSettings,
+};
 
 /// Objects are read, written and removed; the bucket itself is left alone.
 const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_write";
@@ -92,15 +95,15 @@ impl Access {
     }
 
     async fn ask(&self) -> Result<Granted, StoreError> {
-        let claim = self.claim().ok_or_else(|| away("cannot be reached: the claim of the account cannot be signed"))?;
+        let claim = self.claim().ok_or_else(|| away(NAME, "cannot be reached: the claim of the account cannot be signed"))?;
         let form = [("grant_type", GRANT), ("assertion", claim.expose_secret())];
         let sent = self.client.post(self.address.clone()).form(&form).send().await;
-        let answer = sent.map_err(|_| away("cannot be reached: nothing gives tokens"))?;
+        let answer = sent.map_err(|_| away(NAME, "cannot be reached: nothing gives tokens"))?;
         let status = answer.status();
         if !status.is_success() {
-            return Err(away(&format!("gave no token, and answered with status {}", status.as_u16())));
+            return Err(away(NAME, &format!("gave no token, and answered with status {}", status.as_u16())));
         }
-        answer.json().await.map_err(|_| away("gave no token"))
+        answer.json().await.map_err(|_| away(NAME, "gave no token"))
     }
 
     /// A claim to act for the account, signed with its key. Like a password, it admits everybody who has it.

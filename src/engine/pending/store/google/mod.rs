@@ -5,7 +5,7 @@
 
 mod access;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use reqwest::{
@@ -15,7 +15,11 @@ use reqwest::{
 };
 use serde_json::json;
 
-use super::{Placed, StoreError, signature::escaped};
+use super::{
+    Placed, StoreError,
+    over_http::{CONNECT_PATIENCE, PATIENCE, away, bytes_of, checked},
+    signature::escaped,
+};
 use crate::repository::GoogleSettings;
 
 use access::Access;
@@ -26,8 +30,6 @@ pub(super) const FIELD: &str = "GoogleStorage";
 /// Bytes that go together. Every part but the last has a multiple of [`GRAIN_BYTES`].
 const PART_BYTES: usize = 16 * GRAIN_BYTES;
 const GRAIN_BYTES: usize = 256 * 1024;
-const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
-const PATIENCE: Duration = Duration::from_secs(60);
 /// The header that says what an object is made of before its first byte.
 const UPLOAD_TYPE: &str = "x-upload-content-type";
 
@@ -102,7 +104,7 @@ impl Google {
     pub(super) fn begin(&self, placed: Placed<'_>, media_type: &str) -> GoogleWriter {
         GoogleWriter {
             google: self.clone(),
-            key: key_of(placed),
+            key: placed.key(),
             media_type: media_type.to_owned(),
             part: Vec::new(),
             session: None,
@@ -116,25 +118,17 @@ impl Google {
         if answer.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        let mut answer = checked(answer)?;
-        let mut bytes = Vec::new();
-        while let Some(piece) = answer.chunk().await.map_err(|_| away("broke off"))? {
-            bytes.extend_from_slice(&piece);
-            if bytes.len() as u64 > most {
-                return Ok(None);
-            }
-        }
-        Ok(Some(bytes))
+        bytes_of(NAME, checked(NAME, answer)?, most).await
     }
 
     /// Removes the object. Of an upload that was never finished the store keeps nothing that anybody could see.
     pub(super) async fn remove(&self, placed: Placed<'_>) -> Result<(), StoreError> {
         let answer = self.send(Method::DELETE, &self.object(placed), &[], |request| request).await?;
-        if answer.status() == StatusCode::NOT_FOUND { Ok(()) } else { checked(answer).map(drop) }
+        if answer.status() == StatusCode::NOT_FOUND { Ok(()) } else { checked(NAME, answer).map(drop) }
     }
 
     fn object(&self, placed: Placed<'_>) -> String {
-        format!("storage/v1/b/{}/o/{}", escaped(&self.bucket), escaped(&key_of(placed)))
+        format!("storage/v1/b/{}/o/{}", escaped(&self.bucket), escaped(&placed.key()))
     }
 
     /// Sends a request with a token, and once more with a new one if the store no longer takes the one at hand.
@@ -151,7 +145,7 @@ impl Google {
         loop {
             let request = self.client.request(method.clone(), url.clone()).query(query);
             let request = filled(self.access.admit(request).await?);
-            let answer = request.send().await.map_err(|_| away("cannot be reached"))?;
+            let answer = request.send().await.map_err(|_| away(NAME, "cannot be reached"))?;
             if answer.status() != StatusCode::UNAUTHORIZED || is_again {
                 return Ok(answer);
             }
@@ -178,7 +172,7 @@ impl GoogleWriter {
             };
             let answer = self.put(&session, range, part.clone()).await?;
             if answer.status() != StatusCode::PERMANENT_REDIRECT {
-                checked(answer)?;
+                checked(NAME, answer)?;
                 return Ok(self.length);
             }
             self.note_stored(&answer, &part)?;
@@ -194,8 +188,8 @@ impl GoogleWriter {
         if answer.status() == StatusCode::PERMANENT_REDIRECT {
             self.note_stored(&answer, &part)
         } else {
-            checked(answer)?;
-            Err(away("ended a file before its last byte"))
+            checked(NAME, answer)?;
+            Err(away(NAME, "ended a file before its last byte"))
         }
     }
 
@@ -206,7 +200,7 @@ impl GoogleWriter {
         let stored = last.map_or(0, |last| last.saturating_add(1));
         let taken = stored.checked_sub(self.stored).and_then(|taken| usize::try_from(taken).ok());
         let rest = taken.filter(|taken| *taken > 0).and_then(|taken| part.get(taken..));
-        let rest = rest.ok_or_else(|| away("lost a part of a file"))?;
+        let rest = rest.ok_or_else(|| away(NAME, "lost a part of a file"))?;
         self.part.splice(..0, rest.iter().copied());
         self.stored = stored;
         Ok(())
@@ -214,7 +208,7 @@ impl GoogleWriter {
 
     async fn put(&self, session: &Url, range: String, part: Bytes) -> Result<Response, StoreError> {
         let request = self.google.client.put(session.clone()).header(CONTENT_RANGE, range).body(part);
-        request.send().await.map_err(|_| away("cannot be reached"))
+        request.send().await.map_err(|_| away(NAME, "cannot be reached"))
     }
 
     /// The address of the upload, which is begun if it is not.
@@ -228,24 +222,11 @@ impl GoogleWriter {
         let request = self
             .google
             .send(Method::POST, &path, &query, |request| request.header(UPLOAD_TYPE, &self.media_type).json(&object));
-        let begun = checked(request.await?)?;
+        let begun = checked(NAME, request.await?)?;
         let session = begun.headers().get(LOCATION).and_then(|address| address.to_str().ok());
         let session = session.and_then(|address| Url::parse(address).ok());
-        let session = session.ok_or_else(|| away("gave no address to an upload"))?;
+        let session = session.ok_or_else(|| away(NAME, "gave no address to an upload"))?;
         self.session = Some(session.clone());
         Ok(session)
     }
-}
-
-fn key_of(placed: Placed<'_>) -> String {
-    placed.at.key.as_ref().map_or_else(|| placed.id.to_owned(), |(_, key)| key.clone())
-}
-
-fn checked(answer: Response) -> Result<Response, StoreError> {
-    let status = answer.status();
-    if status.is_success() { Ok(answer) } else { Err(away(&format!("answered with status {}", status.as_u16()))) }
-}
-
-fn away(what: &str) -> StoreError {
-    StoreError::Away(format!("The store GoogleCloudStorage {what}."))
 }

@@ -15,7 +15,7 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use ring::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RsaKeyPair, UnparsedPublicKey};
 use rustls_pki_types::{PrivatePkcs8KeyDer, pem::PemObject as _};
 
-use super::*;
+use super::{door::Door, outage::Outage, *};
 
 /// Made for these tests, and the key of nothing else.
 const KEY: &str = include_str!("google_key.pem");
@@ -204,20 +204,7 @@ async fn a_workspace_that_keeps_files_with_google_gets_them_there() {
     let (port, google) = serve();
     let server = FileServer::start().await;
     let workspace = workspace_of(&server, KEY).await;
-    let files = [("small.pdf", noise(9_000, 1)), ("large.mp4", noise(12_000_001, 2)), ("empty.txt", Vec::new())];
-    let mut messages = Vec::new();
-    for (name, bytes) in &files {
-        let kind = if *name == "large.mp4" { "video/mp4" } else { "text/plain" };
-        // Nothing says how long the large one is.
-        let reply = if *name == "large.mp4" { Reply::Chunked } else { Reply::File };
-        let url = server.put(&format!("/{name}"), reply(kind, bytes.clone()));
-        messages.push(waiting(name, "open", &url, name, 0));
-    }
-    let half = server.put("/half", Reply::Half(noise(14_000_000, 3)));
-    messages.push(waiting("half", "open", &half, "half.bin", 14_000_000));
-    let photo = server.put("/photo", Reply::File("image/jpeg", picture(900, 600, ImageFormat::Jpeg)));
-    messages.push(waiting("photo", "open", &photo, "photo.jpg", 0));
-    workspace.add_messages(messages).await;
+    let files = FiveFiles::waiting_in(&workspace, &server).await;
     let (storage, tokens) = (format!("http://127.0.0.1:{port}/api"), format!("http://127.0.0.1:{port}/token"));
     let settings = [
         ("MONGO_URL", workspace.url.as_str()),
@@ -226,23 +213,15 @@ async fn a_workspace_that_keeps_files_with_google_gets_them_there() {
         ("RUST_LOG", "debug,mongodb=info"),
     ];
     let service = Service::start(&settings).await;
-    let operation = service.fetch_files(5).await;
-    assert_eq!(operation["count"]["completed"], 4, "{operation}");
+    let uploads = files.fetched(&workspace, &service, "GoogleCloudStorage").await;
     let objects = google.lock().unwrap().objects.clone();
-    for (name, bytes) in &files {
-        let upload = workspace.upload_of(name).await;
-        assert_eq!(upload.get_str("store").unwrap(), "GoogleCloudStorage:Uploads");
-        let key = upload.get_document("GoogleStorage").unwrap().get_str("path").unwrap();
-        assert_eq!(key, format!("unique/uploads/open/ann/{}", upload.get_str("_id").unwrap()));
-        let object = &objects[key];
-        assert!(object.bytes == *bytes, "{name}: {} bytes", object.bytes.len());
-        assert_eq!(
-            (object.media_type.as_str(), object.disposition.as_str()),
-            (upload.get_str("type").unwrap(), "inline")
-        );
+    for (upload, bytes) in &uploads {
+        let object = &objects[&object_key(upload, "GoogleStorage")];
+        assert!(object.bytes == *bytes, "{upload}: {} bytes", object.bytes.len());
+        let kind = upload.get_str("type").unwrap();
+        assert_eq!((object.media_type.as_str(), object.disposition.as_str()), (kind, "inline"));
     }
-    assert_eq!(objects.len(), 3 + 2, "three files, a picture, its smaller copy; nothing of the half one");
-    assert!(workspace.message_of("photo").await.to_string().contains("image_preview"));
+    assert_eq!(objects.len(), FiveFiles::STORED);
 
     // A picture of a person, and then another one, for which the first is removed.
     let pictures = [picture(300, 400, ImageFormat::Png), picture(500, 500, ImageFormat::Png)];
@@ -297,4 +276,28 @@ async fn a_key_that_google_does_not_know_costs_no_file() {
     workspace.set("FileUpload_GoogleStorage_AccessId", ACCOUNT).await;
     service.wait_for_state("done").await;
     assert_eq!(google.lock().unwrap().objects.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn google_may_be_away_for_a_while_without_costing_a_file() {
+    let (port, google) = serve();
+    let mut door = Door::to(port).await;
+    let server = FileServer::start().await;
+    let workspace = workspace_of(&server, KEY).await;
+    let outage = Outage::of(&workspace, &server).await;
+    let (storage, tokens) = (format!("{}/api", door.url()), format!("{}/token", door.url()));
+    let mut settings = outage.settings(&workspace);
+    settings.extend([("GOOGLE_STORAGE_URL", storage.as_str()), ("GOOGLE_TOKEN_URL", &tokens)]);
+    let service = Service::start(&settings).await;
+    outage.begins(&workspace, &service).await;
+    door.shut().await;
+    outage.lasts(&service, "The store GoogleCloudStorage cannot be reached").await;
+    door.open().await;
+    outage.is_over(&workspace, &service).await;
+    let objects = google.lock().unwrap().objects.clone();
+    assert_eq!(objects.len(), Outage::FILES);
+    for name in outage.names() {
+        let key = object_key(&workspace.upload_of(&name).await, "GoogleStorage");
+        assert!(objects[&key].bytes == outage.content, "{name}");
+    }
 }

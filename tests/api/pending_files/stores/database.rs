@@ -1,0 +1,52 @@
+//! The database as the store.
+
+use super::{outage::Outage, *};
+
+async fn workspace_on(mongo: &Mongo, server: &FileServer) -> Workspace {
+    prepared(Workspace::on(mongo).await.ready_for_imports().await, server).await
+}
+
+async fn assert_whole(outage: &Outage, workspace: &Workspace) {
+    for name in outage.names() {
+        let upload = workspace.upload_of(&name).await;
+        let id = upload.get_str("_id").unwrap();
+        assert!(workspace.bytes_of(id).await == outage.content, "{name}");
+    }
+    for collection in ["rocketchat_uploads.files", "rocketchat_import_service_uploads"] {
+        assert_eq!(workspace.count_of(collection).await, Outage::FILES as u64, "{collection}");
+    }
+    let chunks = workspace.collection("rocketchat_uploads.chunks").distinct("files_id", doc! {}).await.unwrap();
+    assert_eq!(chunks.len(), Outage::FILES);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_away_for_a_while_costs_no_file() {
+    let mongo = Mongo::own();
+    let server = FileServer::start().await;
+    let workspace = workspace_on(&mongo, &server).await;
+    let outage = Outage::of(&workspace, &server).await;
+    let service = Service::start(&outage.settings(&workspace)).await;
+    outage.begins(&workspace, &service).await;
+    mongo.freeze();
+    service.logged("pauses for").await;
+    tokio::time::sleep(Outage::AWAY_FOR).await;
+    mongo.thaw();
+    outage.is_over(&workspace, &service).await;
+    assert_whole(&outage, &workspace).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_steps_down_costs_no_file() {
+    let mongo = Mongo::own();
+    let server = FileServer::start().await;
+    let workspace = workspace_on(&mongo, &server).await;
+    let outage = Outage::of(&workspace, &server).await;
+    let service = Service::start(&outage.settings(&workspace)).await;
+    outage.begins(&workspace, &service).await;
+    let step_down = doc! { "replSetStepDown": 30, "secondaryCatchUpPeriodSecs": 0, "force": true };
+    // Whether it says so before it closes its connections is up to the server.
+    workspace.database.client().database("admin").run_command(step_down).await.ok();
+    service.logged("pauses for").await;
+    outage.is_over(&workspace, &service).await;
+    assert_whole(&outage, &workspace).await;
+}
