@@ -6,6 +6,7 @@ use super::{FieldChange, FieldValue, Fields, message::Message, source_hash::Sour
 use crate::domain::{
     field_value::Date,
     staged::{date, object, text},
+    upload::pending_file::{IMPORT_FILE, PendingFile},
 };
 
 /// What an earlier import noted of a message that it stored.
@@ -93,12 +94,20 @@ pub fn change(message: &Message, stored: Option<&Fields>, imported: Option<&Impo
     let set: Vec<_> = FOLLOWING
         .iter()
         .filter(|field| has_more_answers || !COUNTERS.contains(field))
+        .copied()
+        .chain(fresh_file(message, stored))
         .filter_map(|field| FieldChange::of(stored, field, message.document.get(field)?.clone()))
         .collect();
     // Answers given here count in the thread's fields, so the source never takes those away.
     let removable = ["editedAt", "editedBy", "mentions", "channels"].into_iter();
     let unset: Vec<_> = removable.filter(|field| !in_source(field) && stored.get(field).is_some()).collect();
     if set.is_empty() && unset.is_empty() { MessageChange::Same } else { MessageChange::Change { set, unset } }
+}
+
+/// The field that says where the file of the message is, as long as the message waits for it: an address of a later export
+/// may hold a token that still holds.
+fn fresh_file(message: &Message, stored: &Fields) -> Option<&'static str> {
+    (message.document.get(IMPORT_FILE).is_some() && PendingFile::of(stored).is_some()).then_some(IMPORT_FILE)
 }
 
 /// Whether somebody edited the message after it was imported: it holds a time of editing that no import stored.
@@ -161,6 +170,25 @@ mod tests {
         };
         let names: Vec<_> = set.iter().map(|change| change.field.as_str()).collect();
         assert_eq!((names, unset), (vec!["msg", "editedAt"], vec!["mentions"]));
+    }
+
+    #[test]
+    fn a_fresh_address_is_taken_over_while_the_message_waits_for_its_file() {
+        let with_file = |address: &str, more: &[(&str, FieldValue)]| {
+            let file = fields(&[("downloadUrl", text(address)), ("id", text("F1"))]);
+            let file = more.iter().fold(file, |file, (name, value)| file.with(name, value.clone()));
+            let mut message = message("", None);
+            message.document = message.document.with("ts", at(1)).with(IMPORT_FILE, FieldValue::Object(file));
+            message.source = SourceHash::new(&message.document);
+            message
+        };
+        let (first, later) = (with_file("https://f.example/a?t=old", &[]), with_file("https://f.example/a?t=new", &[]));
+        let MessageChange::Change { set, .. } = change(&later, Some(&first.document), Some(&noted(&first))) else {
+            panic!("no change")
+        };
+        assert_eq!((set.len(), set[0].field.as_str()), (1, IMPORT_FILE));
+        let stored = with_file("https://f.example/a", &[("downloaded", FieldValue::Boolean(true))]);
+        assert_eq!(change(&later, Some(&stored.document), Some(&noted(&first))), MessageChange::Same);
     }
 
     #[test]

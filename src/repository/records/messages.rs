@@ -11,6 +11,7 @@ use crate::{
     domain::{
         document::FieldChange,
         field_value::{FieldValue, Fields},
+        upload::pending_file::IMPORT_FILE,
     },
     repository::{Connection, RepositoryError},
 };
@@ -58,7 +59,8 @@ impl Messages {
         Ok(found.into_iter().map(|message| (text_of(&message, "_id").to_owned(), message)).collect())
     }
 
-    /// Changes a message unless somebody has edited it since it was read as `stored`. False if somebody has.
+    /// Changes a message unless somebody has edited it since it was read as `stored`, or its file came meanwhile, where that is
+    /// to change. False if so.
     pub async fn change(
         &self,
         stored: &Fields,
@@ -69,7 +71,10 @@ impl Messages {
             Some(FieldValue::Date(date)) => Bson::DateTime(DateTime::from_millis(date.epoch_millis())),
             _ => Bson::Null,
         };
-        let unedited = doc! { "_id": text_of(stored, "_id"), "rid": text_of(stored, "rid"), "editedAt": edited_at };
+        let mut unedited = doc! { "_id": text_of(stored, "_id"), "rid": text_of(stored, "rid"), "editedAt": edited_at };
+        if set.iter().any(|change| change.field == IMPORT_FILE) {
+            unedited.insert(format!("{IMPORT_FILE}.downloaded"), doc! { "$ne": true });
+        }
         let mut fields = set_of(set);
         fields.insert("_updatedAt", DateTime::now());
         let mut update = doc! { "$set": fields };
