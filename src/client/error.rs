@@ -5,6 +5,9 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use thiserror::Error;
 
+/// The server's word for an operation that it does not have.
+const UNKNOWN_OPERATION: &str = "error-operation-not-found";
+
 /// A request failed. No message holds the token.
 #[derive(Debug, Error)]
 pub(crate) enum ClientError {
@@ -49,6 +52,11 @@ impl ClientError {
             ),
             Self::NotAllowed { .. } | Self::Refused { .. } | Self::Unreadable(_) | Self::Interfered(_) => false,
         }
+    }
+
+    /// Whether the server has no such operation.
+    pub(crate) fn is_unknown_operation(&self) -> bool {
+        matches!(self, Self::Refused { reason, .. } if reason.contains(UNKNOWN_OPERATION))
     }
 
     /// Whether it is a 409.

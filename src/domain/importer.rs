@@ -1,5 +1,7 @@
 //! The importers of a workspace.
 
+use super::upload::upload_id;
+
 /// Something that can fill the staging area.
 ///
 /// The pending ones fetch what an import left to be fetched; they are in no list, as in Rocket.Chat.
@@ -71,6 +73,13 @@ impl Importer {
     #[must_use]
     pub const fn is_pending(self) -> bool {
         matches!(self, Self::PendingFiles | Self::PendingAvatars)
+    }
+
+    /// The `_id` of the operation of this importer that follows an import by itself: always the same, so that of several
+    /// instances one makes it.
+    #[must_use]
+    pub fn follower_of(self, import: &str) -> String {
+        upload_id(&["follows", import, self.key()])
     }
 
     #[must_use]

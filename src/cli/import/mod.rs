@@ -16,7 +16,7 @@ use self::{arrival::Arrival, choice::ChoiceArgs, report::Report, source::Source,
 use super::{CommandError, console::Console, importer::ImporterName, stop_signal::stop_signal, target::ServerArgs};
 use crate::{
     client::{Client, ClientError, ReportedState},
-    domain::matching::OnExisting,
+    domain::{importer::Importer, matching::OnExisting},
 };
 
 /// The server's word for messages that would be removed soon.
@@ -124,10 +124,12 @@ async fn import(
     let (failed, elements) = (account.sum(|total| total.failed), account.sum(|total| total.elements));
     report.account = Some(account);
     if ended.state == ReportedState::Done {
-        report.files = watch.files().await?;
+        report.files = watch.fetching(Importer::PendingFiles).await?;
+        report.pictures = watch.fetching(Importer::PendingAvatars).await?;
     }
-    let missing = report.files.as_ref().map_or(0, |files| files.failed);
-    let is_cut_short = report.files.as_ref().is_some_and(|files| !files.done);
+    let follow_ups = || report.files.iter().chain(&report.pictures);
+    let missing: u64 = follow_ups().map(|fetched| fetched.failed).sum();
+    let is_cut_short = follow_ups().any(|fetched| !fetched.done);
     match ended.state {
         ReportedState::Done if failed == 0 && is_cut_short => {
             Err(CommandError::UsersFailed("the fetching of files or pictures was ended before it was done".to_owned()))

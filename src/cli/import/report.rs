@@ -24,8 +24,10 @@ pub(super) struct Report {
     status: serde_json::Value,
     #[serde(flatten)]
     pub(super) account: Option<FileAccount>,
-    /// The files or pictures that followed the import by themselves.
+    /// The files of messages that followed the import by themselves.
     pub(super) files: Option<FollowUp>,
+    /// The pictures of people that did.
+    pub(super) pictures: Option<FollowUp>,
     /// Whether the file is loaded and waits for its run.
     #[serde(skip)]
     pub(super) wants_run: bool,
@@ -49,12 +51,12 @@ pub(super) struct FollowUp {
 
 impl FollowUp {
     /// Shows a person what did not come, and the sum.
-    fn show(&self, console: &Console) {
+    fn show(&self, console: &Console, what: &str) {
         show_each_reason(console, "failed", &self.reasons);
         let came = if self.done { "fetched" } else { "fetched before it was ended" };
         let named = if self.failed > 0 { "; the receipt of the operation says why" } else { "" };
         console.notice(&format!(
-            "{} files or pictures {came} ({}), {} failed{named} (operation {})",
+            "{} {what} {came} ({}), {} failed{named} (operation {})",
             self.fetched,
             HumanBytes(self.bytes),
             self.failed,
@@ -72,6 +74,7 @@ impl Report {
             status: serde_json::Value::Null,
             account: None,
             files: None,
+            pictures: None,
             wants_run: false,
             state: ReportedState::Unknown,
         }
@@ -136,8 +139,10 @@ impl Report {
             let imported = account.sum(|total| total.imported);
             console.notice(&format!("done: {imported} imported, {failed} failed"));
         }
-        if let Some(files) = &self.files {
-            files.show(console);
+        for (fetched, what) in [(&self.files, "files"), (&self.pictures, "pictures")] {
+            if let Some(fetched) = fetched {
+                fetched.show(console, what);
+            }
         }
     }
 

@@ -15,7 +15,10 @@ use super::{
     pace::Pace,
     report::FollowUp,
 };
-use crate::client::{Client, ClientError, ReportedState, Status};
+use crate::{
+    client::{Client, ClientError, ReportedState, Status},
+    domain::importer::Importer,
+};
 
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// How long an operation that Rocket.Chat's start ended may wait for another one that goes on with it.
@@ -109,28 +112,29 @@ impl<'a> Watch<'a> {
         Ok(ended)
     }
 
-    /// Follows the operation that fetches the files of the import, or its pictures if it has no files. `None` if nothing
-    /// follows it by itself.
-    pub(super) async fn files(&mut self) -> Result<Option<FollowUp>, CommandError> {
-        let mut status = self.client.status_of(&self.operation).await?;
-        while status.is_to_be_followed {
+    /// Follows the operation that fetches the files of the import, or the one that fetches the pictures of its people, to
+    /// its end. `None` if none follows the import by itself.
+    pub(super) async fn fetching(&mut self, fetched: Importer) -> Result<Option<FollowUp>, CommandError> {
+        while self.client.status_of(&self.operation).await?.is_to_be_followed {
             sleep(LOOK_INTERVAL).await;
-            status = self.client.status_of(&self.operation).await?;
         }
         let newest = self.client.status_with(Some(self.patience)).await?;
-        if newest.follows.as_ref() != Some(&self.operation) {
-            return Ok(None);
-        }
+        let goes_on = newest.importer == fetched.key() && newest.follows.as_ref() == Some(&self.operation);
+        let fetching = if goes_on { newest.operation } else { fetched.follower_of(&self.operation) };
+        match self.client.status_of(&fetching).await {
+            Err(error) if error.is_unknown_operation() => return Ok(None),
+            status => status?,
+        };
+        let unit = if fetched == Importer::PendingFiles { "files" } else { "pictures" };
         self.console.begin_with("fetched", Unit::Bytes, true);
         let mut pace = Pace::of(Unit::Bytes);
-        let fetching = newest.operation;
         let ended = loop {
             let status = self.client.status_of(&fetching).await?;
             if status.state.is_end() {
                 break status;
             }
             let (bytes, total) = status.fetched_bytes.unwrap_or_default();
-            let files = format!("{} of {} files", status.counts.processed(), status.counts.total);
+            let files = format!("{} of {} {unit}", status.counts.processed(), status.counts.total);
             let note = pace.note(bytes, Some(total));
             let parts = [files, note].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
             self.console.progress(bytes, total, &parts.join(", "));

@@ -40,7 +40,10 @@ pub(super) async fn settle(context: &Context, group: &Group, round: Round) -> Re
                 Ok(outcome) => outcome,
                 Err(Problem::Stop(stop)) => return Err(stop),
                 Err(Problem::Failed { may_pass: true, .. }) if round == Round::First => return Ok(None),
-                Err(Problem::Failed { reason, .. }) => (Outcome::Failed, Some(reason)),
+                Err(Problem::Failed { reason, .. }) => {
+                    let name = if account.username.is_empty() { &account.id } else { &account.username };
+                    (Outcome::Failed, Some(format!("{name}: {reason}")))
+                }
             },
         };
         receipts.push(receipt(record, outcome, Some(record.id.clone()), reason));

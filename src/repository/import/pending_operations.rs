@@ -5,9 +5,7 @@ use futures::TryStreamExt as _;
 
 use super::operations::{Imports, read};
 use crate::{
-    domain::{
-        field_value::Date, importer::Importer, operation::Operation, progress_step::ProgressStep, upload::upload_id,
-    },
+    domain::{field_value::Date, importer::Importer, operation::Operation, progress_step::ProgressStep},
     repository::{RepositoryError, bson::numbers::smallest, connection::error::is_duplicate_key},
 };
 
@@ -44,7 +42,7 @@ impl Imports {
             Origin::Call => ObjectId::new().to_hex(),
             Origin::Follows(followed) => {
                 import.insert("follows", followed);
-                following_id(followed, importer)
+                importer.follower_of(followed)
             }
             Origin::Resumes(ended) => {
                 let resumed = ended.id().unwrap_or_default();
@@ -53,7 +51,7 @@ impl Imports {
                 if let Some(followed) = ended.follows() {
                     import.insert("follows", followed);
                 }
-                following_id(resumed, importer)
+                importer.follower_of(resumed)
             }
         };
         let document = doc! {
@@ -150,11 +148,6 @@ impl Imports {
         let valid = doc! { "_id": id, "valid": true, "status": at.as_str() };
         Ok(self.operations.update_one(valid, doc! { "$set": change }).await?.matched_count == 1)
     }
-}
-
-/// The id of the operation that follows another one: always the same, so that of several instances one makes it.
-fn following_id(import: &str, importer: Importer) -> String {
-    upload_id(&["follows", import, importer.key()])
 }
 
 fn ours() -> Document {

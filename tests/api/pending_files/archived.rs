@@ -255,6 +255,6 @@ async fn the_command_line_follows_the_files_of_an_import_to_their_end() {
     assert_eq!(finished.code, Some(1), "a file is missing: {finished:?}");
     assert!(finished.errors.contains("failed: 1 file: gone.bin: it lies in the archive of its import"), "{finished:?}");
     assert!(finished.errors.ends_with("1 files or pictures failed\n"), "{finished:?}");
-    assert!(finished.errors.contains("8 files or pictures fetched (7.63 MiB), 1 failed"), "{finished:?}");
+    assert!(finished.errors.contains("8 files fetched (7.63 MiB), 1 failed"), "{finished:?}");
     assert_eq!(workspace.count_of(UPLOADS).await, 8, "the command ends when they are there");
 }
