@@ -206,9 +206,15 @@ impl Workspace {
     }
 
     pub fn serve(&self) -> Service {
+        self.serve_with(&[])
+    }
+
+    /// The same with further settings.
+    pub fn serve_with(&self, settings: &[(&str, &str)]) -> Service {
         let mut process = Command::new(PROGRAM)
             .arg("serve")
             .envs([("MONGO_URL", self.url.as_str()), ("PORT", "0"), ("RUST_LOG", "info")])
+            .envs(settings.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");

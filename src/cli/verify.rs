@@ -102,6 +102,9 @@ fn words(difference: &Difference) -> String {
         Difference::MissingFile { upload, import_ids, .. } => {
             format!("missing: upload {} of {}", named(upload), import_ids.join(", "))
         }
+        Difference::UnreadFile { upload, import_ids, reason } => {
+            format!("files: upload {} of {} cannot be read back: {reason}", named(upload), import_ids.join(", "))
+        }
         Difference::Messages { room, day, imported, in_history } => {
             format!("messages: the history of room {room} holds {in_history} of {day}, {imported} were imported")
         }

@@ -6,10 +6,13 @@ use reqwest::{Method, Response};
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use super::{ANSWER_PATIENCE, Client, ClientError};
+use super::{Client, ClientError};
 
 /// The whole of a report may take this long.
 pub(super) const REPORT_PATIENCE: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// How long nothing may come: a server that reads large files back has nothing to say for a while.
+const PIECE_PATIENCE: Duration = Duration::from_secs(60 * 60);
 
 /// The form of a receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -56,6 +59,7 @@ pub(crate) enum Difference {
     Emails { account: Option<String>, import_ids: Vec<String>, lost: Vec<String>, present: Vec<String> },
     MissingRoom { room: Option<String>, import_ids: Vec<String> },
     MissingFile { upload: Option<String>, import_ids: Vec<String>, expected: Option<u64>, stored: Option<u64> },
+    UnreadFile { upload: Option<String>, import_ids: Vec<String>, reason: String },
     Messages { room: String, day: String, imported: u64, in_history: u64 },
     Counts { receipt: Counts, operation: Counts },
 }
@@ -109,7 +113,7 @@ impl Client {
 impl Report<'_> {
     /// The next piece; `None` at the end. An answer that breaks off is an error.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, ClientError> {
-        let piece = timeout(ANSWER_PATIENCE, self.response.chunk()).await;
+        let piece = timeout(PIECE_PATIENCE, self.response.chunk()).await;
         let silent = |_| ClientError::Unreachable { reason: "it does not send the rest".to_owned(), was_sent: true };
         let piece = piece.map_err(silent)?.map_err(|error| self.client.unreachable(error))?;
         Ok(piece.map(|piece| piece.to_vec()))

@@ -26,6 +26,9 @@ struct Numbers {
     fetched: AtomicU64,
     not_fetched: AtomicU64,
     bytes_fetched: AtomicU64,
+    files_left: AtomicU64,
+    fetches_repeated: AtomicU64,
+    fetches_paused: AtomicI64,
 }
 
 impl Activity {
@@ -80,6 +83,21 @@ impl Activity {
         self.numbers.bytes_fetched.load(Ordering::Relaxed)
     }
 
+    /// Files and pictures that had come before, or that nothing waits for any more.
+    pub fn files_left(&self) -> u64 {
+        self.numbers.files_left.load(Ordering::Relaxed)
+    }
+
+    /// How often a file or a picture was tried once more.
+    pub fn fetches_repeated(&self) -> u64 {
+        self.numbers.fetches_repeated.load(Ordering::Relaxed)
+    }
+
+    /// Operations that fetch, and wait for a store or a database that is away.
+    pub fn fetches_paused(&self) -> i64 {
+        self.numbers.fetches_paused.load(Ordering::Relaxed)
+    }
+
     /// A batch of a file was stored.
     pub(super) fn add_loaded(&self, staged: u64, failed: usize) {
         self.numbers.records_staged.fetch_add(staged, Ordering::Relaxed);
@@ -90,6 +108,21 @@ impl Activity {
     pub(super) fn add_fetched(&self, processed: Counts) {
         self.numbers.fetched.fetch_add(processed.completed, Ordering::Relaxed);
         self.numbers.not_fetched.fetch_add(processed.error, Ordering::Relaxed);
+    }
+
+    /// Files or pictures were left as they were.
+    pub(super) fn add_left(&self, files: u64) {
+        self.numbers.files_left.fetch_add(files, Ordering::Relaxed);
+    }
+
+    /// A file or a picture is tried once more.
+    pub(super) fn repeat_fetch(&self) {
+        self.numbers.fetches_repeated.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An operation that fetches waits for as long as the guard lives.
+    pub(super) fn pause_of_fetch(&self) -> GaugeGuard {
+        GaugeGuard::start(self, |numbers| &numbers.fetches_paused)
     }
 
     /// Bytes of files or pictures came.

@@ -31,6 +31,7 @@ mod run;
 mod running;
 mod uploads;
 pub(crate) mod verify;
+mod write_pace;
 
 use std::{sync::Arc, time::Duration};
 
@@ -51,6 +52,7 @@ pub(crate) use roles::about_default_roles;
 use running::Running;
 pub(crate) use uploads::{Announced, Arrived, FileWriter, UploadRefusal, known_importer};
 pub use uploads::{UploadSettings, Uploads};
+pub use write_pace::WritePace;
 
 use crate::{
     domain::{
@@ -110,6 +112,7 @@ struct Shared {
     fetch: FetchSettings,
     resolver: Resolver,
     activity: Activity,
+    write_pace: Arc<WritePace>,
     /// Where runs live: the threads that answer requests have runtimes of their own.
     runtime: Handle,
     running: Running,
@@ -132,6 +135,7 @@ impl Engine {
         readiness: Readiness,
         settings: EngineSettings,
         fetch: FetchSettings,
+        write_pace: WritePace,
     ) -> Self {
         let shared = Shared {
             repositories,
@@ -140,6 +144,7 @@ impl Engine {
             resolver: Resolver::new(&fetch.name_servers),
             fetch,
             activity: Activity::default(),
+            write_pace: Arc::new(write_pace),
             runtime: Handle::current(),
             running: Running::default(),
             tasks: TaskTracker::new(),
@@ -153,6 +158,11 @@ impl Engine {
     /// Counters and gauges of this engine, which move with it.
     pub fn activity(&self) -> Activity {
         self.shared.activity.clone()
+    }
+
+    /// How fast this instance writes files into the database, whoever sends them.
+    pub(super) const fn write_pace(&self) -> &Arc<WritePace> {
+        &self.shared.write_pace
     }
 
     /// The rules of an import, for everybody who changes one.

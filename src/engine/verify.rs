@@ -1,6 +1,6 @@
 //! Comparing the receipt of an operation with the accounts, rooms and messages that are there.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 
@@ -9,10 +9,14 @@ use crate::{
         counts::Counts, field_value::FieldValue, operation::State, receipt::Outcome, record_type::RecordType,
         room_history::MissingMessages,
     },
-    engine::room_history::compare_history,
+    engine::{
+        Engine,
+        pending::{ReadBack, StoredBytes},
+        room_history::compare_history,
+    },
     repository::{
         Identity, Part, ReceiptRecords, RecordReceipt, Repositories, RepositoryError, Shelf, Which,
-        with_default_timeout, with_timeout,
+        with_default_timeout,
     },
 };
 
@@ -20,10 +24,6 @@ use crate::{
 const RECORDS_AT_A_TIME: usize = 500;
 /// The field of the addresses.
 const EMAILS: &str = "emails";
-/// The beginning of the `store` of files whose bytes lie in the database.
-const IN_DATABASE: &str = "GridFS:";
-/// How long the database may take to read a file.
-const BYTES_PATIENCE: Duration = Duration::from_secs(60);
 /// The end of a text that a receipt has cut.
 const CUT_MARK: char = '…';
 
@@ -42,6 +42,8 @@ pub(crate) enum Difference {
     Messages(MissingMessages),
     /// The upload of a file or a picture is gone, or its bytes are not all there.
     MissingFile { record: RecordReceipt, expected: Option<u64>, stored: Option<u64> },
+    /// The file of an upload could not be read back; why, in a sentence.
+    UnreadFile { record: RecordReceipt, reason: String },
     /// The operation's own counters are others than those of its receipt.
     Counts { receipt: Counts, operation: Counts },
 }
@@ -71,9 +73,10 @@ pub(crate) enum Finding {
 
 /// Compares each record of the operation's receipt with its account or room, and the messages with the rooms' histories.
 pub(crate) async fn verify(
-    repositories: &Repositories,
+    engine: &Engine,
     operation: &str,
 ) -> Result<impl Stream<Item = Result<Finding, RepositoryError>> + Send + 'static, RepositoryError> {
+    let repositories = &engine.shared.repositories;
     let counted = counts_of_ended(repositories, operation).await?;
     let records = ReceiptRecords::of(&repositories.receipts, operation, Which::All).await?;
     let everything = Part { offset: 0, limit: u64::MAX };
@@ -83,6 +86,7 @@ pub(crate) async fn verify(
     let messages = counts.get(&RecordType::Message).map_or(0, |counts| counts.completed);
     let comparison = Comparison {
         repositories: repositories.clone(),
+        files: ReadBack::new(engine).await?,
         operation: operation.to_owned(),
         counted,
         receipt: Counts { completed: messages, error: 0 },
@@ -109,6 +113,7 @@ async fn counts_of_ended(
 
 struct Comparison {
     repositories: Repositories,
+    files: ReadBack,
     operation: String,
     /// The operation's own counters, if they do not move any more.
     counted: Option<Counts>,
@@ -173,18 +178,23 @@ impl Comparison {
         Ok(differences.into_iter().map(|difference| Finding::Difference(Box::new(difference))).collect())
     }
 
-    /// Reads back how many bytes of a file are stored. In stores outside the database the document alone is looked for.
-    async fn file(&self, on: Shelf, id: &str, record: RecordReceipt) -> Result<Option<Difference>, RepositoryError> {
+    /// Reads back how many bytes of a file are stored.
+    async fn file(
+        &mut self,
+        on: Shelf,
+        id: &str,
+        record: RecordReceipt,
+    ) -> Result<Option<Difference>, RepositoryError> {
         let files = &self.repositories.rocketchat_files;
         let Some(upload) = with_default_timeout(files.complete_upload(on, id)).await? else {
             return Ok(Some(Difference::MissingFile { record, expected: None, stored: None }));
         };
-        if !upload.text("store").starts_with(IN_DATABASE) {
-            return Ok(None);
-        }
         let expected = Some(upload.size());
-        let stored = with_timeout(BYTES_PATIENCE, files.bytes(on).stored_bytes(id)).await?;
-        Ok((stored != expected).then_some(Difference::MissingFile { record, expected, stored }))
+        Ok(match self.files.bytes_of(on, &upload).await? {
+            StoredBytes::Length(stored) if stored == expected => None,
+            StoredBytes::Length(stored) => Some(Difference::MissingFile { record, expected, stored }),
+            StoredBytes::Unread(reason) => Some(Difference::UnreadFile { record, reason }),
+        })
     }
 
     async fn end(mut self) -> Result<Vec<Finding>, RepositoryError> {

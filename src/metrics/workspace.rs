@@ -92,10 +92,17 @@ pub(super) fn register_instance(registry: &mut Registry, activity: &Activity) {
         ("elements_failed", "Elements of files that could not be staged", activity.elements_failed()),
         ("files_fetched", "Files and pictures that this instance fetched", fetched.completed),
         ("bytes_fetched", "Bytes of files and pictures that came to this instance", activity.bytes_fetched()),
+        ("files_left_as_they_were", "Files and pictures that had come before", activity.files_left()),
+        ("fetches_repeated", "Times that a file or a picture was tried once more", activity.fetches_repeated()),
         ("files_not_fetched", "Files and pictures that this instance could not fetch", fetched.error),
     ] {
         engine.register(name, help, ConstCounter::new(count));
     }
+    engine.register(
+        "fetches_paused",
+        "Operations that fetch, and wait for a store or a database that is away",
+        ConstGauge::new(activity.fetches_paused()),
+    );
     engine.register(
         "users_waiting",
         "Staged users that the runs of this instance have yet to process",

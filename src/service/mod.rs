@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use crate::engine::{EngineSettings, FetchSettings, GoogleEndpoints, UploadSettings};
 use crate::{
     domain::api::client_address::Proxies,
-    engine::{Engine, Uploads},
+    engine::{Engine, Uploads, WritePace},
     http::startup::{self, Parts},
     live::StatusFeed,
     metrics::MetricsServer,
@@ -111,7 +111,8 @@ impl Service {
         let mut repositories = Repositories::new(connection.clone());
         repositories.receipts = repositories.receipts.kept_for(settings.engine.receipt_lifetime);
         repositories.load_reports = repositories.load_reports.kept_for(settings.engine.receipt_lifetime);
-        let engine = Engine::new(repositories.clone(), readiness.clone(), settings.engine, settings.fetch);
+        let write_pace = WritePace::new(settings.uploads.bytes_per_second);
+        let engine = Engine::new(repositories.clone(), readiness.clone(), settings.engine, settings.fetch, write_pace);
         let uploads = Uploads::new(engine.clone(), settings.uploads);
         let live = StatusFeed::new(repositories.clone());
 

@@ -27,12 +27,13 @@ async fn address(service: &Service) -> String {
     line.split_once("metrics at ").unwrap().1.trim_end_matches('"').to_owned()
 }
 
-struct Numbers {
-    text: String,
+pub struct Numbers {
+    pub text: String,
     scrape: Scrape,
 }
 
-async fn numbers(service: &Service) -> Numbers {
+/// What the service says at this moment.
+pub async fn numbers(service: &Service) -> Numbers {
     let response = reqwest::get(address(service).await).await.unwrap();
     assert_eq!(response.status(), 200);
     let content_type = response.headers()["content-type"].to_str().unwrap().to_owned();
@@ -58,7 +59,7 @@ impl Numbers {
             .reduce(|sum, number| sum + number)
     }
 
-    fn number(&self, name: &str) -> f64 {
+    pub fn number(&self, name: &str) -> f64 {
         self.get(name, &[]).unwrap_or_else(|| panic!("{name} is missing: {}", self.text))
     }
 

@@ -24,6 +24,7 @@ use crate::{
         activity::Activity,
         load::stop::Stop,
         outgoing::{Outgoing, Resolver},
+        write_pace::WritePace,
     },
     repository::{FileSettings, Repositories, with_default_timeout},
 };
@@ -45,6 +46,7 @@ pub(super) struct Context {
     /// The archive of the import, if it holds files.
     pub(super) archive: Option<HeldArchive>,
     activity: Activity,
+    write_pace: Arc<WritePace>,
     resolver: Resolver,
     /// Bytes that were fetched.
     bytes: AtomicU64,
@@ -62,8 +64,8 @@ pub(super) struct Live {
 impl Context {
     /// Reads the workspace's settings and gets its store ready.
     pub(super) async fn new(shared: &Shared, operation: &Operation, bytes: u64) -> Result<Self, Stop> {
-        let Shared { repositories, fetch, activity, resolver, .. } = shared;
-        let live = Arc::new(Live::read(repositories, fetch, resolver, None).await?);
+        let Shared { repositories, fetch, activity, .. } = shared;
+        let live = Arc::new(Live::read((repositories, fetch, &shared.write_pace), &shared.resolver, None).await?);
         live.store.prepare().await?;
         let archive = match operation.importer() {
             Some(Importer::PendingFiles) => HeldArchive::of(repositories, operation).await?,
@@ -72,7 +74,8 @@ impl Context {
         Ok(Self {
             archive,
             activity: activity.clone(),
-            resolver: resolver.clone(),
+            resolver: shared.resolver.clone(),
+            write_pace: Arc::clone(&shared.write_pace),
             repositories: repositories.clone(),
             operation: operation.id().unwrap_or_default().to_owned(),
             hosts: Hosts::new(fetch.per_host),
@@ -93,7 +96,9 @@ impl Context {
             return Ok(());
         }
         let before = self.live();
-        let live = Arc::new(Live::read(&self.repositories, &self.fetch, &self.resolver, Some(&before)).await?);
+        let live = Arc::new(
+            Live::read((&self.repositories, &self.fetch, &self.write_pace), &self.resolver, Some(&before)).await?,
+        );
         live.store.prepare().await?;
         *self.live.write() = (Instant::now() + SETTINGS_LIFETIME, live);
         Ok(())
@@ -101,7 +106,12 @@ impl Context {
 
     /// Everything that a store may be reached by.
     pub(super) const fn means<'a>(&'a self, live: &'a Live) -> Means<'a> {
-        Means { repositories: &self.repositories, fetch: &self.fetch, settings: &live.settings }
+        Means {
+            repositories: &self.repositories,
+            fetch: &self.fetch,
+            settings: &live.settings,
+            write_pace: &self.write_pace,
+        }
     }
 
     pub(super) fn bytes(&self) -> u64 {
@@ -113,6 +123,11 @@ impl Context {
         self.activity.add_fetched_bytes(more);
     }
 
+    /// A file or a picture is tried once more.
+    pub(super) fn repeat(&self) {
+        self.activity.repeat_fetch();
+    }
+
     /// These bytes have to come once more.
     pub(super) fn take_back_bytes(&self, bytes: u64) {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
@@ -122,8 +137,7 @@ impl Context {
 impl Live {
     /// The store of `before` stays while its settings do, with its connections and its tokens.
     async fn read(
-        repositories: &Repositories,
-        fetch: &FetchSettings,
+        (repositories, fetch, write_pace): (&Repositories, &FetchSettings, &Arc<WritePace>),
         resolver: &Resolver,
         before: Option<&Self>,
     ) -> Result<Self, Stop> {
@@ -131,7 +145,7 @@ impl Live {
         let allowlist = with_default_timeout(repositories.settings.outgoing_allowlist()).await?;
         let store = match before.filter(|before| before.settings.store_hash == settings.store_hash) {
             Some(before) => before.store.clone(),
-            None => Store::of(Means { repositories, fetch, settings: &settings }).map_err(Stop::Failed)?,
+            None => Store::of(Means { repositories, fetch, settings: &settings, write_pace }).map_err(Stop::Failed)?,
         };
         Ok(Self { settings, store, outgoing: Outgoing::new(allowlist, resolver.clone()) })
     }

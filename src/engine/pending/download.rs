@@ -70,6 +70,7 @@ pub(super) async fn download(
                     return Err(error.into());
                 }
                 host.rest(rest);
+                context.repeat();
                 attempt += 1;
             }
             Err(error) => return Err(error.into()),

@@ -71,7 +71,8 @@ async fn remove_leftovers(engine: &Engine) -> Result<(), RepositoryError> {
         return Ok(());
     }
     let settings = with_default_timeout(repositories.settings.files()).await?;
-    let means = Means { repositories, fetch: &engine.shared.fetch, settings: &settings };
+    let means =
+        Means { repositories, fetch: &engine.shared.fetch, settings: &settings, write_pace: engine.write_pace() };
     for own in begun {
         if with_default_timeout(leases.is_leased(&own.operation)).await? {
             continue;

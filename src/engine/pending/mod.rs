@@ -14,6 +14,7 @@ mod leftovers;
 mod list;
 mod pictures;
 mod problem;
+mod read_back;
 mod store;
 mod work;
 
@@ -40,6 +41,7 @@ use crate::{
 };
 
 pub(super) use leftovers::look_after;
+pub(super) use read_back::{ReadBack, StoredBytes};
 pub use store::GoogleEndpoints;
 
 /// How often to look whether somebody ended the operation.
@@ -125,6 +127,7 @@ pub(super) async fn run(shared: &Shared, lease: Lease, kind: RecordType) {
             retry.got_on();
         }
         let rest = retry.rest(&error);
+        let _pausing = shared.activity.pause_of_fetch();
         log::warn!("operation {} pauses for {rest:?}: {error}", run.id);
         tokio::select! {
             () = sleep(rest) => {}

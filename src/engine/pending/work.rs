@@ -153,7 +153,10 @@ impl PendingRun<'_> {
     async fn settled(&self, done: Result<Settled, JoinError>, reached: &mut Reached) -> Result<(), Stop> {
         let (group, settled) =
             done.map_err(|panic| Stop::Failed(format!("A file ended by a fault of the program: {panic}")))?;
-        let Some(records) = settled? else { return Ok(()) };
+        let Some(records) = settled? else {
+            self.shared.activity.repeat_fetch();
+            return Ok(());
+        };
         let Some((first, last)) = group.records.first().zip(group.records.last()) else { return Ok(()) };
         let mut outcomes = Outcomes::default();
         for record in &records {
@@ -175,6 +178,7 @@ impl PendingRun<'_> {
                 reached.next_number += 1;
                 reached.counts += outcomes.counts();
                 self.shared.activity.add_fetched(outcomes.counts());
+                self.shared.activity.add_left(outcomes.same);
                 Ok(())
             }
             ReceiptOutcome::Fenced => Err(Stop::LeaseLost),

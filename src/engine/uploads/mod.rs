@@ -6,7 +6,6 @@
 mod begin;
 mod fetch;
 mod folder;
-mod pace;
 mod resumable;
 mod room;
 mod sweep;
@@ -17,7 +16,7 @@ use std::{num::NonZeroU64, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::sync::{Notify, Semaphore};
 
-use super::{Engine, Refusal};
+use super::{Engine, Refusal, write_pace::WritePace};
 use crate::repository::{AppendError, Repositories, RepositoryError};
 
 pub(crate) use begin::{Arrived, known_importer};
@@ -67,7 +66,7 @@ pub struct Uploads {
 struct Shared {
     engine: Engine,
     settings: UploadSettings,
-    pace: pace::Pace,
+    pace: Arc<WritePace>,
     whole_files: Arc<Semaphore>,
     large_buffers: Arc<Semaphore>,
     /// Uploads of which one beginning at a time is under way.
@@ -144,7 +143,7 @@ impl Uploads {
     /// Takes files for the imports of this engine.
     pub fn new(engine: Engine, settings: UploadSettings) -> Self {
         let shared = Shared {
-            pace: pace::Pace::new(settings.bytes_per_second),
+            pace: Arc::clone(engine.write_pace()),
             engine,
             settings,
             whole_files: Arc::new(Semaphore::new(WHOLE_FILES)),

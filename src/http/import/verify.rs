@@ -50,6 +50,8 @@ pub(super) enum DifferenceLine {
         expected: Option<u64>,
         stored: Option<u64>,
     },
+    /// The file of an upload could not be read back from its store.
+    UnreadFile { upload: Option<String>, record: String, import_ids: Vec<String>, reason: String },
     /// The operation's own counters are others than those of its receipt.
     Counts { receipt: LineCounts, operation: LineCounts },
 }
@@ -92,7 +94,7 @@ pub(super) struct VerifiedCounts {
     tag = "import",
     operation_id = "verifyImport",
     summary = "Whether accounts, rooms and messages are still what the receipt says",
-    description = "Ours. JSON lines: one for each difference (accounts that are gone, that lost an import id, or an address they were made with; rooms and files that are gone; files whose bytes are not all there; days of rooms whose history lacks messages; counters that are not those of the receipt), see `DifferenceLine`, and a summary as the last, see `SummaryLine`. Without a summary the answer is not whole. Other query parameters are ignored. Permission `run-import`.",
+    description = "Ours. JSON lines: one for each difference (accounts that are gone, that lost an import id, or an address they were made with; rooms and files that are gone; files whose bytes are not all there, or cannot be read back from their store; days of rooms whose history lacks messages; counters that are not those of the receipt), see `DifferenceLine`, and a summary as the last, see `SummaryLine`. Without a summary the answer is not whole. Other query parameters are ignored. Permission `run-import`.",
     security(("userId" = [], "authToken" = [])),
     params(VerifiedOperation),
     responses(
@@ -108,7 +110,7 @@ pub(in crate::http) async fn verify_import(
     let wanted = wanted(request.query_string())?;
     let place = app.streams.take_place()?;
     let operation = reported_operation(&caller, &app, wanted.operation_id, "import.verify").await?;
-    let findings = caller.deadline.bound(verify(&app.repositories, &operation)).await?;
+    let findings = caller.deadline.bound(verify(&app.engine, &operation)).await?;
     let lines = findings.map_ok(move |finding| line(&operation, finding) + "\n");
     let format = Format { content_type: "application/x-ndjson", file_name: None };
     place.answer(&request, format, lines).await
@@ -151,6 +153,10 @@ fn difference_line(difference: Difference) -> DifferenceLine {
         Difference::MissingFile { record, expected, stored } => {
             let (upload, record, import_ids) = named(record);
             DifferenceLine::MissingFile { upload, record, import_ids, expected, stored }
+        }
+        Difference::UnreadFile { record, reason } => {
+            let (upload, record, import_ids) = named(record);
+            DifferenceLine::UnreadFile { upload, record, import_ids, reason }
         }
         Difference::Counts { receipt, operation } => {
             DifferenceLine::Counts { receipt: counts(receipt), operation: counts(operation) }

@@ -3,11 +3,11 @@
 use bson::{Document, RawDocumentBuf, doc};
 use futures::TryStreamExt as _;
 
-use super::{RocketChatFiles, Shelf, name_of};
+use super::{RocketChatFiles, Shelf, name_of, own_uploads::STORES};
 use crate::{
     domain::{
         field_value::{FieldValue, Fields},
-        upload::picture::Thumbnail,
+        upload::{document::StoredAt, picture::Thumbnail},
     },
     repository::{
         RepositoryError,
@@ -74,6 +74,17 @@ impl StoredUpload {
     pub fn size(&self) -> u64 {
         let size = self.fields.get("size").and_then(FieldValue::as_integer).unwrap_or_default();
         u64::try_from(size).unwrap_or_default()
+    }
+
+    /// Where its bytes are; `None` for a store that this service does not know.
+    pub fn stored_at(&self) -> Option<StoredAt> {
+        let store = self.text("store").split(':').next().unwrap_or_default();
+        let (storage, field) = STORES.into_iter().find(|(name, _)| *name == store)?;
+        let path = |field: &'static str| {
+            let path = self.fields.get(field)?.as_object()?.get("path")?.as_text()?;
+            Some((field, path.to_owned()))
+        };
+        Some(StoredAt { storage, key: field.and_then(path) })
     }
 
     /// Width and height, where the upload is a picture.

@@ -63,7 +63,7 @@ impl UploadKind {
 }
 
 /// The stores, and the fields in which Rocket.Chat keeps the keys of their objects.
-const STORES: [(&str, Option<&str>); 5] = [
+pub(super) const STORES: [(&str, Option<&str>); 5] = [
     ("GridFS", None),
     ("FileSystem", None),
     ("AmazonS3", Some("AmazonS3")),

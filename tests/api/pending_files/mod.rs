@@ -95,6 +95,12 @@ impl Service {
         assert_eq!(answer.told(), (200, format!(r#"{{"count":{expected},"success":true}}"#).as_str()));
         self.wait_for_state("done").await["operation"].clone()
     }
+
+    /// The lines of `import.verify` on an operation.
+    async fn verified(&self, operation: &str) -> Vec<Value> {
+        let answer = self.get_as_admin(&format!("/api/v1/import.verify?operationId={operation}")).await;
+        answer.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
 }
 
 fn noise(length: usize, seed: u8) -> Vec<u8> {
@@ -183,11 +189,7 @@ async fn every_file_is_stored_as_rocket_chat_reads_it_and_shown_in_its_message()
     assert_eq!(receipt["total"], total, "{receipt}");
     assert!(receipt["records"].as_array().unwrap().iter().all(|record| record["outcome"] == "created"), "{receipt}");
     assert_eq!(receipt["records"][0]["dataType"], "file");
-    let verified = async || {
-        let answer = service.get_as_admin(&format!("/api/v1/import.verify?operationId={id}")).await;
-        let lines: Vec<Value> = answer.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        lines
-    };
+    let verified = async || service.verified(id).await;
     assert_eq!(verified().await.last().unwrap()["summary"]["differences"], 0);
     let film = workspace.upload_of("m3").await.get_str("_id").unwrap().to_owned();
     let chunks = workspace.collection("rocketchat_uploads.chunks");

@@ -62,6 +62,17 @@ impl Folder {
         .await
     }
 
+    /// Reads the file to its end, and returns its length.
+    pub(super) async fn length(&self, placed: Placed<'_>) -> Result<Option<u64>, StoreError> {
+        let path = self.file(placed);
+        blocking(move || match File::open(path) {
+            Ok(mut file) => io::copy(&mut file, &mut io::sink()).map(Some),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        })
+        .await
+    }
+
     pub(super) async fn remove(&self, placed: Placed<'_>) -> Result<(), StoreError> {
         let path = self.file(placed);
         blocking(move || match remove_file(path) {

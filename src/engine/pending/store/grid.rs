@@ -1,9 +1,12 @@
 //! Rocket.Chat's buckets in the workspace's own database.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{Placed, StoreError};
-use crate::repository::{CHUNK_BYTES, FileBytes, RocketChatFiles, Shelf, with_timeout};
+use crate::{
+    engine::write_pace::WritePace,
+    repository::{CHUNK_BYTES, FileBytes, Files, Repositories, RocketChatFiles, Shelf, with_timeout},
+};
 
 /// `FileUpload_Storage_Type`.
 pub(super) const NAME: &str = "GridFS";
@@ -11,16 +14,27 @@ pub(super) const NAME: &str = "GridFS";
 const CHUNKS_AT_A_TIME: usize = 4;
 /// How long the database may take for them.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the database may take to count a file.
+const LENGTH_PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone)]
 pub(in crate::engine::pending) struct Grid {
     files: RocketChatFiles,
+    pace: Pace,
+}
+
+/// The pace of all that this instance writes into the database.
+#[derive(Debug, Clone)]
+struct Pace {
+    shared: Arc<WritePace>,
+    database: Files,
 }
 
 /// A file whose chunks are being written.
 #[derive(Debug)]
 pub(in crate::engine::pending) struct GridWriter {
     bytes: FileBytes,
+    pace: Pace,
     id: String,
     media_type: String,
     full: Vec<Vec<u8>>,
@@ -31,8 +45,9 @@ pub(in crate::engine::pending) struct GridWriter {
 }
 
 impl Grid {
-    pub(super) const fn new(files: RocketChatFiles) -> Self {
-        Self { files }
+    pub(super) fn new(repositories: &Repositories, pace: &Arc<WritePace>) -> Self {
+        let pace = Pace { shared: Arc::clone(pace), database: repositories.files.clone() };
+        Self { files: repositories.rocketchat_files.clone(), pace }
     }
 
     pub(super) async fn prepare(&self) -> Result<(), StoreError> {
@@ -45,6 +60,7 @@ impl Grid {
     pub(super) fn begin(&self, placed: Placed<'_>, media_type: &str) -> GridWriter {
         GridWriter {
             bytes: self.files.bytes(placed.shelf),
+            pace: self.pace.clone(),
             id: placed.id.to_owned(),
             media_type: media_type.to_owned(),
             full: Vec::new(),
@@ -56,6 +72,11 @@ impl Grid {
 
     pub(super) async fn read(&self, placed: Placed<'_>, most: u64) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(with_timeout(PATIENCE, self.files.bytes(placed.shelf).read(placed.id, most)).await?)
+    }
+
+    /// Returns the length of the file, counted in its chunks by the database.
+    pub(super) async fn length(&self, placed: Placed<'_>) -> Result<Option<u64>, StoreError> {
+        Ok(with_timeout(LENGTH_PATIENCE, self.files.bytes(placed.shelf).stored_bytes(placed.id)).await?)
     }
 
     pub(super) async fn remove(&self, placed: Placed<'_>) -> Result<(), StoreError> {
@@ -95,6 +116,8 @@ impl GridWriter {
     async fn flush(&mut self) -> Result<(), StoreError> {
         let chunks = std::mem::take(&mut self.full);
         let number = u32::try_from(chunks.len()).unwrap_or_default();
+        let bytes = chunks.iter().map(Vec::len).sum();
+        self.pace.shared.turn(bytes, &self.pace.database).await;
         with_timeout(PATIENCE, self.bytes.append(&self.id, self.next, chunks)).await?;
         self.next += number;
         Ok(())

@@ -8,10 +8,12 @@ mod s3;
 mod signature;
 mod webdav;
 
+use std::sync::Arc;
+
 use super::FetchSettings;
 use crate::{
     domain::upload::document::StoredAt,
-    engine::load::stop::Stop,
+    engine::{load::stop::Stop, write_pace::WritePace},
     repository::{FileSettings, Repositories, RepositoryError, Shelf},
 };
 
@@ -52,6 +54,7 @@ pub(super) struct Means<'a> {
     pub(super) repositories: &'a Repositories,
     pub(super) fetch: &'a FetchSettings,
     pub(super) settings: &'a FileSettings,
+    pub(super) write_pace: &'a Arc<WritePace>,
 }
 
 /// The owner of a file, by which stores of objects sort.
@@ -113,7 +116,7 @@ impl Store {
 
     fn named(storage: &str, means: Means<'_>) -> Result<Self, String> {
         match storage {
-            grid::NAME => Ok(Self::Grid(Grid::new(means.repositories.rocketchat_files.clone()))),
+            grid::NAME => Ok(Self::Grid(Grid::new(means.repositories, means.write_pace))),
             folder::NAME => match &means.fetch.folder {
                 Some(folder) => Ok(Self::Folder(Folder::new(folder.clone()))),
                 None => {
@@ -177,6 +180,17 @@ impl Store {
             Self::Bucket(bucket) => bucket.read(placed, most).await,
             Self::Google(google) => google.read(placed, most).await,
             Self::Webdav(webdav) => webdav.read(placed, most).await,
+        }
+    }
+
+    /// Reads a file back to its end, and returns its length; `None` if it is not there.
+    pub(super) async fn length(&self, placed: Placed<'_>) -> Result<Option<u64>, StoreError> {
+        match self {
+            Self::Grid(grid) => grid.length(placed).await,
+            Self::Folder(folder) => folder.length(placed).await,
+            Self::Bucket(bucket) => bucket.length(placed).await,
+            Self::Google(google) => google.length(placed).await,
+            Self::Webdav(webdav) => webdav.length(placed).await,
         }
     }
 

@@ -15,7 +15,11 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// Returns the answer if it says that all went well.
 pub(super) fn checked(store: &str, answer: Response) -> Result<Response, StoreError> {
     let status = answer.status();
-    if status.is_success() { Ok(answer) } else { Err(away(store, &format!("answered with status {}", status.as_u16()))) }
+    if status.is_success() {
+        Ok(answer)
+    } else {
+        Err(away(store, &format!("answered with status {}", status.as_u16())))
+    }
 }
 
 /// Returns the bytes of an answer that has no more than `most`.
@@ -28,6 +32,15 @@ pub(super) async fn bytes_of(store: &str, mut answer: Response, most: u64) -> Re
         }
     }
     Ok(Some(bytes))
+}
+
+/// Counts the bytes of an answer, of which one piece at a time is in memory.
+pub(super) async fn length_of(store: &str, mut answer: Response) -> Result<u64, StoreError> {
+    let mut length = 0;
+    while let Some(piece) = piece_of(store, &mut answer).await? {
+        length += piece.len() as u64;
+    }
+    Ok(length)
 }
 
 async fn piece_of(store: &str, answer: &mut Response) -> Result<Option<Bytes>, StoreError> {

@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
     Placed, StoreError,
-    over_http::{CONNECT_PATIENCE, PATIENCE, away, bytes_of, checked},
+    over_http::{CONNECT_PATIENCE, PATIENCE, away, bytes_of, checked, length_of},
     signature::{Signer, Unsigned, escaped, hash_of, moment},
 };
 use crate::repository::S3Settings;
@@ -78,7 +78,7 @@ impl Bucket {
             base.set_host(Some(&format!("{}.{host}", settings.bucket))).map_err(|_| wrong())?;
             base.set_path("/");
         }
-        let client = Client::builder().no_proxy().connect_timeout(CONNECT_PATIENCE).timeout(PATIENCE).build();
+        let client = Client::builder().no_proxy().connect_timeout(CONNECT_PATIENCE).read_timeout(PATIENCE).build();
         Ok(Self {
             client: client.map_err(|error| error.without_url().to_string())?,
             base,
@@ -106,6 +106,15 @@ impl Bucket {
             return Ok(None);
         }
         bytes_of(NAME, checked(NAME, answer)?, most).await
+    }
+
+    /// Reads the object to its end, and returns its length.
+    pub(super) async fn length(&self, placed: Placed<'_>) -> Result<Option<u64>, StoreError> {
+        let answer = self.send(Method::GET, &placed.key(), &[], Vec::new(), "").await?;
+        if answer.status().as_u16() == 404 {
+            return Ok(None);
+        }
+        length_of(NAME, checked(NAME, answer)?).await.map(Some)
     }
 
     /// Removes the object, and the parts of one that was never finished.
@@ -216,7 +225,8 @@ impl BucketWriter {
             let query = [("uploads", "")];
             let begun = self.bucket.send(Method::POST, &self.key, &query, Vec::new(), &self.media_type).await?;
             let begun = text_of(checked(NAME, begun)?).await?;
-            let upload = elements(&begun, "UploadId").next().ok_or_else(|| away(NAME, "gave no id to an upload in parts"))?;
+            let upload =
+                elements(&begun, "UploadId").next().ok_or_else(|| away(NAME, "gave no id to an upload in parts"))?;
             self.parts = Some((upload.to_owned(), Vec::new()));
         }
         let Some((upload, tags)) = &mut self.parts else { return Ok(()) };

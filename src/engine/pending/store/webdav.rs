@@ -17,7 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     Placed, StoreError,
-    over_http::{CONNECT_PATIENCE, PATIENCE, away, bytes_of, checked},
+    over_http::{CONNECT_PATIENCE, PATIENCE, away, bytes_of, checked, length_of},
     signature::escaped,
 };
 use crate::repository::WebdavSettings;
@@ -120,6 +120,15 @@ impl Webdav {
         bytes_of(NAME, checked(NAME, answer)?, most).await
     }
 
+    /// Reads the file to its end, and returns its length.
+    pub(super) async fn length(&self, placed: Placed<'_>) -> Result<Option<u64>, StoreError> {
+        let answer = answer_to(self.request(Method::GET, &placed.key())).await?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        length_of(NAME, checked(NAME, answer)?).await.map(Some)
+    }
+
     pub(super) async fn remove(&self, placed: Placed<'_>) -> Result<(), StoreError> {
         let removed = answer_to(self.request(Method::DELETE, &placed.key())).await?;
         if removed.status() == StatusCode::NOT_FOUND { Ok(()) } else { checked(NAME, removed).map(drop) }
@@ -155,7 +164,10 @@ impl WebdavWriter {
         if said.is_err() {
             return Err(away(NAME, "does not answer"));
         }
-        timeout(PATIENCE, answer).await.map_err(|_| away(NAME, "does not answer"))?.map_err(|_| away(NAME, "broke off"))??;
+        timeout(PATIENCE, answer)
+            .await
+            .map_err(|_| away(NAME, "does not answer"))?
+            .map_err(|_| away(NAME, "broke off"))??;
         Ok(self.length)
     }
 

@@ -50,3 +50,19 @@ async fn a_primary_that_steps_down_costs_no_file() {
     outage.is_over(&workspace, &service).await;
     assert_whole(&outage, &workspace).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_come_into_the_database_as_slowly_as_the_rate_says() {
+    const MEBIBYTE: usize = 1024 * 1024;
+    let server = FileServer::start().await;
+    let workspace = workspace_for(&server).await;
+    let content = noise(5 * MEBIBYTE, 3);
+    let url = server.put("/a", Reply::File("application/octet-stream", content.clone()));
+    workspace.add_messages(vec![waiting("m", "open", &url, "a.bin", content.len())]).await;
+    let service = Service::start(&[("MONGO_URL", &workspace.url), ("UPLOAD_RATE", "1")]).await;
+    let began = std::time::Instant::now();
+    service.fetch_files(1).await;
+    assert!(began.elapsed() > Duration::from_secs(4), "it took {:?}", began.elapsed());
+    let upload = workspace.upload_of("m").await;
+    assert!(workspace.bytes_of(upload.get_str("_id").unwrap()).await == content);
+}

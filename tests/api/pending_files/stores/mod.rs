@@ -10,6 +10,7 @@ mod webdav;
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use super::*;
+use crate::metrics::numbers;
 
 /// Names a Python that has moto and boto3, or `WsgiDAV`.
 const PYTHON_VARIABLE: &str = "STORES_PYTHON";
@@ -48,6 +49,8 @@ impl FiveFiles {
         let operation = service.fetch_files(5).await;
         assert_eq!(operation["count"]["completed"], 4, "{operation}");
         assert!(workspace.message_of("photo").await.to_string().contains("image_preview"));
+        let verified = service.verified(operation["_id"].as_str().unwrap()).await;
+        assert_eq!(verified.last().unwrap()["summary"]["differences"], 0, "{verified:?}");
         let mut uploads = Vec::new();
         for (name, bytes) in self.whole {
             let upload = workspace.upload_of(name).await;
@@ -108,6 +111,17 @@ async fn a_workspace_that_keeps_files_in_a_folder_gets_them_there() {
     assert_eq!(attachment.get_document("image_dimensions").unwrap(), &doc! { "width": 480, "height": 320 });
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "two files and a smaller copy");
     assert_eq!(workspace.count_of("rocketchat_uploads.chunks").await, 0);
+
+    // What is stored is read back.
+    let id = operation["_id"].as_str().unwrap();
+    assert_eq!(service.verified(id).await.last().unwrap()["summary"]["differences"], 0);
+    let file = folder.path().join(workspace.upload_of("a.bin").await.get_str("_id").unwrap());
+    fs::write(&file, &content[..1000]).unwrap();
+    fs::remove_file(folder.path().join(workspace.upload_of("b.jpg").await.get_str("_id").unwrap())).unwrap();
+    let lines = service.verified(id).await;
+    assert_eq!(lines.last().unwrap()["summary"]["differences"], 2, "{lines:?}");
+    let stored = |expected: usize| lines.iter().find(|line| line["expected"] == expected).unwrap()["stored"].clone();
+    assert_eq!((stored(content.len()), stored(photo.len())), (json!(1000), Value::Null));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,13 +135,25 @@ async fn a_store_that_is_away_is_waited_for() {
     // Something that is no folder stands in its place.
     let path = folder.path().join("files");
     fs::write(&path, "in the way").unwrap();
-    let settings = [("MONGO_URL", workspace.url.as_str()), ("FILE_STORE_FOLDER", path.to_str().unwrap())];
+    let settings =
+        [("MONGO_URL", workspace.url.as_str()), ("FILE_STORE_FOLDER", path.to_str().unwrap()), ("METRICS_PORT", "0")];
     let service = Service::start(&settings).await;
     assert_eq!(service.post(DOWNLOAD, &json!({})).await.status, 200);
+    eventually("it pauses", PATIENCE, async || numbers(&service).await.number("engine_fetches_paused") > 0.5).await;
     service.logged("The folder of files (FILE_STORE_FOLDER) cannot be used").await;
     assert_eq!(service.status().await.json()["state"], "importing");
     fs::remove_file(&path).unwrap();
     service.wait_for_state("done").await;
+    let numbers = numbers(&service).await;
+    for (name, number) in [
+        ("engine_fetches_paused", 0.0),
+        ("engine_files_fetched_total", 1.0),
+        ("engine_files_left_as_they_were_total", 0.0),
+        ("engine_files_not_fetched_total", 0.0),
+        ("engine_fetches_repeated_total", 0.0),
+    ] {
+        assert!((numbers.number(name) - number).abs() < f64::EPSILON, "{name}: {}", numbers.text);
+    }
     let upload = workspace.upload_of("m").await;
     assert_eq!(fs::read(path.join(upload.get_str("_id").unwrap())).unwrap(), b"content");
 }

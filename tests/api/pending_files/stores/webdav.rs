@@ -91,7 +91,7 @@ impl Drop for Dav {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "wants a Python with WsgiDAV and cheroot: STORES_PYTHON names it"]
 async fn a_workspace_that_keeps_files_on_a_webdav_server_gets_them_there() {
-    let dav = Dav::start().await;
+    let mut dav = Dav::start().await;
     let server = FileServer::start().await;
     let workspace = dav.workspace(&server).await;
     let files = FiveFiles::waiting_in(&workspace, &server).await;
@@ -115,6 +115,13 @@ async fn a_workspace_that_keeps_files_on_a_webdav_server_gets_them_there() {
     let avatar = image::load_from_memory(&dav.bytes_of(&avatar, None).await).unwrap();
     assert_eq!((avatar.width(), avatar.height()), (200, 200));
     assert_eq!(service.log_lines("s3cret"), [""; 0]);
+
+    // A store that is away is no lost file.
+    dav.stop();
+    let operation = service.status().await.json()["operation"]["_id"].as_str().unwrap().to_owned();
+    let lines = service.verified(&operation).await;
+    assert_eq!(lines[0]["difference"], "unreadFile", "{lines:?}");
+    assert_eq!(lines[0]["reason"], "The store Webdav cannot be reached.");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -95,7 +95,8 @@ impl Access {
     }
 
     async fn ask(&self) -> Result<Granted, StoreError> {
-        let claim = self.claim().ok_or_else(|| away(NAME, "cannot be reached: the claim of the account cannot be signed"))?;
+        let claim =
+            self.claim().ok_or_else(|| away(NAME, "cannot be reached: the claim of the account cannot be signed"))?;
         let form = [("grant_type", GRANT), ("assertion", claim.expose_secret())];
         let sent = self.client.post(self.address.clone()).form(&form).send().await;
         let answer = sent.map_err(|_| away(NAME, "cannot be reached: nothing gives tokens"))?;

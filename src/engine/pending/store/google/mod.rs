@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::{
     Placed, StoreError,
-    over_http::{CONNECT_PATIENCE, PATIENCE, away, bytes_of, checked},
+    over_http::{CONNECT_PATIENCE, PATIENCE, away, bytes_of, checked, length_of},
     signature::escaped,
 };
 use crate::repository::GoogleSettings;
@@ -89,7 +89,7 @@ impl Google {
                 .to_owned());
         }
         let client = Client::builder().no_proxy().redirect(Policy::none()).connect_timeout(CONNECT_PATIENCE);
-        let client = client.timeout(PATIENCE).build().map_err(|error| error.without_url().to_string())?;
+        let client = client.read_timeout(PATIENCE).build().map_err(|error| error.without_url().to_string())?;
         let address = |given: &str, setting: &str| Url::parse(given).map_err(|_| format!("{setting} is no address."));
         let tokens = address(&endpoints.tokens, "GOOGLE_TOKEN_URL")?;
         let access = Access::new(client.clone(), settings, tokens)?;
@@ -119,6 +119,15 @@ impl Google {
             return Ok(None);
         }
         bytes_of(NAME, checked(NAME, answer)?, most).await
+    }
+
+    /// Reads the object to its end, and returns its length.
+    pub(super) async fn length(&self, placed: Placed<'_>) -> Result<Option<u64>, StoreError> {
+        let answer = self.send(Method::GET, &self.object(placed), &[("alt", "media")], |request| request).await?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        length_of(NAME, checked(NAME, answer)?).await.map(Some)
     }
 
     /// Removes the object. Of an upload that was never finished the store keeps nothing that anybody could see.

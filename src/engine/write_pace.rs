@@ -16,19 +16,20 @@ const LAG_PAUSE: Duration = Duration::from_secs(1);
 
 /// The pace of all writers of this instance together.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub struct WritePace {
     bytes_per_second: Option<NonZeroU64>,
     /// When the next bytes may be written.
     next: Mutex<Instant>,
     next_look: Mutex<Instant>,
 }
 
-impl Pace {
-    pub(super) fn new(bytes_per_second: Option<NonZeroU64>) -> Self {
+impl WritePace {
+    /// A pace of so many bytes in a second; `None` for as many as the database takes.
+    pub fn new(bytes_per_second: Option<NonZeroU64>) -> Self {
         Self { bytes_per_second, next: Mutex::new(Instant::now()), next_look: Mutex::new(Instant::now()) }
     }
 
-    /// Waits for its turn to write so many bytes.
+    /// Waits for its turn to write so many bytes into the database of `files`.
     pub(super) async fn turn(&self, bytes: usize, files: &Files) {
         while self.is_time_to_look() {
             match with_default_timeout(files.majority_lag()).await {
@@ -70,7 +71,7 @@ mod tests {
 
     #[test]
     fn one_looks_and_the_others_need_not() {
-        let pace = Pace::new(None);
+        let pace = WritePace::new(None);
         assert!(pace.is_time_to_look());
         assert!(!pace.is_time_to_look());
     }
