@@ -163,7 +163,7 @@ pub(crate) struct FileArgs {
     #[arg(long, env = "UPLOAD_QUOTA_MB", default_value = "65536", value_name = "MIB", value_parser = number_or(UPLOAD_QUOTA_MEBIBYTES))]
     upload_quota_mb: u32,
 
-    /// MiB of import files, and of files fetched into GridFS, that are written in a second; 0 for as many as the database takes
+    /// MiB of import files, and of files fetched into `GridFS`, that are written in a second; 0 for as many as the database takes
     #[arg(long, env = "UPLOAD_RATE", default_value = "32", value_name = "MIB", value_parser = number_or(UPLOAD_RATE_MEBIBYTES))]
     upload_rate: u32,
 

@@ -160,8 +160,8 @@ impl Engine {
         self.shared.activity.clone()
     }
 
-    /// How fast this instance writes files into the database, whoever sends them.
-    pub(super) const fn write_pace(&self) -> &Arc<WritePace> {
+    /// How fast this instance writes files into the database, wherever they come from.
+    pub(super) fn write_pace(&self) -> &Arc<WritePace> {
         &self.shared.write_pace
     }
 

@@ -6,7 +6,6 @@ use super::{FieldChange, FieldValue, Fields, message::Message, source_hash::Sour
 use crate::domain::{
     field_value::Date,
     staged::{date, object, text},
-    upload::pending_file::{IMPORT_FILE, PendingFile},
 };
 
 /// What an earlier import noted of a message that it stored.
@@ -64,6 +63,9 @@ const FOLLOWING: [&str; 14] = [
     "urls",
 ];
 
+/// The field that says where the file of a message is.
+const IMPORT_FILE: &str = "_importFile";
+
 /// The fields of a thread's first message that count its answers.
 const COUNTERS: [&str; 3] = ["tlm", "tcount", "replies"];
 
@@ -107,7 +109,9 @@ pub fn change(message: &Message, stored: Option<&Fields>, imported: Option<&Impo
 /// The field that says where the file of the message is, as long as the message waits for it: an address of a later export
 /// may hold a token that still holds.
 fn fresh_file(message: &Message, stored: &Fields) -> Option<&'static str> {
-    (message.document.get(IMPORT_FILE).is_some() && PendingFile::of(stored).is_some()).then_some(IMPORT_FILE)
+    let file = object(stored, IMPORT_FILE)?;
+    let is_there = file.get("downloaded") == Some(&FieldValue::Boolean(true)) || file.get("rocketChatUrl").is_some();
+    (!is_there && message.document.get(IMPORT_FILE).is_some()).then_some(IMPORT_FILE)
 }
 
 /// Whether somebody edited the message after it was imported: it holds a time of editing that no import stored.

@@ -3,6 +3,7 @@
 use std::{
     io::{self, Read as _},
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -17,9 +18,11 @@ use crate::{
     domain::{importer::Importer, operation::Operation},
     engine::load::{source, stop::Stop},
     importers::{HeldFile, HeldFiles, OpenError},
-    repository::{Repositories, RepositoryError, with_default_timeout},
+    repository::{Repositories, RepositoryError, with_default_timeout, with_timeout},
 };
 
+/// How long the database may take to look at every message.
+const LOOK_PATIENCE: Duration = Duration::from_secs(60);
 /// Files that are read at once. The reader of a stored archive keeps six blocks of it.
 const READ_AT_ONCE: usize = 4;
 const PIECE_BYTES: usize = 128 * 1024;
@@ -91,6 +94,18 @@ impl HeldArchive {
         spawn_blocking(move || send(file, &sender, place));
         Ok(Some(HeldPieces { size, pieces }))
     }
+}
+
+/// Whether the archive of this import, the newest, holds files, and messages wait for files. Also true if nobody can say now.
+pub(in crate::engine) async fn is_waited_for(repositories: &Repositories, import: &Operation) -> bool {
+    if matches!(HeldArchive::of(repositories, import).await, Ok(None)) {
+        return false;
+    }
+    let waits = with_timeout(LOOK_PATIENCE, repositories.pending_messages.any()).await;
+    waits.unwrap_or_else(|error| {
+        log::debug!("cannot look for messages that wait for files: {error}");
+        true
+    })
 }
 
 impl HeldPieces {

@@ -40,6 +40,7 @@ use crate::{
     },
 };
 
+pub(super) use archive::is_waited_for;
 pub(super) use leftovers::look_after;
 pub(super) use read_back::{ReadBack, StoredBytes};
 pub use store::GoogleEndpoints;

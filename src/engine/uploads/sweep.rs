@@ -6,12 +6,15 @@ use tokio::time::{Instant, timeout};
 
 use super::Uploads;
 use crate::{
-    domain::field_value::Date,
-    repository::{FileUse, RepositoryError, StoredFile, with_default_timeout},
+    domain::{field_value::Date, file_source::FileSource},
+    engine::pending::is_waited_for,
+    repository::{FileId, FileUse, Repositories, RepositoryError, StoredFile, with_default_timeout},
 };
 
 /// How often to look.
 const INTERVAL: Duration = Duration::from_secs(2);
+/// How often to look whether messages wait still for files of an archive.
+const WAITING_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// How often to look for content without a file.
 const LEFTOVERS_INTERVAL: Duration = Duration::from_secs(10 * 60);
 /// How long an operation may stand before the point at which its file is loaded: its instance has died.
@@ -21,14 +24,24 @@ const RESUME_PATIENCE: Duration = Duration::from_secs(60 * 60);
 /// How long a file stays that never arrived.
 const ARRIVAL_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// The archive that stays for a call.
+#[derive(Debug, Clone, PartialEq)]
+struct Kept {
+    file: FileId,
+    /// When a call last fetched from it, or its import was done.
+    left_since: i64,
+    next_look: Instant,
+}
+
 impl Uploads {
     /// Removes files that are not needed any more, for as long as it is polled.
     pub async fn sweep(&self) {
         let mut next_leftovers = Instant::now() + LEFTOVERS_INTERVAL;
+        let mut kept = None;
         loop {
             // Nothing to do is the usual case.
             let _ = timeout(INTERVAL, self.shared.unused.notified()).await;
-            if let Err(error) = self.sweep_once().await {
+            if let Err(error) = self.sweep_once(&mut kept).await {
                 log::debug!("files cannot be removed now: {error}");
             }
             if Instant::now() >= next_leftovers {
@@ -42,7 +55,7 @@ impl Uploads {
         }
     }
 
-    async fn sweep_once(&self) -> Result<(), RepositoryError> {
+    async fn sweep_once(&self, kept: &mut Option<Kept>) -> Result<(), RepositoryError> {
         let repositories = self.repositories();
         let left_before = before(BEGINNING_PATIENCE);
         if with_default_timeout(repositories.imports.lead_on(left_before)).await? > 0 {
@@ -62,10 +75,47 @@ impl Uploads {
             if is_needed(&file, uses, now, kept_for) {
                 continue;
             }
+            if self.stays_for_a_call(&file, uses, now, kept).await? {
+                continue;
+            }
             repositories.files.remove(&file.id).await?;
+            with_default_timeout(repositories.imports.note_archive_gone(&file.id.0)).await?;
             log::info!("removed the file {} of {} bytes", file.id.0, file.length);
         }
         Ok(())
+    }
+
+    /// Whether messages wait for files of the archive of the newest import, which is done, and which a call may fetch from.
+    async fn stays_for_a_call(
+        &self,
+        file: &StoredFile,
+        uses: &[FileUse],
+        now: i64,
+        kept: &mut Option<Kept>,
+    ) -> Result<bool, RepositoryError> {
+        let Repositories { imports, .. } = self.repositories();
+        let lifetime = i64::try_from(self.settings().kept_for.as_millis()).unwrap_or(i64::MAX);
+        let left = uses.iter().find_map(|used| Some((used.changed_at.saturating_add(lifetime), used.left_since?)));
+        let Some((until, left_since)) = left.filter(|(until, _)| now < *until && !file.is_given_up) else {
+            return Ok(false);
+        };
+        let Some(import) = with_default_timeout(imports.newest_import()).await? else { return Ok(false) };
+        if import.file_source() != Some(FileSource::Stored(file.id.0.clone())) {
+            return Ok(false);
+        }
+        let is_seen =
+            |kept: &Kept| kept.file == file.id && kept.left_since == left_since && Instant::now() < kept.next_look;
+        if kept.as_ref().is_some_and(is_seen) {
+            return Ok(true);
+        }
+        if !is_waited_for(self.repositories(), &import).await {
+            return Ok(false);
+        }
+        let next_look = Instant::now() + WAITING_INTERVAL;
+        *kept = Some(Kept { file: file.id.clone(), left_since, next_look });
+        let id = import.id().unwrap_or_default();
+        with_default_timeout(imports.note_archive_stays(id, Date::from_epoch_millis(until))).await?;
+        Ok(true)
     }
 }
 
@@ -95,7 +145,7 @@ fn before(patience: Duration) -> Date {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::repository::{FileId, Upload};
+    use crate::repository::Upload;
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -122,7 +172,7 @@ mod tests {
     }
 
     fn used(is_going_on: bool, is_done: bool) -> FileUse {
-        FileUse { file: "a".repeat(24), is_going_on, is_done, is_fetched_from: false, changed_at: 0 }
+        FileUse { file: "a".repeat(24), is_going_on, is_done, is_fetched_from: false, changed_at: 0, left_since: None }
     }
 
     #[test]

@@ -35,6 +35,9 @@ pub struct FileUse {
     pub is_fetched_from: bool,
     /// When it last changed, in milliseconds since 1970.
     pub changed_at: i64,
+    /// When a call last fetched something, or it was done, in milliseconds since 1970, if a call alone can fetch what it
+    /// left.
+    pub left_since: Option<i64>,
 }
 
 impl Imports {
@@ -110,12 +113,27 @@ impl Imports {
                 is_done: step == Some(ProgressStep::Done),
                 is_fetched_from: false,
                 changed_at: changed_at(&operation),
+                left_since: None,
             };
             read.push((operation, used));
         }
         // What follows an import is there before it is noted that nothing is to follow any more, so it is read afterwards.
         let fetching = if read.iter().any(|(_, used)| used.is_done) { self.fetching().await? } else { Vec::new() };
         Ok(read.into_iter().map(|(operation, used)| fetched_from(used, &operation, &fetching)).collect())
+    }
+
+    /// Notes of an import until when its archive stays at most, since messages wait for files in it.
+    pub async fn note_archive_stays(&self, id: &str, until: Date) -> Result<(), RepositoryError> {
+        let until = DateTime::from_millis(until.epoch_millis());
+        self.operations.update_one(doc! { "_id": id }, doc! { "$set": { "import.archiveUntil": until } }).await?;
+        Ok(())
+    }
+
+    /// Notes that this file of the store is removed.
+    pub async fn note_archive_gone(&self, file: &str) -> Result<(), RepositoryError> {
+        let noted = doc! { "import.source.id": file, "import.archiveUntil": { "$exists": true } };
+        self.operations.update_many(noted, doc! { "$unset": { "import.archiveUntil": "" } }).await?;
+        Ok(())
     }
 
     /// Returns the operations that fetch, or fetched, files.
@@ -159,6 +177,9 @@ fn fetched_from(mut used: FileUse, operation: &Document, fetching: &[Document]) 
     if let Some(newest) = newest {
         used.is_done = step(newest) == Some(ProgressStep::Done);
         used.changed_at = used.changed_at.max(changed_at(newest));
+    } else if !is_to_be_followed && operation.get_bool("valid").unwrap_or_default() {
+        let by_call = fetching.iter().filter(|fetching| own(fetching, "follows").is_none()).map(changed_at).max();
+        used.left_since = Some(used.changed_at.max(by_call.unwrap_or_default()));
     }
     used.is_done &= !used.is_fetched_from;
     used

@@ -63,6 +63,11 @@ impl PendingMessages {
         Ok(self.messages.count_documents(waiting()).await?)
     }
 
+    /// Whether a message waits for a file. If none does, the database looks at every message.
+    pub async fn any(&self) -> Result<bool, RepositoryError> {
+        Ok(self.messages.find_one(waiting()).projection(doc! { "_id": 1 }).await?.is_some())
+    }
+
     /// Lists every message that waits for a file as one of the operation's, and returns the bytes of the files together, as
     /// far as they are known.
     ///

@@ -258,3 +258,55 @@ async fn the_command_line_follows_the_files_of_an_import_to_their_end() {
     assert!(finished.errors.contains("8 files fetched (7.63 MiB), 1 failed"), "{finished:?}");
     assert_eq!(workspace.count_of(UPLOADS).await, 8, "the command ends when they are there");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_stays_until_a_call_has_fetched_its_files() {
+    let server = FileServer::start().await;
+    let workspace = workspace_for(&server).await;
+    let files = [
+        held("plan.pdf", noise(300_000, 1), Layout::Attachments),
+        held("film.mp4", noise(700_000, 2), Layout::Uploads),
+    ];
+    let archive = export(&files, "https://files.example", &[]);
+    let service = Service::start(&[("MONGO_URL", &workspace.url), ("FETCH_AFTER_IMPORT", "false")]).await;
+    let import = import(&service, &archive).await;
+    let status = async || service.get_as_admin(&format!("/api/v1/import.status?operationId={import}")).await.json();
+    eventually("it is said how long it stays", PATIENCE, async || {
+        status().await["operation"]["import"]["archiveUntil"].is_string()
+    })
+    .await;
+    // Several looks for files that nobody needs.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(workspace.count_of(FILES).await, 1);
+    service.fetch_files(2).await;
+    for (number, file) in files.iter().enumerate() {
+        let upload = workspace.upload_of(&message_id(number)).await;
+        assert!(workspace.bytes_of(upload.get_str("_id").unwrap()).await == file.content, "{}", file.name);
+    }
+    eventually("the archive goes", PATIENCE, async || {
+        workspace.count_of(FILES).await + workspace.count_of(FILE_CHUNKS).await == 0
+    })
+    .await;
+    eventually("nothing is said of it", PATIENCE, async || {
+        status().await["operation"]["import"]["archiveUntil"].is_null()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_nobody_fetches_from_goes_after_its_days_or_with_the_next_import() {
+    let server = FileServer::start().await;
+    let workspace = workspace_for(&server).await;
+    let archive = |name| export(&[held(name, noise(300_000, 1), Layout::Attachments)], "https://files.example", &[]);
+    let service = Service::start(&[("MONGO_URL", &workspace.url), ("FETCH_AFTER_IMPORT", "false")]).await;
+    let first = import(&service, &archive("first.pdf")).await;
+    let second = import(&service, &archive("second.pdf")).await;
+    eventually("the first one goes", PATIENCE, async || workspace.count_of(FILES).await == 1).await;
+    let left: Document = workspace.collection(FILES).find_one(doc! {}).await.unwrap().unwrap();
+    assert_eq!(left.get_object_id("_id").unwrap().to_hex(), second);
+    assert_ne!(first, second);
+    drop(service);
+    let settings = [("MONGO_URL", workspace.url.as_str()), ("FETCH_AFTER_IMPORT", "false"), ("FILE_DAYS", "0")];
+    let _service = Service::start(&settings).await;
+    eventually("its days have passed", PATIENCE, async || workspace.count_of(FILES).await == 0).await;
+}

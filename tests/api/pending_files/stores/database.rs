@@ -7,7 +7,7 @@ async fn workspace_on(mongo: &Mongo, server: &FileServer) -> Workspace {
 }
 
 async fn assert_whole(outage: &Outage, workspace: &Workspace) {
-    for name in outage.names() {
+    for name in Outage::names() {
         let upload = workspace.upload_of(&name).await;
         let id = upload.get_str("_id").unwrap();
         assert!(workspace.bytes_of(id).await == outage.content, "{name}");
@@ -25,7 +25,7 @@ async fn a_database_that_is_away_for_a_while_costs_no_file() {
     let server = FileServer::start().await;
     let workspace = workspace_on(&mongo, &server).await;
     let outage = Outage::of(&workspace, &server).await;
-    let service = Service::start(&outage.settings(&workspace)).await;
+    let service = Service::start(&Outage::settings(&workspace)).await;
     outage.begins(&workspace, &service).await;
     mongo.freeze();
     service.logged("pauses for").await;
@@ -41,7 +41,7 @@ async fn a_primary_that_steps_down_costs_no_file() {
     let server = FileServer::start().await;
     let workspace = workspace_on(&mongo, &server).await;
     let outage = Outage::of(&workspace, &server).await;
-    let service = Service::start(&outage.settings(&workspace)).await;
+    let service = Service::start(&Outage::settings(&workspace)).await;
     outage.begins(&workspace, &service).await;
     let step_down = doc! { "replSetStepDown": 30, "secondaryCatchUpPeriodSecs": 0, "force": true };
     // Whether it says so before it closes its connections is up to the server.

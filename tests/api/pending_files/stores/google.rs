@@ -15,7 +15,7 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use ring::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RsaKeyPair, UnparsedPublicKey};
 use rustls_pki_types::{PrivatePkcs8KeyDer, pem::PemObject as _};
 
-use super::{door::Door, outage::Outage, *};
+use super::*;
 
 /// Made for these tests, and the key of nothing else.
 const KEY: &str = include_str!("google_key.pem");
@@ -276,28 +276,4 @@ async fn a_key_that_google_does_not_know_costs_no_file() {
     workspace.set("FileUpload_GoogleStorage_AccessId", ACCOUNT).await;
     service.wait_for_state("done").await;
     assert_eq!(google.lock().unwrap().objects.len(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn google_may_be_away_for_a_while_without_costing_a_file() {
-    let (port, google) = serve();
-    let mut door = Door::to(port).await;
-    let server = FileServer::start().await;
-    let workspace = workspace_of(&server, KEY).await;
-    let outage = Outage::of(&workspace, &server).await;
-    let (storage, tokens) = (format!("{}/api", door.url()), format!("{}/token", door.url()));
-    let mut settings = outage.settings(&workspace);
-    settings.extend([("GOOGLE_STORAGE_URL", storage.as_str()), ("GOOGLE_TOKEN_URL", &tokens)]);
-    let service = Service::start(&settings).await;
-    outage.begins(&workspace, &service).await;
-    door.shut().await;
-    outage.lasts(&service, "The store GoogleCloudStorage cannot be reached").await;
-    door.open().await;
-    outage.is_over(&workspace, &service).await;
-    let objects = google.lock().unwrap().objects.clone();
-    assert_eq!(objects.len(), Outage::FILES);
-    for name in outage.names() {
-        let key = object_key(&workspace.upload_of(&name).await, "GoogleStorage");
-        assert!(objects[&key].bytes == outage.content, "{name}");
-    }
 }

@@ -15,7 +15,7 @@ impl Outage {
     /// Files that messages of the workspace wait for.
     pub(super) async fn of(workspace: &Workspace, server: &FileServer) -> Self {
         let outage = Self { content: noise(6_000_000, 7) };
-        let messages = outage.names().map(|name| {
+        let messages = Self::names().map(|name| {
             let reply = Reply::Slow(outage.content.clone(), Duration::from_millis(5));
             let url = server.put(&format!("/{name}"), reply);
             waiting(&name, "open", &url, &name, outage.content.len())
@@ -25,11 +25,11 @@ impl Outage {
     }
 
     /// The names of the files, which are also the ids of their messages.
-    pub(super) fn names(&self) -> impl Iterator<Item = String> + use<> {
+    pub(super) fn names() -> impl Iterator<Item = String> {
         (0..Self::FILES).map(|number| format!("f{number}.bin"))
     }
 
-    pub(super) fn settings<'a>(&self, workspace: &'a Workspace) -> Vec<(&'a str, &'a str)> {
+    pub(super) fn settings(workspace: &Workspace) -> Vec<(&str, &str)> {
         vec![("MONGO_URL", workspace.url.as_str()), ("DOWNLOADS_AT_ONCE", "3")]
     }
 

@@ -105,7 +105,7 @@ async fn a_bucket_that_is_away_for_a_while_costs_no_file() {
     let server = FileServer::start().await;
     let workspace = workspace_of(&server, &door.url()).await;
     let outage = Outage::of(&workspace, &server).await;
-    let service = Service::start(&outage.settings(&workspace)).await;
+    let service = Service::start(&Outage::settings(&workspace)).await;
     outage.begins(&workspace, &service).await;
     door.shut().await;
     outage.lasts(&service, "The store AmazonS3 cannot be reached.").await;
@@ -115,7 +115,7 @@ async fn a_bucket_that_is_away_for_a_while_costs_no_file() {
     assert_eq!(found.lines().count(), Outage::FILES + 1, "{found}");
     assert!(found.ends_with("unfinished 0\n"), "{found}");
     let hash = rocketchat_import::domain::stable_hash::hex(&Sha256::digest(&outage.content));
-    for name in outage.names() {
+    for name in Outage::names() {
         let key = object_key(&workspace.upload_of(&name).await, "AmazonS3");
         assert!(found.lines().any(|line| line.starts_with(&key) && line.ends_with(&hash)), "{name} is not in {found}");
     }

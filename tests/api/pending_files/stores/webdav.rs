@@ -131,14 +131,14 @@ async fn a_webdav_server_that_is_away_for_a_while_costs_no_file() {
     let server = FileServer::start().await;
     let workspace = dav.workspace(&server).await;
     let outage = Outage::of(&workspace, &server).await;
-    let service = Service::start(&outage.settings(&workspace)).await;
+    let service = Service::start(&Outage::settings(&workspace)).await;
     outage.begins(&workspace, &service).await;
     dav.stop();
     outage.lasts(&service, "The store Webdav").await;
     dav.start_again().await;
     outage.is_over(&workspace, &service).await;
     assert_eq!(dav.files(), Outage::FILES);
-    for name in outage.names() {
+    for name in Outage::names() {
         assert!(dav.bytes_of(&workspace.upload_of(&name).await, None).await == outage.content, "{name}");
     }
 }
