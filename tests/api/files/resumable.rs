@@ -42,7 +42,7 @@ async fn patch(service: &Service, path: &str, offset: usize, content: &[u8]) -> 
     service.send(request.header("content-type", "application/offset+octet-stream").body(content.to_vec())).await
 }
 
-pub(super) async fn offset(service: &Service, path: &str) -> usize {
+async fn offset(service: &Service, path: &str) -> usize {
     let head = service.send(request(service, Method::HEAD, path)).await;
     assert_eq!((head.status.as_u16(), head.header("cache-control")), (200, Some("no-store")));
     head.header("upload-offset").unwrap().parse().unwrap()
