@@ -15,7 +15,7 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use ring::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RsaKeyPair, UnparsedPublicKey};
 use rustls_pki_types::{PrivatePkcs8KeyDer, pem::PemObject as _};
 
-use super::*;
+use super::{door::Door, outage::Outage, *};
 
 /// Made for these tests, and the key of nothing else.
 const KEY: &str = include_str!("google_key.pem");
@@ -35,8 +35,9 @@ struct Object {
 struct Stored {
     tokens: HashMap<String, usize>,
     claims: HashSet<String>,
-    /// Uploads under way, with the keys of their objects.
+    /// Uploads under way, with the keys of their objects, and how many there ever were.
     sessions: HashMap<String, (String, Object)>,
+    begun: usize,
     objects: BTreeMap<String, Object>,
     /// Whether the next part is taken to its half only, as Google may.
     takes_half: bool,
@@ -123,7 +124,8 @@ async fn begin(
         media_type: body["contentType"].as_str().unwrap().to_owned(),
         disposition: body["contentDisposition"].as_str().unwrap().to_owned(),
     };
-    let id = format!("s3ssion-{}", stored.sessions.len());
+    stored.begun += 1;
+    let id = format!("s3ssion-{}", stored.begun);
     let address = format!("http://{}/session/{id}?upload_id={id}", request.connection_info().host());
     stored.sessions.insert(id, (query["name"].clone(), object));
     HttpResponse::Ok().insert_header(("location", address)).finish()
@@ -276,4 +278,29 @@ async fn a_key_that_google_does_not_know_costs_no_file() {
     workspace.set("FileUpload_GoogleStorage_AccessId", ACCOUNT).await;
     service.wait_for_state("done").await;
     assert_eq!(google.lock().unwrap().objects.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a minute"]
+async fn google_away_for_a_while_costs_no_file() {
+    let (port, google) = serve();
+    let mut door = Door::to(port).await;
+    let server = FileServer::start().await;
+    let workspace = workspace_of(&server, KEY).await;
+    let outage = Outage::of(&workspace, &server).await;
+    let (storage, tokens) = (format!("{}/api", door.url()), format!("{}/token", door.url()));
+    let mut settings = Outage::settings(&workspace);
+    settings.extend([("GOOGLE_STORAGE_URL", storage.as_str()), ("GOOGLE_TOKEN_URL", &tokens)]);
+    let service = Service::start(&settings).await;
+    outage.begins(&workspace, &service).await;
+    door.shut().await;
+    outage.lasts(&service, "The store GoogleCloudStorage cannot be reached").await;
+    door.open().await;
+    outage.is_over(&workspace, &service).await;
+    let objects = google.lock().unwrap().objects.clone();
+    for name in Outage::names() {
+        let key = object_key(&workspace.upload_of(&name).await, "GoogleStorage");
+        assert!(objects[&key].bytes == outage.content, "{name}");
+    }
+    assert_eq!(objects.len(), Outage::FILES);
 }

@@ -46,7 +46,12 @@ pub(super) struct Access {
 struct Held {
     token: SecretString,
     until: Instant,
+    number: TokenNumber,
 }
+
+/// Which of the tokens of this process a request was sent with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TokenNumber(u64);
 
 #[derive(Deserialize)]
 struct Granted {
@@ -76,22 +81,26 @@ impl Access {
     }
 
     /// Gives a request the token that admits it.
-    pub(super) async fn admit(&self, request: RequestBuilder) -> Result<RequestBuilder, StoreError> {
+    pub(super) async fn admit(&self, request: RequestBuilder) -> Result<(RequestBuilder, TokenNumber), StoreError> {
         let mut held = self.held.lock().await;
-        if let Some(held) = held.as_ref().filter(|held| held.until > Instant::now()) {
-            return Ok(request.bearer_auth(held.token.expose_secret()));
-        }
-        let Granted { access_token, expires_in } = self.ask().await?;
-        let token = SecretString::from(access_token);
-        let request = request.bearer_auth(token.expose_secret());
-        let lifetime = Duration::from_secs(expires_in).min(CLAIM_LIFETIME).saturating_sub(MARGIN);
-        *held = Some(Held { token, until: Instant::now() + lifetime });
-        Ok(request)
+        let now = Instant::now();
+        let held = match held.take() {
+            Some(token) if token.until > now => held.insert(token),
+            earlier => {
+                let Granted { access_token, expires_in } = self.ask().await?;
+                let lifetime = Duration::from_secs(expires_in).min(CLAIM_LIFETIME).saturating_sub(MARGIN);
+                let number = TokenNumber(earlier.map_or(0, |earlier| earlier.number.0 + 1));
+                held.insert(Held { token: SecretString::from(access_token), until: now + lifetime, number })
+            }
+        };
+        Ok((request.bearer_auth(held.token.expose_secret()), held.number))
     }
 
-    /// Forgets a token that the store does not take.
-    pub(super) async fn forget(&self) {
-        *self.held.lock().await = None;
+    /// Gives up a token that the store does not take, unless there is a newer one already.
+    pub(super) async fn forget(&self, number: TokenNumber) {
+        if let Some(held) = self.held.lock().await.as_mut().filter(|held| held.number == number) {
+            held.until = Instant::now();
+        }
     }
 
     async fn ask(&self) -> Result<Granted, StoreError> {

@@ -153,12 +153,12 @@ impl Google {
         let mut is_again = false;
         loop {
             let request = self.client.request(method.clone(), url.clone()).query(query);
-            let request = filled(self.access.admit(request).await?);
-            let answer = request.send().await.map_err(|_| away(NAME, "cannot be reached"))?;
+            let (request, token) = self.access.admit(request).await?;
+            let answer = filled(request).send().await.map_err(|_| away(NAME, "cannot be reached"))?;
             if answer.status() != StatusCode::UNAUTHORIZED || is_again {
                 return Ok(answer);
             }
-            self.access.forget().await;
+            self.access.forget(token).await;
             is_again = true;
         }
     }
