@@ -145,6 +145,38 @@ async fn json_files_of_each_kind_are_staged_with_all_their_fields() {
 }
 
 #[tokio::test]
+async fn a_batch_that_a_proxy_does_not_take_goes_in_halves_and_a_user_too_large_alone_is_named() {
+    let Some((workspace, _service, browser)) = set_up_signed_in().await else { return };
+    // As nginx answers a body above its `client_max_body_size`.
+    browser
+        .evaluate(
+            "const send = window.fetch; window.tooLarge = 0;
+             window.fetch = (url, request) => {
+               if (!String(url).endsWith('/import.addUsers') || request.body.length <= 20000) return send(url, request);
+               window.tooLarge += 1;
+               const page = '<html><body><h1>413 Request Entity Too Large</h1></body></html>';
+               return Promise.resolve(new Response(page, { status: 413, headers: { 'Content-Type': 'text/html' } }));
+             };",
+        )
+        .await;
+    let mut users = staged_users(0..700);
+    let _file = browser.choose_file(".csv", &csv_of(&users)).await;
+    browser.says("#send", "Stage 700 users").await;
+    browser.click("#send").await;
+    browser.says("#file-good", "700 users staged").await;
+    assert_eq!(workspace.count_staged().await, 700);
+    assert!(browser.evaluate("return window.tooLarge").await.as_u64().unwrap() >= 2);
+
+    users[600]["name"] = json!("x".repeat(20_000));
+    let _file = browser.choose_file(".csv", &csv_of(&users)).await;
+    browser.says("#send", "Stage 700 users").await;
+    browser.click("#send").await;
+    browser.click("#question-yes").await;
+    browser.says("#send-error", "The user user600 alone is larger").await;
+    browser.says("#send-error", "client_max_body_size").await;
+}
+
+#[tokio::test]
 async fn an_import_that_a_script_runs_shows_itself_on_an_open_page() {
     let Some((workspace, service, browser)) = set_up_signed_in().await else { return };
     workspace.add_user(user("existing")).await;

@@ -16,8 +16,8 @@ const WORDS = {
 };
 
 /**
- * Why a request had no success. `told` is the server's own sentence. `kind` is one of: `not-signed-in`, `forbidden`, `too-many`, `unavailable`, `rejected`,
- * `offline`, `in-work` (the same request was not finished yet), `missing` (the server has no such endpoint), `closed` (the user has signed out meanwhile).
+ * Why a request had no success. `told` is the server's own sentence. `kind` is one of: `not-signed-in`, `forbidden`, `too-many`, `too-large`, `unavailable`,
+ * `rejected`, `offline`, `in-work` (the same request was not finished yet), `missing` (the server has no such endpoint), `closed` (the user has signed out meanwhile).
  */
 export class ApiError extends Error {
   constructor(kind, message, retryAfterMs = null, told = '') {
@@ -174,6 +174,8 @@ async function errorOf(response) {
       return new ApiError('missing', 'The server does not offer this.');
     case 409:
       return new ApiError('in-work', 'The server is still working on the same request.', null, told);
+    case 413:
+      return new ApiError('too-large', told || 'The server, or a proxy before it, takes nothing as large as this.', null, told);
     case 429: {
       const reset = Number(response.headers.get('X-RateLimit-Reset'));
       const wait = reset > 0 ? Math.max(reset - Date.now(), 1000) : null;
