@@ -52,6 +52,24 @@ async fn killed_at_twenty_random_moments_an_import_still_creates_every_user_exac
 }
 
 #[tokio::test]
+async fn killed_the_moment_a_run_is_promised_an_import_still_goes_on() {
+    const FEW: usize = 2_000;
+    for round in 0..5 {
+        let workspace = workspace().await.ready_for_imports().await;
+        let service = workspace.serve().await;
+        service.stage(&staged_users(0..FEW)).await;
+        service.run_import().await;
+        service.kill();
+        let service = workspace.serve().await;
+        let done = service.wait_for_state("done").await;
+        assert_eq!(done["operation"]["count"]["completed"], FEW, "round {round}");
+        assert_eq!(workspace.count_imported().await, FEW as u64);
+        let resumed = service.post("/api/v1/import.resume", &json!({})).await;
+        assert_eq!(resumed.status, 400, "nobody is left to go on with: {}", resumed.body);
+    }
+}
+
+#[tokio::test]
 async fn of_two_instances_one_runs_the_import_and_the_other_takes_over_when_it_dies() {
     let workspace = workspace().await.ready_for_imports().await;
     let (one, two) = (workspace.serve().await, workspace.serve().await);

@@ -207,18 +207,43 @@ async fn two_operations_over_the_same_records_count_each_user_once() {
     let operation = service.stage(&staged_users(0..8 * USERS)).await;
     service.run_import().await;
     eventually("users arrive", PATIENCE, async || workspace.count_imported().await > 1500).await;
-    set.delay(set.primary().await, "insert", Duration::from_millis(1500)).await;
-    sleep(Duration::from_millis(200)).await;
+    // The batches under way are held up until the second operation has gone past them.
+    set.delay(set.primary().await, "insert", Duration::from_secs(6)).await;
+    sleep(Duration::from_millis(300)).await;
     let valid = doc! { "valid": { "$ne": false } };
     let operations = workspace.collection("rocketchat_import");
     operations.update_many(valid, doc! { "$set": { "valid": false } }).await.unwrap();
-    let resumed = service.post("/api/v1/import.resume", &json!({})).await;
-    assert_eq!(resumed.status, 200, "{}", resumed.body);
-    service.run_import().await;
-    sleep(Duration::from_secs(3)).await;
     set.fail(set.primary().await, Bson::from("off"), doc! {}).await;
+    eventually("the import is resumed", PATIENCE, async || {
+        service.post("/api/v1/import.resume", &json!({})).await.status == 200
+    })
+    .await;
+    service.run_import().await;
     let (state, completed, failed) = end(&service, PATIENCE).await;
     let before = u64::try_from(workspace.completed(&operation).await).unwrap();
     let accounts = workspace.count_imported().await;
     assert_eq!((state.as_str(), before + completed, failed), ("done", accounts, 0), "{before} and {completed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_record_without_room_for_its_reason_is_counted_and_listed() {
+    const LARGEST_DOCUMENT: usize = 16 * 1024 * 1024;
+    let set = ReplicaSet::of_three().await;
+    let workspace = set.workspace().await;
+    workspace.add_user(user("existing")).await;
+    let service = workspace.serve().await;
+    service.ready().await;
+    service.stage(&staged_users(0..20)).await;
+    let staging = workspace.collection("rocketchat_import_data");
+    let record = staging.find_one(doc! {}).await.unwrap().unwrap();
+    let id = doc! { "_id": record.get("_id").unwrap().clone() };
+    let taken = doc! { "$set": { "data.username": "existing", "data.unknown": "" } };
+    staging.update_one(id.clone(), taken).await.unwrap();
+    let record = staging.find_one(id.clone()).await.unwrap().unwrap();
+    let room = LARGEST_DOCUMENT - bson::serialize_to_vec(&record).unwrap().len() - 20;
+    staging.update_one(id, doc! { "$set": { "data.unknown": "x".repeat(room) } }).await.unwrap();
+    service.run_import().await;
+    let end = end(&service, PATIENCE).await;
+    let listed = service.get_as_admin("/api/v1/import.errors").await.json()["total"].clone();
+    assert_eq!((end, listed), (("done".to_owned(), 19, 1), json!(1)));
 }
