@@ -45,7 +45,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<(), CommandError> {
         metrics_port: args.metrics.metrics_port,
         max_requests_in_work: args.limits.max_requests_in_work,
         engine: args.imports.engine(),
-        fetch: args.fetch.fetch(),
+        fetch: args.fetch.fetch().map_err(CommandError::Setting)?,
         uploads: args.files.uploads(),
         proxies: args.proxies.proxies(),
         preparation: Some(args.preparation.preparation()),

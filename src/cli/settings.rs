@@ -22,7 +22,7 @@ use crate::{
         pace::Pace,
     },
     repository::setup::preparation::Preparation,
-    service::{EngineSettings, FetchSettings, GoogleEndpoints, UploadSettings},
+    service::{AvatarApi, EngineSettings, FetchSettings, GoogleEndpoints, UploadSettings},
     webhook::Webhook,
 };
 
@@ -229,6 +229,22 @@ pub(crate) struct FetchArgs {
     /// Where Google gives tokens for it
     #[arg(long, env = "GOOGLE_TOKEN_URL", default_value = GoogleEndpoints::TOKENS, value_name = "URL", value_parser = web_address_or(GoogleEndpoints::TOKENS))]
     google_token_url: String,
+
+    /// Address of Rocket.Chat, if its own API is to set the pictures of people: then open clients show them at once
+    #[arg(long, env = "AVATAR_API_URL", value_name = "URL")]
+    avatar_api_url: Option<String>,
+
+    /// Who sets them, with the permission `edit-other-user-avatar`
+    #[arg(long, env = "AVATAR_API_USER_ID", value_name = "ID")]
+    avatar_api_user_id: Option<String>,
+
+    /// Token of that user; on the command line other users of the machine can see it
+    #[arg(long, env = "AVATAR_API_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    avatar_api_token: Option<SecretString>,
+
+    /// File that holds the token
+    #[arg(long, env = "AVATAR_API_TOKEN_FILE", value_name = "FILE", conflicts_with = "avatar_api_token")]
+    avatar_api_token_file: Option<PathBuf>,
 }
 
 const DOWNLOADS_AT_ONCE: u32 = 10;
@@ -236,9 +252,13 @@ const DOWNLOADS_PER_HOST: u32 = 10;
 const MOST_DOWNLOADS: u32 = 16;
 
 impl FetchArgs {
-    pub(crate) fn fetch(&self) -> FetchSettings {
+    /// Returns the settings of fetching.
+    ///
+    /// # Errors
+    /// Says which setting is wrong, without any secret.
+    pub(crate) fn fetch(&self) -> Result<FetchSettings, String> {
         let number = |wanted: u32| usize::try_from(wanted.clamp(1, MOST_DOWNLOADS)).unwrap_or(1);
-        FetchSettings {
+        Ok(FetchSettings {
             at_once: number(self.downloads_at_once),
             per_host: number(self.downloads_per_host),
             notes: self.missing_file_notes,
@@ -246,7 +266,21 @@ impl FetchArgs {
             folder: self.file_store_folder.clone().filter(|folder| !folder.as_os_str().is_empty()),
             name_servers: self.dns_servers.clone(),
             google: GoogleEndpoints { storage: self.google_storage_url.clone(), tokens: self.google_token_url.clone() },
-        }
+            avatar_api: self.avatar_api()?,
+        })
+    }
+
+    fn avatar_api(&self) -> Result<Option<AvatarApi>, String> {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let Some(url) = given(&self.avatar_api_url) else { return Ok(None) };
+        let user_id = given(&self.avatar_api_user_id)
+            .ok_or("AVATAR_API_USER_ID is not set: AVATAR_API_URL needs a user who may change pictures")?;
+        let token = self.avatar_api_token.as_ref().map(SecretString::expose_secret);
+        let token = secret(token, self.avatar_api_token_file.as_deref())
+            .map_err(|error| format!("AVATAR_API_TOKEN_FILE cannot be used: {error}"))?;
+        let token = token.ok_or("AVATAR_API_TOKEN is not set: AVATAR_API_URL needs the token of its user")?;
+        let api = AvatarApi::new(&url, &user_id, SecretString::from(token));
+        api.map(Some).map_err(|reason| format!("AVATAR_API_URL cannot be used: {reason}"))
     }
 }
 

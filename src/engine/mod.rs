@@ -47,7 +47,7 @@ pub use activity::Activity;
 pub(crate) use convert::{Fate, Foreseen, ListedUser, Rehearsal};
 pub(crate) use operations::{Operations, Refusal, Users, WantedStart};
 use outgoing::Resolver;
-pub use pending::{FetchSettings, GoogleEndpoints};
+pub use pending::{AvatarApi, FetchSettings, GoogleEndpoints};
 pub(crate) use roles::about_default_roles;
 use running::Running;
 pub(crate) use uploads::{Announced, Arrived, FileWriter, UploadRefusal, known_importer};

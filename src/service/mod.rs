@@ -11,7 +11,7 @@ use futures::future::OptionFuture;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use crate::engine::{EngineSettings, FetchSettings, GoogleEndpoints, UploadSettings};
+pub(crate) use crate::engine::{AvatarApi, EngineSettings, FetchSettings, GoogleEndpoints, UploadSettings};
 use crate::{
     domain::api::client_address::Proxies,
     engine::{Engine, Uploads, WritePace},

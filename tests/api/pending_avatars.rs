@@ -1,5 +1,7 @@
 //! The pictures of imported people, fetched from a real server.
 
+mod by_rocketchat;
+
 use std::io::Cursor;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};

@@ -4,6 +4,7 @@
 //! by another one. The list of records is made once, at the beginning. What fails is tried once more at the end.
 
 mod archive;
+mod avatar_api;
 mod avatars;
 mod context;
 mod download;
@@ -41,6 +42,7 @@ use crate::{
 };
 
 pub(super) use archive::is_waited_for;
+pub use avatar_api::AvatarApi;
 pub(super) use leftovers::look_after;
 pub(super) use read_back::{ReadBack, StoredBytes};
 pub use store::GoogleEndpoints;
@@ -49,7 +51,7 @@ pub use store::GoogleEndpoints;
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The settings of fetching.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct FetchSettings {
     /// Files on their way at once.
     pub at_once: usize,
@@ -65,6 +67,8 @@ pub struct FetchSettings {
     pub name_servers: NameServers,
     /// Where Google is reached, for the store `GoogleCloudStorage`.
     pub google: GoogleEndpoints,
+    /// Rocket.Chat's API, if that is to set the pictures of people.
+    pub avatar_api: Option<AvatarApi>,
 }
 
 impl Default for FetchSettings {
@@ -77,6 +81,7 @@ impl Default for FetchSettings {
             folder: None,
             name_servers: NameServers::default(),
             google: GoogleEndpoints::default(),
+            avatar_api: None,
         }
     }
 }

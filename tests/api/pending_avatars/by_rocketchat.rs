@@ -1,0 +1,139 @@
+//! Pictures that Rocket.Chat sets: what is sent to its API, and what becomes of its answers.
+
+use std::sync::{Arc, Mutex};
+
+use actix_web::{
+    App, HttpRequest, HttpResponse, HttpServer,
+    web::{self, Data},
+};
+
+use super::*;
+
+const TOKEN: &str = "s3tter-t0ken";
+
+/// What came, by account, and how many requests are refused before: for the rate limit, and as if Rocket.Chat were starting.
+#[derive(Debug, Default)]
+struct Api {
+    pictures: Vec<(String, String, Vec<u8>)>,
+    too_many: usize,
+    starting: usize,
+}
+
+/// Serves `users.setAvatar` as Rocket.Chat does, for as long as the test runs.
+fn serve(api: Api) -> (u16, Arc<Mutex<Api>>) {
+    let api = Arc::new(Mutex::new(api));
+    let data = Data::from(Arc::clone(&api));
+    let server = HttpServer::new(move || {
+        App::new().app_data(data.clone()).route("/chat/api/v1/users.setAvatar", web::post().to(set_avatar))
+    });
+    let server = server.workers(1).bind(("127.0.0.1", 0)).unwrap();
+    let port = server.addrs()[0].port();
+    tokio::spawn(server.run());
+    (port, api)
+}
+
+async fn set_avatar(api: Data<Mutex<Api>>, body: web::Bytes, request: HttpRequest) -> HttpResponse {
+    let header = |name: &str| request.headers().get(name).unwrap().to_str().unwrap().to_owned();
+    if (header("x-user-id"), header("x-auth-token")) != ("setter".to_owned(), TOKEN.to_owned()) {
+        return HttpResponse::Unauthorized()
+            .json(json!({ "status": "error", "message": "You must be logged in to do this." }));
+    }
+    let mut api = api.lock().unwrap();
+    if api.too_many > 0 {
+        api.too_many -= 1;
+        let reset = chrono::Utc::now().timestamp_millis() + 300;
+        return HttpResponse::TooManyRequests()
+            .insert_header(("x-ratelimit-reset", reset.to_string()))
+            .json(json!({ "success": false, "error": "Error, too many requests. [error-too-many-requests]" }));
+    }
+    if api.starting > 0 {
+        api.starting -= 1;
+        return HttpResponse::BadGateway().body("starting");
+    }
+    let parts = parts_of(&header("content-type"), &body);
+    let [(user_head, user), (image_head, image)] = parts.as_slice() else { panic!("{} parts", parts.len()) };
+    assert!(user_head.contains("name=\"userId\""), "{user_head}");
+    assert!(image_head.contains("name=\"image\"") && image_head.contains("filename="), "{image_head}");
+    let user = String::from_utf8(user.clone()).unwrap();
+    if user == "bob" {
+        let error = "Change avatar is not allowed [error-not-allowed]";
+        return HttpResponse::BadRequest().json(json!({ "success": false, "error": error }));
+    }
+    api.pictures.push((user, image_head.clone(), image.clone()));
+    HttpResponse::Ok().json(json!({ "success": true }))
+}
+
+/// The head and the content of every part of a form.
+fn parts_of(content_type: &str, body: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let boundary = format!("--{}", content_type.split_once("boundary=").unwrap().1);
+    let find = |bytes: &[u8], what: &[u8]| bytes.windows(what.len()).position(|window| window == what);
+    let mut parts = Vec::new();
+    let mut rest = &body[boundary.len()..];
+    while let Some(end) = find(rest, boundary.as_bytes()) {
+        // Without the line ends before the boundary and after it.
+        let part = &rest[2..end - 2];
+        let head = find(part, b"\r\n\r\n").unwrap();
+        parts.push((String::from_utf8(part[..head].to_vec()).unwrap(), part[head + 4..].to_vec()));
+        rest = &rest[end + boundary.len()..];
+    }
+    parts
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_go_through_rocket_chats_own_api_where_that_is_wanted() {
+    let (port, api) = serve(Api { too_many: 2, starting: 1, ..Api::default() });
+    let server = FileServer::start().await;
+    let workspace = workspace().await.ready_for_imports().await;
+    workspace.set("SSRF_Allowlist", format!("127.0.0.1:{}", server.port)).await;
+    workspace.set("Accounts_AvatarSize", 120).await;
+    let wide = server.put("/wide.png", Reply::File("image/png", picture(300, 90, ImageFormat::Png)));
+    for id in ["ann", "bob", "cyd"] {
+        workspace.add_user(user(id).with("_pendingAvatarUrl", wide.as_str())).await;
+    }
+    let site = format!("http://127.0.0.1:{port}/chat/");
+    let settings = |token| {
+        [
+            ("MONGO_URL", workspace.url.as_str()),
+            ("AVATAR_API_URL", site.as_str()),
+            ("AVATAR_API_USER_ID", "setter"),
+            ("AVATAR_API_TOKEN", token),
+            ("RUST_LOG", "debug,mongodb=info"),
+        ]
+    };
+
+    // Nobody loses a picture by a token that is wrong.
+    let service = Service::start(&settings("wr0ng-t0ken")).await;
+    assert_eq!(service.post(DOWNLOAD, &json!({})).await.status, 200);
+    let failed = service.wait_for_state("error").await;
+    let problem = failed["operation"]["import"]["problem"].as_str().unwrap();
+    assert!(problem.contains("AVATAR_API_TOKEN"), "{problem}");
+    assert!(workspace.account("ann").await.contains_key("_pendingAvatarUrl"));
+    assert_eq!(service.log_lines("wr0ng-t0ken"), [""; 0]);
+    drop(service);
+
+    let service = Service::start(&settings(TOKEN)).await;
+    assert_eq!(service.post(DOWNLOAD, &json!({})).await.status, 200);
+    let operation = service.wait_for_state("done").await["operation"].clone();
+    let count = json!({ "messages": 3, "total": 3, "completed": 2, "error": 1 });
+    assert_eq!(operation["count"], count, "{operation}");
+    let sent = {
+        let mut api = api.lock().unwrap();
+        assert_eq!((api.too_many, api.starting), (0, 0));
+        api.pictures.sort();
+        std::mem::take(&mut api.pictures)
+    };
+    assert_eq!(sent.iter().map(|(user, ..)| user.as_str()).collect::<Vec<_>>(), ["ann", "cyd"]);
+    for (user, head, bytes) in &sent {
+        assert!(head.to_ascii_lowercase().contains("content-type: image/jpeg"), "{head}");
+        let shown = image::load_from_memory(bytes).unwrap();
+        assert_eq!((shown.width(), shown.height()), (120, 120));
+        assert!(!workspace.account(user).await.contains_key("_pendingAvatarUrl"));
+    }
+    // Rocket.Chat stores them, so nothing of ours is in its collection.
+    assert_eq!(workspace.avatars().await, []);
+    let address = format!("/api/v1/import.receipt?operationId={}&count=0", operation["_id"].as_str().unwrap());
+    let receipt = service.get_as_admin(&address).await.body;
+    assert!(receipt.contains("bob: Rocket.Chat refused the picture: Change avatar is not allowed"), "{receipt}");
+    assert!(workspace.account("bob").await.contains_key("_pendingAvatarUrl"));
+    assert_eq!(service.log_lines(TOKEN), [""; 0]);
+}
