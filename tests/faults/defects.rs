@@ -200,6 +200,7 @@ async fn a_clear_whose_removal_is_late_leaves_the_next_import_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_operations_over_the_same_records_count_each_user_once() {
+    const HELD_UP: Duration = Duration::from_secs(6);
     let set = ReplicaSet::of_three().await;
     let workspace = set.workspace().await;
     let service = workspace.serve().await;
@@ -208,7 +209,7 @@ async fn two_operations_over_the_same_records_count_each_user_once() {
     service.run_import().await;
     eventually("users arrive", PATIENCE, async || workspace.count_imported().await > 1500).await;
     // The batches under way are held up until the second operation has gone past them.
-    set.delay(set.primary().await, "insert", Duration::from_secs(6)).await;
+    set.delay(set.primary().await, "insert", HELD_UP).await;
     sleep(Duration::from_millis(300)).await;
     let valid = doc! { "valid": { "$ne": false } };
     let operations = workspace.collection("rocketchat_import");
@@ -220,6 +221,8 @@ async fn two_operations_over_the_same_records_count_each_user_once() {
     .await;
     service.run_import().await;
     let (state, completed, failed) = end(&service, PATIENCE).await;
+    // Until what was held up has come, and was counted.
+    sleep(HELD_UP + Duration::from_secs(3)).await;
     let before = u64::try_from(workspace.completed(&operation).await).unwrap();
     let accounts = workspace.count_imported().await;
     assert_eq!((state.as_str(), before + completed, failed), ("done", accounts, 0), "{before} and {completed}");
