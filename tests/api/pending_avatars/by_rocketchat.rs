@@ -1,4 +1,4 @@
-//! Pictures that Rocket.Chat sets: what is sent to its API, and what becomes of its answers.
+//! Pictures set by Rocket.Chat: the requests to its API, and the outcomes of its answers.
 
 use std::sync::{Arc, Mutex};
 
