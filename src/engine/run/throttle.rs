@@ -2,7 +2,8 @@
 //!
 //! A run with messages measures, before it begins, how long a client waits that opens a room and stores something. It goes
 //! on measuring beside its work. What takes many times as long makes the rest between batches longer; what does not makes
-//! it a little shorter. The two balance where one look in a hundred is late.
+//! it a little shorter. The two balance where one look in a hundred is late. A look that is late although the run rests its
+//! longest says how long clients wait anyway, as for a busy disk: so long is not too long then.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const TOLERATED: u32 = 5;
 /// No look is late that took less: nobody notices it, and a small server has such waits without an import.
 const UNNOTICED: Duration = Duration::from_millis(50);
+/// A look that takes longer is late, however long clients wait anyway.
+const NOTICED: Duration = Duration::from_millis(250);
 /// The room that is opened. Every workspace has it.
 const ROOM: &str = "GENERAL";
 /// The rest after the first late look, and the longest. Others than the run may be what keeps clients waiting, so it always
@@ -59,13 +62,28 @@ impl Default for Throttle {
 #[derive(Debug, Default, Clone, Copy, PartialEq, PartialOrd)]
 struct Rest(Duration);
 
+/// The wait beyond which a look is late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Limit(Duration);
+
+impl Limit {
+    /// The limit in a workspace whose clients wait so long while it is idle.
+    fn beside(idle: Duration) -> Self {
+        Self((idle * TOLERATED).max(UNNOTICED))
+    }
+}
+
 impl Rest {
-    fn after(self, look: Duration, limit: Duration) -> Self {
+    /// The rest after a look, and the limit from then on.
+    fn after(self, look: Duration, limit: Limit) -> (Self, Limit) {
         let Self(rest) = self;
-        if look > limit {
-            Self(rest.mul_f64(LATE_FACTOR).clamp(FIRST_REST, LONGEST_REST))
+        if look <= limit.0 {
+            let shorter = Some(rest.mul_f64(IN_TIME_FACTOR)).filter(|rest| *rest >= SHORTEST_REST);
+            (Self(shorter.unwrap_or_default()), limit)
+        } else if rest < LONGEST_REST || limit.0 >= NOTICED {
+            (Self(rest.mul_f64(LATE_FACTOR).clamp(FIRST_REST, LONGEST_REST)), limit)
         } else {
-            Self(Some(rest.mul_f64(IN_TIME_FACTOR)).filter(|rest| *rest >= SHORTEST_REST).unwrap_or_default())
+            (Self(FIRST_REST), Limit(look.min(NOTICED)))
         }
     }
 }
@@ -86,8 +104,8 @@ impl Throttle {
             idle = idle.max(took);
             sleep(IDLE_INTERVAL).await;
         }
-        let limit = (idle * TOLERATED).max(UNNOTICED);
-        log::debug!("operation {}: clients wait up to {idle:?}, and {limit:?} is too long", lease.operation);
+        let limit = Limit::beside(idle);
+        log::debug!("operation {}: clients wait up to {idle:?}, and {:?} is too long", lease.operation, limit.0);
         let looks = tokio::spawn(looker.go_on(limit, Arc::clone(&self.rest))).abort_handle();
         if let Some(before) = self.looks.lock().replace(looks) {
             before.abort();
@@ -139,7 +157,7 @@ impl Looker {
         Ok(read.max(started.elapsed()))
     }
 
-    async fn go_on(self, limit: Duration, rest: Arc<Mutex<Rest>>) {
+    async fn go_on(self, mut limit: Limit, rest: Arc<Mutex<Rest>>) {
         let mut ticks = interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -150,11 +168,14 @@ impl Looker {
                 Err(_) => PATIENCE,
             };
             let mut rest = rest.lock();
-            let after = rest.after(look, limit);
+            let (after, limit_after) = rest.after(look, limit);
             if *rest == Rest::default() && after != *rest {
                 log::info!("operation {} makes way: a client waited {look:.1?}", self.lease.operation);
             }
-            *rest = after;
+            if limit_after != limit {
+                log::info!("operation {} goes on: clients wait {look:.1?} however long it rests", self.lease.operation);
+            }
+            (*rest, limit) = (after, limit_after);
         }
     }
 }
@@ -163,25 +184,48 @@ impl Looker {
 mod tests {
     use super::*;
 
-    const LIMIT: Duration = Duration::from_millis(60);
+    const LIMIT: Limit = Limit(Duration::from_millis(60));
+
+    fn late(rest: Rest) -> Rest {
+        rest.after(2 * LIMIT.0, LIMIT).0
+    }
+
+    fn in_time(rest: Rest) -> Rest {
+        rest.after(LIMIT.0, LIMIT).0
+    }
 
     #[test]
     fn late_looks_make_a_run_rest_and_looks_in_time_let_it_go_on() {
-        let late = |rest: Rest| rest.after(2 * LIMIT, LIMIT);
-        let in_time = |rest: Rest| rest.after(LIMIT, LIMIT);
         assert_eq!(in_time(Rest::default()), Rest::default());
         let first = late(Rest::default());
         assert_eq!(first, Rest(FIRST_REST));
         assert!(late(first) > first && in_time(first) < first);
-        assert_eq!((0..100).fold(first, |rest, _| late(rest)), Rest(LONGEST_REST));
+        assert_eq!((0..5).fold(first, |rest, _| late(rest)), Rest(LONGEST_REST));
         assert_eq!((0..10_000).fold(Rest(LONGEST_REST), |rest, _| in_time(rest)), Rest::default());
     }
 
     #[test]
     fn one_late_look_in_a_hundred_keeps_the_rest_about_as_it_is() {
         let begin = Rest(Duration::from_millis(100));
-        let end = (0..99).fold(begin.after(2 * LIMIT, LIMIT), |rest, _| rest.after(LIMIT, LIMIT));
+        let end = (0..99).fold(late(begin), |rest, _| in_time(rest));
         assert!(end.0.abs_diff(begin.0) < Duration::from_millis(2), "{end:?}");
+    }
+
+    #[test]
+    fn waits_that_stay_whatever_the_rest_are_borne_with_up_to_a_bound() {
+        let wait = Duration::from_millis(100);
+        let (rest, limit) = Rest(LONGEST_REST).after(wait, LIMIT);
+        assert_eq!((rest, limit), (Rest(FIRST_REST), Limit(wait)));
+        assert!(rest.after(wait, limit).0 < rest, "it is not too long any more");
+        let (_, limit) = Rest(LONGEST_REST).after(PATIENCE, limit);
+        assert_eq!(limit, Limit(NOTICED));
+        assert_eq!(Rest(LONGEST_REST).after(PATIENCE, limit), (Rest(LONGEST_REST), limit));
+    }
+
+    #[test]
+    fn the_limit_follows_the_idle_wait() {
+        let of = |millis| Limit::beside(Duration::from_millis(millis)).0;
+        assert_eq!([of(1), of(20)], [UNNOTICED, Duration::from_millis(100)]);
     }
 
     #[test]
