@@ -120,9 +120,9 @@ impl Passwords {
         Ok(passwords)
     }
 
-    /// The file that holds the passwords until the outcome is known.
-    pub(super) fn unfinished(&self) -> &Path {
-        &self.unfinished
+    /// Where the passwords are until the outcome is known, in words.
+    pub(super) fn way_on(&self) -> String {
+        format!("the passwords are in {} until the same command has gone on", self.unfinished.display())
     }
 
     /// The operations that people were staged in, the last one last.

@@ -138,10 +138,7 @@ impl<'a> Sender<'a> {
         let ended = tokio::select! {
             ended = self.follow(staging) => ended?,
             _ = ctrl_c() => {
-                let passwords = passwords.as_ref().map(|passwords| {
-                    let unfinished = passwords.unfinished().display();
-                    format!("; the passwords are in {unfinished} until the same command has gone on")
-                });
+                let passwords = passwords.as_ref().map(|passwords| format!("; {}", passwords.way_on()));
                 return Err(CommandError::Failed(format!(
                     "interrupted: the import goes on at the server; rocketchat-import status --watch follows it{}",
                     passwords.unwrap_or_default()
@@ -220,8 +217,7 @@ impl<'a> Sender<'a> {
     }
 
     fn keep_unfinished(&self, passwords: &Passwords) {
-        let unfinished = passwords.unfinished().display();
-        self.console.notice(&format!("the passwords are in {unfinished} until the same command has gone on"));
+        self.console.notice(&passwords.way_on());
     }
 
     async fn outcomes(&self, operation: &str, new: &mut NewPeople) -> Result<OutcomeCounts, ClientError> {

@@ -145,8 +145,8 @@ impl Outgoing {
     }
 }
 
-/// The seconds that the header gives; a date there is passed over.
-fn retry_after(answer: &Response) -> Option<Duration> {
+/// How long the server wants to be left alone, in the seconds of its `Retry-After`; a date there is passed over.
+pub(super) fn retry_after(answer: &Response) -> Option<Duration> {
     answer.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 

@@ -8,7 +8,6 @@ use std::{sync::Arc, time::Duration};
 use chrono::Utc;
 use reqwest::{
     Client, Response, StatusCode, Url,
-    header::RETRY_AFTER,
     multipart::{Form, Part},
     redirect::Policy,
 };
@@ -17,7 +16,7 @@ use serde::Deserialize;
 use tokio::{sync::Mutex, time::sleep};
 
 use super::{problem::Problem, store::StoreError};
-use crate::engine::load::stop::Stop;
+use crate::engine::{load::stop::Stop, outgoing::retry_after};
 
 const PATH: &str = "api/v1/users.setAvatar";
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
@@ -115,8 +114,10 @@ async fn refused(status: StatusCode, answer: Response) -> Problem {
 
 /// How long to wait after a request too many.
 fn rest(answer: &Response) -> Duration {
-    let number = |name: &str| answer.headers().get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
-    let reset = number(LIMIT_RESET).map(|reset| (reset - Utc::now().timestamp_millis()).max(0));
-    let told = number(RETRY_AFTER.as_str()).map(|seconds| seconds.saturating_mul(1000)).or(reset);
-    told.and_then(|millis| u64::try_from(millis).ok()).map_or(REST, Duration::from_millis).min(LONGEST_REST)
+    let reset = || {
+        let reset: i64 = answer.headers().get(LIMIT_RESET)?.to_str().ok()?.trim().parse().ok()?;
+        let millis = reset.saturating_sub(Utc::now().timestamp_millis()).max(0);
+        u64::try_from(millis).ok().map(Duration::from_millis)
+    };
+    retry_after(answer).or_else(reset).unwrap_or(REST).min(LONGEST_REST)
 }
