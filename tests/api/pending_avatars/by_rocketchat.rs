@@ -120,6 +120,8 @@ async fn pictures_go_through_rocket_chats_own_api_where_that_is_wanted() {
         let mut api = api.lock().unwrap();
         assert_eq!((api.too_many, api.starting), (0, 0));
         api.pictures.sort();
+        // The pause after the 502 cuts off a request that is on its way. It is sent again, with the same picture.
+        api.pictures.dedup();
         std::mem::take(&mut api.pictures)
     };
     assert_eq!(sent.iter().map(|(user, ..)| user.as_str()).collect::<Vec<_>>(), ["ann", "cyd"]);
