@@ -13,10 +13,12 @@
 //! hold as many records as were counted at the beginning, or the import fails. Staged records are removed afterwards.
 
 mod activity;
+mod attempts;
 mod choice;
 mod convert;
 mod failed_passwords;
 mod files;
+mod kept_lease;
 pub(crate) mod leaving;
 mod load;
 mod operations;

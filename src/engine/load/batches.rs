@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, io, sync::Arc};
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
-use super::{source, stop::Stop};
+use super::source;
 use crate::{
     domain::{
         field_value::{FieldValue, Fields},
@@ -14,6 +14,7 @@ use crate::{
         record_type::RecordType,
         staged::StagedUser,
     },
+    engine::attempts::{PassingError, Stop},
     importers::{self, Element, Format, OpenError, Options, PassedOver, Position, Problem, ReadAt, Reader, Record},
     repository::NewRecord,
 };
@@ -92,7 +93,7 @@ fn unreachable_file(error: &io::Error) -> Stop {
     match source::database_error(error) {
         Some(error) => error.into(),
         None if is_gone => Stop::Failed(format!("The file cannot be read: {error}.")),
-        None => Stop::Again(format!("the file cannot be read: {error}")),
+        None => Stop::Again(PassingError::new(format!("the file cannot be read: {error}"))),
     }
 }
 

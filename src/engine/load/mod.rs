@@ -6,20 +6,24 @@
 //! after the last batch that the progress holds.
 
 mod batches;
-pub(super) mod retry;
 pub(super) mod source;
-pub(super) mod stop;
 mod stored;
 
 use std::{
     pin::pin,
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{EngineSettings, activity::Activity, run::kept_lease::KeptLease};
+use super::{
+    EngineSettings,
+    activity::Activity,
+    attempts::{Attempts, PassingError, Repeatable, Stop, until_ended},
+    kept_lease::KeptLease,
+};
 use crate::{
     domain::{
         loading::{LoadProgress, NotStaged, ReportLine, messages_status},
@@ -33,10 +37,10 @@ use crate::{
         RepositoryError, with_default_timeout, with_timeout,
     },
 };
-use {batches::Batch, retry::Retry, stop::Stop};
+use batches::Batch;
 
 /// How often to look whether the operation was ended.
-const WATCH_INTERVAL: Duration = Duration::from_millis(200);
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 /// How often the operation's counts are written while records of one type come.
 const COUNT_INTERVAL: Duration = Duration::from_millis(250);
 /// How long the batch in hand may take once loading is to stop. A call that ends the import waits for it.
@@ -63,27 +67,11 @@ pub(super) async fn load(
         operation: LeasedOperation::new(repositories.leases.clone(), lease.clone()),
         kept: KeptLease::new(repositories.leases.clone(), lease),
         activity,
+        batches: AtomicU64::default(),
         shutdown,
     };
-    let mut retry = Retry::new(settings.retry_for);
-    loop {
-        let end = match retry.verdict() {
-            Some(reason) => Err(Stop::Failed(reason)),
-            None => load.attempt(&mut retry).await,
-        };
-        let Err(stop) = end else { return };
-        if let Stop::Failed(reason) = &stop {
-            retry.fail(reason.clone());
-        }
-        let Err(error) = load.stop(stop).await else { return };
-        let rest = retry.rest(&error);
-        log::warn!("the loading of operation {} pauses for {rest:?}: {error}", load.id);
-        tokio::select! {
-            () = sleep(rest) => {}
-            () = load.shutdown.cancelled() => return,
-            () = load.kept.lost.cancelled() => return,
-        }
-    }
+    let attempts = Attempts { retry_for: settings.retry_for, lost: &load.kept.lost, shutdown: &load.shutdown };
+    attempts.at(&load).await;
 }
 
 struct Load<'a> {
@@ -92,6 +80,8 @@ struct Load<'a> {
     operation: LeasedOperation,
     kept: KeptLease,
     activity: &'a Activity,
+    /// Batches that were stored, in all attempts.
+    batches: AtomicU64,
     shutdown: CancellationToken,
 }
 
@@ -105,16 +95,19 @@ struct Reached {
     first_problem: Option<String>,
 }
 
-impl Load<'_> {
-    /// Goes on from wherever the stored progress says, with somebody watching over it.
-    async fn attempt(&self, retry: &mut Retry) -> Result<(), Stop> {
+impl Repeatable for Load<'_> {
+    fn operation(&self) -> &str {
+        &self.id
+    }
+
+    async fn attempt(&self) -> Result<(), Stop> {
         let stop = CancellationToken::new();
         // The thread that reads ends, too, however this function does.
         let _stopped = stop.clone().drop_guard();
-        let mut work = pin!(self.work(&stop, retry));
+        let mut work = pin!(self.work(&stop));
         let reason = tokio::select! {
             end = &mut work => return end,
-            reason = self.watch() => reason,
+            reason = until_ended(&self.repositories.imports, &self.id, LOOK_INTERVAL) => reason,
             () = self.kept.lost.cancelled() => Stop::LeaseLost,
             () = self.shutdown.cancelled() => Stop::Shutdown,
         };
@@ -129,21 +122,45 @@ impl Load<'_> {
         }
     }
 
-    /// Waits until the operation is no longer valid. A database that does not answer is the work's own affair.
-    async fn watch(&self) -> Stop {
-        let mut ticks = interval(WATCH_INTERVAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            match with_default_timeout(self.repositories.imports.find(&self.id)).await {
-                Ok(found) if found.as_ref().is_some_and(Operation::is_valid) => {}
-                Ok(_) => return Stop::Ended,
-                Err(error) => log::debug!("operation {} cannot be watched: {error}", self.id),
+    async fn stop(&self, stop: Stop) -> Result<(), PassingError> {
+        let lease = &self.kept.lease;
+        let leases = &self.repositories.leases;
+        match stop {
+            Stop::Again(error) => return Err(error),
+            Stop::LeaseLost => log::info!("operation {} was taken over by another instance", self.id),
+            Stop::NotOurs | Stop::Foreign => with_default_timeout(leases.release(lease)).await?,
+            Stop::Shutdown => {
+                with_default_timeout(leases.expire_now(lease)).await?;
+                log::info!("the loading of operation {} was handed over", self.id);
+            }
+            Stop::Ended => {
+                self.give_up().await?;
+                with_default_timeout(leases.release(lease)).await?;
+                log::info!("the loading of operation {} was ended from outside", self.id);
+            }
+            Stop::Failed(reason) => {
+                let update = OperationUpdate {
+                    step: Some(ProgressStep::Failed),
+                    problem: Some(reason.clone()),
+                    ..OperationUpdate::default()
+                };
+                // An operation that was ended meanwhile needs no reason.
+                with_default_timeout(self.operation.write(&update, IfInvalid::Refuse)).await?;
+                with_default_timeout(leases.release(lease)).await?;
+                log::error!("the file of operation {} cannot be loaded: {reason}", self.id);
             }
         }
+        Ok(())
     }
 
-    async fn work(&self, stop: &CancellationToken, retry: &mut Retry) -> Result<(), Stop> {
+    async fn done(&self) -> Option<u64> {
+        Some(self.batches.load(Ordering::Relaxed))
+    }
+}
+
+impl Load<'_> {
+    /// Goes on from wherever the stored progress says.
+    async fn work(&self, stop: &CancellationToken) -> Result<(), Stop> {
         let Repositories { imports, load_reports, settings, .. } = self.repositories;
         let operation = with_default_timeout(imports.find(&self.id)).await?.ok_or(Stop::Ended)?;
         match operation.state() {
@@ -188,7 +205,7 @@ impl Load<'_> {
             };
             let Some(batch) = batch else { break };
             self.store(&mut reached, batch?).await?;
-            retry.got_on();
+            self.batches.fetch_add(1, Ordering::Relaxed);
             if stop.is_cancelled() {
                 return Err(Stop::Shutdown);
             }
@@ -301,46 +318,7 @@ impl Load<'_> {
     }
 
     async fn update(&self, update: &OperationUpdate) -> Result<(), Stop> {
-        stop::outcome(with_default_timeout(self.operation.write(update, IfInvalid::Refuse)).await?)
-    }
-
-    /// Leaves things in order. An error means that loading is to be attempted again.
-    async fn stop(&self, stop: Stop) -> Result<(), String> {
-        let lease = &self.kept.lease;
-        let leases = &self.repositories.leases;
-        let left = async {
-            match stop {
-                Stop::Again(error) => return Ok(Some(error)),
-                Stop::LeaseLost => log::info!("operation {} was taken over by another instance", self.id),
-                Stop::NotOurs => with_default_timeout(leases.release(lease)).await?,
-                Stop::Shutdown => {
-                    with_default_timeout(leases.expire_now(lease)).await?;
-                    log::info!("the loading of operation {} was handed over", self.id);
-                }
-                Stop::Ended => {
-                    self.give_up().await?;
-                    with_default_timeout(leases.release(lease)).await?;
-                    log::info!("the loading of operation {} was ended from outside", self.id);
-                }
-                Stop::Failed(reason) => {
-                    let update = OperationUpdate {
-                        step: Some(ProgressStep::Failed),
-                        problem: Some(reason.clone()),
-                        ..OperationUpdate::default()
-                    };
-                    // An operation that was ended meanwhile needs no reason.
-                    with_default_timeout(self.operation.write(&update, IfInvalid::Refuse)).await?;
-                    with_default_timeout(leases.release(lease)).await?;
-                    log::error!("the file of operation {} cannot be loaded: {reason}", self.id);
-                }
-            }
-            Ok::<_, RepositoryError>(None)
-        };
-        match left.await {
-            Ok(None) => Ok(()),
-            Ok(Some(error)) => Err(error),
-            Err(error) => Err(error.to_string()),
-        }
+        with_default_timeout(self.operation.write(update, IfInvalid::Refuse)).await?.or_stop()
     }
 
     /// Has the records of an import that was given up removed: a batch may have come after the removal that the end began.

@@ -4,9 +4,10 @@ use std::{fs::File, io, path::Path, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{stop::Stop, stored::StoredFile};
+use super::stored::StoredFile;
 use crate::{
     domain::file_source::FileSource,
+    engine::attempts::{PassingError, Stop},
     importers::ReadAt,
     repository::{FileId, Repositories, RepositoryError, with_default_timeout},
 };
@@ -49,7 +50,7 @@ async fn on_disk(path: &Path) -> Result<Arc<dyn ReadAt>, Stop> {
     match opened.await {
         Ok(Ok(file)) => Ok(Arc::new(file)),
         Ok(Err(error)) => Err(Stop::Failed(format!("The file {} of the server cannot be read: {error}.", name()))),
-        Err(error) => Err(Stop::Again(error.to_string())),
+        Err(error) => Err(Stop::Again(PassingError::new(error.to_string()))),
     }
 }
 

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::problem::Problem;
 use crate::{
     domain::{importer::Importer, operation::Operation},
-    engine::load::{source, stop::Stop},
+    engine::{attempts::Stop, load::source},
     importers::{HeldFile, HeldFiles, OpenError},
     repository::{Repositories, RepositoryError, with_default_timeout, with_timeout},
 };

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use tokio::{sync::Mutex, time::sleep};
 
 use super::{problem::Problem, store::StoreError};
-use crate::engine::{load::stop::Stop, outgoing::retry_after};
+use crate::engine::{attempts::Stop, outgoing::retry_after};
 
 const PATH: &str = "api/v1/users.setAvatar";
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);

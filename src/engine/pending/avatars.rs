@@ -18,7 +18,7 @@ use crate::{
         receipt::Outcome,
         upload::{document::Avatar, pending_file::without_secrets, upload_id},
     },
-    engine::load::stop::Stop,
+    engine::attempts::Stop,
     repository::{OwnUpload, PendingAccount, RecordReceipt, Repositories, Shelf, UploadKind, with_default_timeout},
 };
 

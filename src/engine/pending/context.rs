@@ -22,7 +22,7 @@ use crate::{
     engine::{
         Shared,
         activity::Activity,
-        load::stop::Stop,
+        attempts::Stop,
         outgoing::{Outgoing, Resolver},
         write_pace::WritePace,
     },

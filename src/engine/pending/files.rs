@@ -28,7 +28,7 @@ use crate::{
             upload_id,
         },
     },
-    engine::load::stop::Stop,
+    engine::attempts::Stop,
     importers::is_held_path,
     repository::{
         ListedRecord, MessageState, OwnUpload, RecordReceipt, Repositories, Shelf, StagedId, StoredUpload, UploadKind,

@@ -19,22 +19,17 @@ mod read_back;
 mod store;
 mod work;
 
-use std::{path::PathBuf, pin::pin, time::Duration};
-
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use std::{path::PathBuf, time::Duration};
 
 use super::{
     Shared,
-    load::{
-        retry::Retry,
-        stop::{Stop, outcome},
-    },
-    run::kept_lease::KeptLease,
+    activity::GaugeGuard,
+    attempts::{Attempts, PassingError, Repeatable, Stop, until_ended},
+    kept_lease::KeptLease,
 };
 use crate::{
     domain::{
-        api::name_servers::NameServers, importer::Importer, operation::Operation, progress_step::ProgressStep,
-        record_type::RecordType,
+        api::name_servers::NameServers, importer::Importer, progress_step::ProgressStep, record_type::RecordType,
     },
     repository::{
         IfInvalid, Lease, LeasedOperation, OperationUpdate, Repositories, RepositoryError, with_default_timeout,
@@ -48,7 +43,7 @@ pub(super) use read_back::{ReadBack, StoredBytes};
 pub use store::GoogleEndpoints;
 
 /// How often to look whether somebody ended the operation.
-const WATCH_INTERVAL: Duration = Duration::from_millis(500);
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The settings of fetching.
 #[derive(Debug, Clone)]
@@ -114,32 +109,59 @@ pub(super) async fn run(shared: &Shared, lease: Lease, kind: RecordType) {
         operation: LeasedOperation::new(leases.clone(), lease.clone()),
         kept: KeptLease::new(leases, lease),
     };
-    let mut retry = Retry::new(shared.settings.retry_for);
-    let mut processed = 0;
-    loop {
-        let end = match retry.verdict() {
-            Some(reason) => Err(Stop::Failed(reason)),
-            None => run.attempt().await,
-        };
-        let Err(stop) = end else { return };
-        if let Stop::Failed(reason) = &stop {
-            retry.fail(reason.clone());
-        }
-        let Err(error) = run.stop(stop).await else { return };
-        // Somebody who gets on, if slowly, is borne with.
-        let now = run.processed().await.unwrap_or(processed);
-        if now > processed {
-            processed = now;
-            retry.got_on();
-        }
-        let rest = retry.rest(&error);
-        let _pausing = shared.activity.pause_of_fetch();
-        log::warn!("operation {} pauses for {rest:?}: {error}", run.id);
+    let retry_for = shared.settings.retry_for;
+    let attempts = Attempts { retry_for, lost: &run.kept.lost, shutdown: &shared.shutdown };
+    attempts.at(&run).await;
+}
+
+impl Repeatable for PendingRun<'_> {
+    fn operation(&self) -> &str {
+        &self.id
+    }
+
+    /// Goes on from wherever the receipts say. Files on their way when it stops are dropped; their ids are recorded, and
+    /// whatever was stored under them is removed later.
+    async fn attempt(&self) -> Result<(), Stop> {
         tokio::select! {
-            () = sleep(rest) => {}
-            () = shared.shutdown.cancelled() => return,
-            () = run.kept.lost.cancelled() => return,
+            end = self.work() => end,
+            reason = until_ended(&self.repositories().imports, &self.id, LOOK_INTERVAL) => Err(reason),
+            () = self.kept.lost.cancelled() => Err(Stop::LeaseLost),
+            () = self.shared.shutdown.cancelled() => Err(Stop::Shutdown),
         }
+    }
+
+    async fn stop(&self, stop: Stop) -> Result<(), PassingError> {
+        let (lease, leases) = (&self.kept.lease, &self.repositories().leases);
+        match stop {
+            Stop::Again(error) => return Err(error),
+            Stop::LeaseLost => log::info!("operation {} was taken over by another instance", self.id),
+            Stop::NotOurs | Stop::Foreign => with_default_timeout(leases.release(lease)).await?,
+            Stop::Shutdown => {
+                with_default_timeout(leases.expire_now(lease)).await?;
+                log::info!("operation {} was handed over", self.id);
+            }
+            Stop::Ended => {
+                self.end(OperationUpdate::default(), IfInvalid::WriteAnyway).await?;
+                log::info!("operation {} was ended from outside", self.id);
+            }
+            Stop::Failed(reason) => {
+                let failed = Some(ProgressStep::Failed);
+                let update =
+                    OperationUpdate { step: failed, problem: Some(reason.clone()), ..OperationUpdate::default() };
+                self.end(update, IfInvalid::Refuse).await?;
+                log::error!("operation {} failed: {reason}", self.id);
+            }
+        }
+        Ok(())
+    }
+
+    async fn done(&self) -> Option<u64> {
+        let summary = with_default_timeout(self.repositories().receipts.summary(&self.id)).await;
+        Some(summary.ok()?.counts.processed())
+    }
+
+    fn rests(&self) -> Option<GaugeGuard> {
+        Some(self.shared.activity.pause_of_fetch())
     }
 }
 
@@ -148,71 +170,8 @@ impl PendingRun<'_> {
         &self.shared.repositories
     }
 
-    /// Goes on from wherever the receipts say, with somebody watching over it. Files on their way when it stops are dropped;
-    /// its ids are recorded, and whatever was stored under them is removed later.
-    async fn attempt(&self) -> Result<(), Stop> {
-        let mut work = pin!(self.work());
-        tokio::select! {
-            end = &mut work => end,
-            reason = self.watch() => Err(reason),
-            () = self.kept.lost.cancelled() => Err(Stop::LeaseLost),
-            () = self.shared.shutdown.cancelled() => Err(Stop::Shutdown),
-        }
-    }
-
-    /// Waits until the operation is no longer valid. A database that does not answer is the work's own affair.
-    async fn watch(&self) -> Stop {
-        let mut ticks = interval(WATCH_INTERVAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            match with_default_timeout(self.repositories().imports.find(&self.id)).await {
-                Ok(found) if found.as_ref().is_some_and(Operation::is_valid) => {}
-                Ok(_) => return Stop::Ended,
-                Err(error) => log::debug!("operation {} cannot be watched: {error}", self.id),
-            }
-        }
-    }
-
     async fn write(&self, update: &OperationUpdate) -> Result<(), Stop> {
-        outcome(with_default_timeout(self.operation.write(update, IfInvalid::Refuse)).await?)
-    }
-
-    async fn processed(&self) -> Result<u64, RepositoryError> {
-        Ok(with_default_timeout(self.repositories().receipts.summary(&self.id)).await?.counts.processed())
-    }
-
-    /// Leaves things in order. An error means that the work is to be attempted again.
-    async fn stop(&self, stop: Stop) -> Result<(), String> {
-        let (lease, leases) = (&self.kept.lease, &self.repositories().leases);
-        let left = async {
-            match stop {
-                Stop::Again(error) => return Ok(Some(error)),
-                Stop::LeaseLost => log::info!("operation {} was taken over by another instance", self.id),
-                Stop::NotOurs => with_default_timeout(leases.release(lease)).await?,
-                Stop::Shutdown => {
-                    with_default_timeout(leases.expire_now(lease)).await?;
-                    log::info!("operation {} was handed over", self.id);
-                }
-                Stop::Ended => {
-                    self.end(OperationUpdate::default(), IfInvalid::WriteAnyway).await?;
-                    log::info!("operation {} was ended from outside", self.id);
-                }
-                Stop::Failed(reason) => {
-                    let failed = Some(ProgressStep::Failed);
-                    let update =
-                        OperationUpdate { step: failed, problem: Some(reason.clone()), ..OperationUpdate::default() };
-                    self.end(update, IfInvalid::Refuse).await?;
-                    log::error!("operation {} failed: {reason}", self.id);
-                }
-            }
-            Ok::<_, RepositoryError>(None)
-        };
-        match left.await {
-            Ok(None) => Ok(()),
-            Ok(Some(error)) => Err(error),
-            Err(error) => Err(error.to_string()),
-        }
+        with_default_timeout(self.operation.write(update, IfInvalid::Refuse)).await?.or_stop()
     }
 
     /// Ends an operation that is not done: late receipts are shut out, and the counters are those of the receipts.

@@ -2,7 +2,7 @@
 
 use super::store::StoreError;
 use crate::{
-    engine::{load::stop::Stop, outgoing::NotFetched},
+    engine::{attempts::Stop, outgoing::NotFetched},
     repository::RepositoryError,
 };
 

@@ -18,7 +18,7 @@ use crate::{
         counts::Counts, field_value::Date, operation::State, progress_step::ProgressStep, receipt::Outcomes,
         record_type::RecordType,
     },
-    engine::{load::stop::Stop, run::gaps::gaps},
+    engine::{attempts::Stop, run::gaps::gaps},
     repository::{
         BatchReceipt, Checkpoint, FetchedBytes, OperationUpdate, ReceiptOutcome, ReceiptSummary, RecordReceipt,
         Repositories, RunStart, with_default_timeout, with_timeout,

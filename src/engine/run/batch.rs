@@ -15,7 +15,10 @@ use crate::{
         receipt::{Outcome, Outcomes},
         record_type::RecordType,
     },
-    engine::convert::{Converter, Identity, Stored, UniqueValue},
+    engine::{
+        attempts::Stop,
+        convert::{Converter, Identity, Stored, UniqueValue},
+    },
     repository::{
         BatchReceipt, JoinedRoom, Lease, ReceiptOutcome, RecordReceipt, Repositories, RepositoryError, StagedId,
     },
@@ -57,6 +60,16 @@ pub(super) enum BatchError {
     Fenced,
     #[error("a batch ended by a fault of the program: {0}")]
     Panicked(String),
+}
+
+impl From<BatchError> for Stop {
+    fn from(error: BatchError) -> Self {
+        match error {
+            BatchError::Database(error) => error.into(),
+            BatchError::Fenced => Self::LeaseLost,
+            BatchError::Panicked(_) => Self::Failed(error.to_string()),
+        }
+    }
 }
 
 /// Stores a batch and gives every record its outcome.

@@ -3,11 +3,9 @@
 mod batch;
 mod finish;
 pub(super) mod gaps;
-pub(super) mod kept_lease;
 mod pass;
 mod progress;
 mod room_receipts;
-mod stop;
 mod throttle;
 mod watch;
 mod work;
@@ -18,23 +16,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{EngineSettings, activity::Activity, convert::Survey};
+use super::{
+    EngineSettings,
+    activity::Activity,
+    attempts::{Attempts, PassingError, Repeatable, Stop},
+    convert::Survey,
+    kept_lease::KeptLease,
+};
 use crate::{
-    domain::{counts::Counts, importer::Importer, pace::Pace, progress_step::ProgressStep, state::State},
+    domain::{importer::Importer, pace::Pace, progress_step::ProgressStep, state::State},
     repository::{
         Checkpoint, IfInvalid, Lease, LeasedOperation, OperationUpdate, ReceiptSummary, Repositories, RepositoryError,
         with_default_timeout,
     },
 };
-use {kept_lease::KeptLease, progress::Progress, stop::Stop, throttle::Throttle, watch::watch, work::KeptStep};
+use {progress::Progress, throttle::Throttle, watch::watch, work::KeptStep};
 
-/// The first rest after the database failed; each further one is twice as long.
-const FIRST_BACKOFF: Duration = Duration::from_millis(100);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 /// How long the batches in hand may take once the run is to stop.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(30);
 /// How long the database may take to count or adopt the records of a run. On a cold disk that takes minutes.
@@ -64,63 +64,9 @@ pub(super) async fn run(
         shutdown,
     };
     let started = Instant::now();
-    let mut failing = Failing::default();
-    loop {
-        // A verdict stays, also if it takes some time to store it.
-        let end = match failing.verdict.clone() {
-            Some(reason) => Err(Stop::Failed(reason)),
-            None => run.attempt().await,
-        };
-        let stop = match end {
-            Ok(()) => {
-                log::info!("operation {} is done after {:.1?}: {:?}", run.id, started.elapsed(), run.progress.actual());
-                return;
-            }
-            Err(stop) => stop,
-        };
-        if let Stop::Failed(reason) = &stop {
-            failing.verdict = Some(reason.clone());
-        }
-        let Err(error) = run.stop(stop).await else { return };
-        let rest = failing.rest(run.progress.actual());
-        if failing.since.is_some_and(|since| since.elapsed() >= settings.retry_for) && failing.verdict.is_none() {
-            failing.verdict = Some(format!("{error}, for {} s", settings.retry_for.as_secs()));
-        }
-        log::warn!("operation {} pauses for {rest:?} and begins to read anew: {error}", run.id);
-        tokio::select! {
-            () = sleep(rest) => {}
-            () = run.shutdown.cancelled() => return,
-            () = run.kept.lost.cancelled() => {
-                log::info!("operation {} was taken over by another instance", run.id);
-                return;
-            }
-        }
-    }
-}
-
-/// Errors that may pass, since the run last got on.
-#[derive(Default)]
-struct Failing {
-    since: Option<Instant>,
-    processed: u64,
-    backoff: Option<ExponentialBackoff>,
-    /// Why the run is to fail.
-    verdict: Option<String>,
-}
-
-impl Failing {
-    /// The rest before the next attempt.
-    fn rest(&mut self, counts: Counts) -> Duration {
-        if self.since.is_none() || counts.processed() > self.processed {
-            self.since = Some(Instant::now());
-            self.processed = counts.processed();
-            self.backoff = None;
-        }
-        let backoff = self.backoff.get_or_insert_with(|| {
-            let backoff = ExponentialBuilder::new().with_min_delay(FIRST_BACKOFF).with_max_delay(LONGEST_BACKOFF);
-            backoff.with_jitter().without_max_times().build()
-        });
-        backoff.next().unwrap_or(LONGEST_BACKOFF)
+    let attempts = Attempts { retry_for: settings.retry_for, lost: &run.kept.lost, shutdown: &run.shutdown };
+    if attempts.at(&run).await {
+        log::info!("operation {} is done after {:.1?}: {:?}", run.id, started.elapsed(), run.progress.actual());
     }
 }
 
@@ -137,8 +83,12 @@ struct Run<'a> {
     shutdown: CancellationToken,
 }
 
-impl Run<'_> {
-    /// Goes on from wherever the operation and its receipts say the run is, with somebody watching over it.
+impl Repeatable for Run<'_> {
+    fn operation(&self) -> &str {
+        &self.id
+    }
+
+    /// Goes on from wherever the operation and its receipts say the run is.
     async fn attempt(&self) -> Result<(), Stop> {
         let (stop, kept_step) = (CancellationToken::new(), KeptStep::default());
         let mut work = pin!(self.work(&stop, &kept_step));
@@ -153,7 +103,7 @@ impl Run<'_> {
             () = self.kept.lost.cancelled() => Stop::LeaseLost,
             () = self.shutdown.cancelled() => Stop::Shutdown,
         };
-        if matches!(reason, Stop::Unavailable(_)) {
+        if matches!(reason, Stop::Again(_)) {
             // What is in hand waits for a server that is gone. Whatever became of it, the next attempt finds it out.
             return Err(reason);
         }
@@ -170,31 +120,10 @@ impl Run<'_> {
         Err(reason)
     }
 
-    async fn write(&self, update: &OperationUpdate) -> Result<(), Stop> {
-        with_default_timeout(self.operation.write(update, IfInvalid::Refuse)).await?.or_stop()
-    }
-
-    async fn fence(&self) -> Result<ReceiptSummary, RepositoryError> {
-        self.repositories.receipts.fence(&self.id, self.kept.lease.epoch).await
-    }
-
-    /// Waits for something that takes as long as there are records, unless the run is to stop.
-    async fn patiently<T>(
-        &self,
-        work: impl Future<Output = Result<T, RepositoryError>>,
-        stop: &CancellationToken,
-    ) -> Result<T, Stop> {
-        tokio::select! {
-            done = timeout(COUNT_PATIENCE, work) => Ok(done.unwrap_or(Err(RepositoryError::TimedOut))?),
-            () = stop.cancelled() => Err(Stop::Shutdown),
-        }
-    }
-
-    /// Leaves things in order. An error means that the run is to be attempted again.
-    async fn stop(&self, stop: Stop) -> Result<(), RepositoryError> {
+    async fn stop(&self, stop: Stop) -> Result<(), PassingError> {
         let leases = &self.repositories.leases;
         match stop {
-            Stop::Unavailable(error) => return Err(error),
+            Stop::Again(error) => return Err(error),
             Stop::LeaseLost => log::info!("operation {} was taken over by another instance", self.id),
             Stop::NotOurs => with_default_timeout(leases.release(&self.kept.lease)).await?,
             Stop::Foreign => {
@@ -221,6 +150,32 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    async fn done(&self) -> Option<u64> {
+        Some(self.progress.actual().processed())
+    }
+}
+
+impl Run<'_> {
+    async fn write(&self, update: &OperationUpdate) -> Result<(), Stop> {
+        with_default_timeout(self.operation.write(update, IfInvalid::Refuse)).await?.or_stop()
+    }
+
+    async fn fence(&self) -> Result<ReceiptSummary, RepositoryError> {
+        self.repositories.receipts.fence(&self.id, self.kept.lease.epoch).await
+    }
+
+    /// Waits for something that takes as long as there are records, unless the run is to stop.
+    async fn patiently<T>(
+        &self,
+        work: impl Future<Output = Result<T, RepositoryError>>,
+        stop: &CancellationToken,
+    ) -> Result<T, Stop> {
+        tokio::select! {
+            done = timeout(COUNT_PATIENCE, work) => Ok(done.unwrap_or(Err(RepositoryError::TimedOut))?),
+            () = stop.cancelled() => Err(Stop::Shutdown),
+        }
     }
 
     /// Ends an operation that is not done: late batches are shut out, and the counters are those of the receipts.

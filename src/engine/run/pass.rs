@@ -225,7 +225,7 @@ async fn prepare<C: Converter>(converter: &C, record: StagedRecord, keeps_failur
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::run::stop::Stop;
+    use crate::engine::attempts::Stop;
 
     #[tokio::test]
     async fn a_fault_of_the_program_fails_the_operation_with_a_sentence() {

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{progress::Progress, stop::Stop, work::KeptStep};
+use super::{progress::Progress, work::KeptStep};
 use crate::domain::{
     counts::Counts,
     importer::Importer,
     operation::{Operation, State},
     progress_step::ProgressStep,
 };
+use crate::engine::attempts::Stop;
 use crate::repository::{
     IfInvalid, LeasedOperation, OperationUpdate, Repositories, RepositoryError, with_default_timeout,
 };
@@ -42,7 +43,7 @@ pub(super) async fn watch(
             Ok(None) => {}
             Ok(Some(reason)) => return reason,
             // The work may be waiting for the same server, and for ever.
-            Err(RepositoryError::TimedOut) => return Stop::Unavailable(RepositoryError::TimedOut),
+            Err(RepositoryError::TimedOut) => return Stop::Again(RepositoryError::TimedOut.into()),
             Err(error) => log::debug!("operation {id} cannot be watched: {error}"),
         }
     }

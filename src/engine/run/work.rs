@@ -10,7 +10,6 @@ use super::{
     finish::{count_newcomers, finish},
     gaps::gaps,
     pass::Pass,
-    stop::Stop,
 };
 use crate::{
     domain::{
@@ -18,6 +17,7 @@ use crate::{
         progress_step::ProgressStep, record_type::RecordType, selection::Selection, state::State,
     },
     engine::{
+        attempts::Stop,
         choice::choose,
         convert::{Contacts, Converter, Memberships, Messages, Newcomers, Rooms, Survey, Users},
     },

@@ -13,7 +13,10 @@ use std::sync::Arc;
 use super::FetchSettings;
 use crate::{
     domain::upload::document::StoredAt,
-    engine::{load::stop::Stop, write_pace::WritePace},
+    engine::{
+        attempts::{PassingError, Stop},
+        write_pace::WritePace,
+    },
     repository::{FileSettings, Repositories, RepositoryError, Shelf},
 };
 
@@ -43,7 +46,7 @@ impl From<StoreError> for Stop {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Database(error) => error.into(),
-            StoreError::Away(reason) => Self::Again(reason),
+            StoreError::Away(reason) => Self::Again(PassingError::new(reason)),
         }
     }
 }
