@@ -81,36 +81,28 @@ pub(super) fn register(registry: &mut Registry, reading: Option<&Reading>) {
 pub(super) fn register_instance(registry: &mut Registry, activity: &Activity) {
     let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
     registry.register("build", "The program", build);
-    let (processed, fetched) = (activity.processed(), activity.fetched());
     let engine = registry.sub_registry_with_prefix("engine");
-    engine.register("users_imported", "Users that this instance imported", ConstCounter::new(processed.completed));
-    engine.register("users_failed", "Users that this instance could not import", ConstCounter::new(processed.error));
-    engine.register("runs", "Operations that this instance is running", ConstGauge::new(activity.runs()));
-    engine.register("loads", "Files that this instance is loading", ConstGauge::new(activity.loads()));
-    for (name, help, count) in [
-        ("records_staged", "Records of files that this instance staged", activity.records_staged()),
-        ("elements_failed", "Elements of files that could not be staged", activity.elements_failed()),
-        ("files_fetched", "Files and pictures that this instance fetched", fetched.completed),
-        ("bytes_fetched", "Bytes of files and pictures that came to this instance", activity.bytes_fetched()),
-        ("files_left_as_they_were", "Files and pictures that had come before", activity.files_left()),
-        ("fetches_repeated", "Times that a file or a picture was tried once more", activity.fetches_repeated()),
-        ("files_not_fetched", "Files and pictures that this instance could not fetch", fetched.error),
+    for (name, help, counter) in [
+        ("users_imported", "Users that this instance imported", &activity.imported),
+        ("users_failed", "Users that this instance could not import", &activity.failed),
+        ("records_staged", "Records of files that this instance staged", &activity.records_staged),
+        ("elements_failed", "Elements of files that could not be staged", &activity.elements_failed),
+        ("files_fetched", "Files and pictures that this instance fetched", &activity.fetched),
+        ("bytes_fetched", "Bytes of files and pictures that came to this instance", &activity.bytes_fetched),
+        ("files_left_as_they_were", "Files and pictures that had come before", &activity.files_left),
+        ("fetches_repeated", "Times that a file or a picture was tried once more", &activity.fetches_repeated),
+        ("files_not_fetched", "Files and pictures that this instance could not fetch", &activity.not_fetched),
     ] {
-        engine.register(name, help, ConstCounter::new(count));
+        engine.register(name, help, ConstCounter::new(counter.get()));
     }
-    engine.register(
-        "fetches_paused",
-        "Operations that fetch, and wait for a store or a database that is away",
-        ConstGauge::new(activity.fetches_paused()),
-    );
-    engine.register(
-        "users_waiting",
-        "Staged users that the runs of this instance have yet to process",
-        ConstGauge::new(activity.users_waiting()),
-    );
-    engine.register(
-        "batches_in_flight",
-        "Batches of users on their way to the database",
-        ConstGauge::new(activity.batches_in_flight()),
-    );
+    let paused = "Operations that fetch, and wait for a store or a database that is away";
+    for (name, help, gauge) in [
+        ("runs", "Operations that this instance is running", &activity.runs),
+        ("loads", "Files that this instance is loading", &activity.loads),
+        ("fetches_paused", paused, &activity.fetches_paused),
+        ("users_waiting", "Staged users that the runs of this instance have yet to process", &activity.users_waiting),
+        ("batches_in_flight", "Batches of users on their way to the database", &activity.batches_in_flight),
+    ] {
+        engine.register(name, help, ConstGauge::new(gauge.get()));
+    }
 }

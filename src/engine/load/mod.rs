@@ -60,7 +60,7 @@ pub(super) async fn load(
     settings: EngineSettings,
     shutdown: CancellationToken,
 ) {
-    let _going = activity.load();
+    let _going = activity.loads.one_more();
     let load = Load {
         repositories,
         id: lease.operation.clone(),
@@ -262,7 +262,9 @@ impl Load<'_> {
         }
         progress.batches += 1;
         (progress.part, progress.done) = (position.part, position.done);
-        self.activity.add_loaded(staged, lines.iter().filter(|line| line.outcome == NotStaged::Failed).count());
+        let failed = lines.iter().filter(|line| line.outcome == NotStaged::Failed).count();
+        self.activity.records_staged.add(staged);
+        self.activity.elements_failed.add(u64::try_from(failed).unwrap_or(u64::MAX));
         if reached.first_problem.is_none() {
             let problem = lines.iter().find(|line| line.outcome == NotStaged::Failed);
             reached.first_problem = problem.map(|line| format!("{}: {}", line.place, line.reason));

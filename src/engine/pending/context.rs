@@ -120,12 +120,12 @@ impl Context {
 
     pub(super) fn add_bytes(&self, more: u64) {
         self.bytes.fetch_add(more, Ordering::Relaxed);
-        self.activity.add_fetched_bytes(more);
+        self.activity.bytes_fetched.add(more);
     }
 
     /// A file or a picture is tried once more.
     pub(super) fn repeat(&self) {
-        self.activity.repeat_fetch();
+        self.activity.fetches_repeated.add(1);
     }
 
     /// These bytes have to come once more.

@@ -100,7 +100,7 @@ struct PendingRun<'a> {
 
 /// Fetches what the operation of the lease is about until it is done or there is a reason to stop.
 pub(super) async fn run(shared: &Shared, lease: Lease, kind: RecordType) {
-    let _going = shared.activity.run();
+    let _going = shared.activity.runs.one_more();
     let leases = shared.repositories.leases.clone();
     let run = PendingRun {
         shared,
@@ -161,7 +161,7 @@ impl Repeatable for PendingRun<'_> {
     }
 
     fn rests(&self) -> Option<GaugeGuard> {
-        Some(self.shared.activity.pause_of_fetch())
+        Some(self.shared.activity.fetches_paused.one_more())
     }
 }
 

@@ -154,7 +154,7 @@ impl PendingRun<'_> {
         let (group, settled) =
             done.map_err(|panic| Stop::Failed(format!("A file ended by a fault of the program: {panic}")))?;
         let Some(records) = settled? else {
-            self.shared.activity.repeat_fetch();
+            self.shared.activity.fetches_repeated.add(1);
             return Ok(());
         };
         let Some((first, last)) = group.records.first().zip(group.records.last()) else { return Ok(()) };
@@ -178,7 +178,7 @@ impl PendingRun<'_> {
                 reached.next_number += 1;
                 reached.counts += outcomes.counts();
                 self.shared.activity.add_fetched(outcomes.counts());
-                self.shared.activity.add_left(outcomes.same);
+                self.shared.activity.files_left.add(outcomes.same);
                 Ok(())
             }
             ReceiptOutcome::Fenced => Err(Stop::LeaseLost),

@@ -51,7 +51,7 @@ pub(super) async fn run(
     settings: EngineSettings,
     shutdown: CancellationToken,
 ) {
-    let _going = activity.run();
+    let _going = activity.runs.one_more();
     let run = Run {
         repositories,
         id: lease.operation.clone(),

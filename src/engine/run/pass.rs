@@ -162,7 +162,7 @@ impl<C: Converter> Pass<'_, C> {
             number,
             records,
         };
-        let going = self.progress.activity().batch();
+        let going = self.progress.activity().batches_in_flight.one_more();
         let result = on_its_own(async move {
             let _going = going;
             process(batch).await

@@ -34,17 +34,17 @@ impl Progress {
     /// Starts anew from what the receipts and the operation say, with `waiting` records left.
     pub(super) fn reset(&self, actual: Counts, stored: Counts, waiting: u64) {
         self.with(|state| {
-            self.activity.change_waiting(signed(waiting) - signed(state.waiting));
+            self.activity.users_waiting.change(signed(waiting) - signed(state.waiting));
             *state = State { actual, stored, waiting };
         });
     }
 
     pub(super) fn add(&self, more: Counts) {
-        self.activity.add(more);
+        self.activity.add_processed(more);
         self.with(|state| {
             state.actual += more;
             let left = state.waiting.saturating_sub(more.processed());
-            self.activity.change_waiting(signed(left) - signed(state.waiting));
+            self.activity.users_waiting.change(signed(left) - signed(state.waiting));
             state.waiting = left;
         });
     }
@@ -74,7 +74,7 @@ impl Progress {
 impl Drop for Progress {
     /// The next run counts them anew.
     fn drop(&mut self) {
-        self.with(|state| self.activity.change_waiting(-signed(state.waiting)));
+        self.with(|state| self.activity.users_waiting.change(-signed(state.waiting)));
     }
 }
 
