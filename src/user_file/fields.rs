@@ -3,6 +3,7 @@
 use serde_json::{Map, Number, Value, value::RawValue};
 
 use super::problem::{Fault, Kind as ProblemKind, quoted, trimmed};
+use crate::domain::shown_value::shown;
 
 /// A user as it is sent.
 pub(crate) type User = Map<String, Value>;
@@ -141,7 +142,7 @@ impl Field {
                     Kind::Number => "a number",
                     Kind::Boolean => "true or false, without quotation marks",
                 };
-                Err(self.wrong(&format!("{expected}, not {}", super::problem::shown(&value.to_string()))))
+                Err(self.wrong(&format!("{expected}, not {}", shown(&value.to_string()))))
             }
         }
     }
@@ -159,7 +160,7 @@ impl Field {
     /// A text, or an id with all its digits; none for one of blanks.
     fn read_element(self, raw: &RawValue, typing: Typing) -> Result<Option<Value>, Fault> {
         let wrong = || {
-            let found = super::problem::shown(raw.get());
+            let found = shown(raw.get());
             self.wrong(&match self.kind {
                 Kind::Texts => format!("a list of texts, but holds {found}"),
                 _ => format!("a text, not {found}"),
@@ -170,7 +171,7 @@ impl Field {
             Ok(Value::Number(_)) if self != EMAILS && self != ROLES => {
                 let digits = raw.get();
                 if !digits.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit()) {
-                    return Err(self.wrong(&format!("a text or a whole number, not {}", super::problem::shown(digits))));
+                    return Err(self.wrong(&format!("a text or a whole number, not {}", shown(digits))));
                 }
                 digits.to_owned()
             }

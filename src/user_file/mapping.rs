@@ -17,7 +17,7 @@ use super::{
     source::ImportIdFrom,
     target::{Secret, Target},
 };
-use crate::domain::spreadsheet::original;
+use crate::domain::{shown_value::shown, spreadsheet::original};
 
 const CUSTOM_FIELDS: &str = "customFields";
 
@@ -128,7 +128,7 @@ impl Mapping {
                 let reason = format!(
                     "--map names the column {}, which the file does not have: name one of {}",
                     quoted(name),
-                    super::problem::shown(&there.join(", "))
+                    shown(&there.join(", "))
                 );
                 faults.push(Fault::new(Kind::Option, reason));
             }
@@ -327,13 +327,13 @@ fn same_column(first: &str, second: &str, target: Target) -> Fault {
         "the columns {} and {} both stand for {field}: leave one out with --map '{}='",
         quoted(first),
         quoted(second),
-        super::problem::shown(second)
+        shown(second)
     );
     Fault::new(Kind::Header, reason)
 }
 
 fn no_object(path: &str, value: &str) -> Fault {
-    Fault::new(Kind::Value, format!("{path} must be an object, not {}", super::problem::shown(value)))
+    Fault::new(Kind::Value, format!("{path} must be an object, not {}", shown(value)))
 }
 
 fn spans_lines(cells: &StringRecord) -> bool {

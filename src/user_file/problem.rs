@@ -5,6 +5,8 @@ use std::fmt;
 use clap::ValueEnum;
 use serde::Serialize;
 
+use crate::domain::shown_value::{is_invisible, shown};
+
 /// The kind of a problem, a stable word for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -165,31 +167,9 @@ impl Fault {
     }
 }
 
-/// Longest part of a value in a sentence.
-const SHOWN_CHARACTERS: usize = 80;
-
-/// A value for a person: short, and with control characters escaped, since it goes to terminals.
-pub(super) fn shown(value: &str) -> String {
-    let mut characters = value.chars();
-    let start: String = characters.by_ref().take(SHOWN_CHARACTERS).flat_map(escaped).collect();
-    if characters.next().is_some() { format!("{start}…") } else { start }
-}
-
 /// The value as [`shown`], within quotation marks.
 pub(super) fn quoted(value: &str) -> String {
     format!("\"{}\"", shown(value))
-}
-
-fn escaped(character: char) -> Vec<char> {
-    if character.is_control() || is_invisible(character) {
-        character.escape_unicode().collect()
-    } else {
-        vec![character]
-    }
-}
-
-fn is_invisible(character: char) -> bool {
-    matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Whether the character may stand round a value without being a part of it: blanks of every kind, marks without width

@@ -18,6 +18,7 @@ use super::{
     source::From,
     table::{Delimited, Row, Rows, Workbook, WorkbookKind, rows_of_head},
 };
+use crate::domain::shown_value::shown;
 
 /// The first is taken when none fits better.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -348,7 +349,7 @@ fn open_rows(mut rows: Rows, is_workbook: bool, options: &Options) -> Result<Ope
                 let reason = format!(
                     "no name of the first row is known ({}): it must hold names such as username, emails, importIds, or \
                      be mapped with --map",
-                    super::problem::shown(&first.cells.iter().collect::<Vec<_>>().join(", "))
+                    shown(&first.cells.iter().collect::<Vec<_>>().join(", "))
                 );
                 vec![Fault::new(Kind::Header, reason)]
             }

@@ -17,7 +17,8 @@ pub(super) use ldif::Ldif;
 pub(super) use lines::Lines;
 pub(super) use values::Values;
 
-use super::problem::{Fault, Kind, Problem, shown};
+use super::problem::{Fault, Kind, Problem};
+use crate::domain::shown_value::shown;
 
 /// The longest object, as large as a document of the database can be.
 const MAX_OBJECT_BYTES: usize = 16 * 1024 * 1024;

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::domain::shown_value::shown;
+
 /// The values that Rocket.Chat's words ask for.
 const WANTED: [(&str, &str); 8] = [
     ("must be string,null", "a text"),
@@ -15,8 +17,6 @@ const WANTED: [(&str, &str); 8] = [
 ];
 /// Fields whose values are secrets, or hold some.
 const SECRETS: [&str; 2] = ["password", "services"];
-/// The longest part of a value in a sentence.
-const SHOWN_CHARACTERS: usize = 80;
 
 /// Returns the sentence about `problem` at `place`, a JSON pointer within the user.
 pub(super) fn reason_of(problem: &str, place: &str, user: &Value) -> String {
@@ -41,17 +41,6 @@ pub(super) fn reason_of(problem: &str, place: &str, user: &Value) -> String {
         (Some(wanted), _) => format!("{field} must be {wanted}"),
         (None, _) => format!("{field} {problem}"),
     }
-}
-
-/// A value for a person: short, and without control characters, since it may go to a terminal.
-fn shown(value: &str) -> String {
-    let mut characters = value.chars();
-    let start: String = characters
-        .by_ref()
-        .take(SHOWN_CHARACTERS)
-        .flat_map(|sign| if sign.is_control() { sign.escape_unicode().collect() } else { vec![sign] })
-        .collect();
-    if characters.next().is_some() { format!("{start}…") } else { start }
 }
 
 #[cfg(test)]
