@@ -15,15 +15,18 @@ mod checks;
 mod draft;
 mod fields;
 mod findings;
+mod format;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod input;
 mod mapping;
 mod names;
 mod object;
+mod opening;
 mod options;
 mod presets;
 mod problem;
+mod record_kind;
 mod rejects;
 mod source;
 mod table;
