@@ -8,7 +8,7 @@ use std::time::Duration;
 use bson::{Bson, DateTime, Document, doc, oid::ObjectId};
 use mongodb::{Collection, options::ReturnDocument};
 
-use super::{staged_id::StagedId, staging::Discarded};
+use super::{staged_id::StagedId, staged_removal::Discarded};
 use crate::repository::{Connection, RepositoryError};
 
 const COLLECTION: &str = "rocketchat_import_service_removals";

@@ -9,8 +9,9 @@ use mongodb::Collection;
 
 use super::{
     receipt_records::Part,
+    staged_filters::{failures, importable},
     staged_id::StagedId,
-    staging::{self, failures, importable},
+    staging,
 };
 use crate::{
     domain::{field_value::Fields, record_type::RecordType, staged::ChannelType},

@@ -10,14 +10,17 @@ use bson::{Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use mongodb::{Collection, action::Find, options::Hint};
 
-use super::staged_id::StagedId;
+use super::{
+    staged_filters::{importable, records_of, unlabelled},
+    staged_id::StagedId,
+};
 use crate::{
     domain::{
         field_value::{Date, Fields},
         record_type::RecordType,
     },
     repository::{
-        Connection, PRIMARY_ONLY, RepositoryError,
+        Connection, RepositoryError,
         bson::{read::read_fields, write::size_of},
         connection::error::has_code,
     },
@@ -27,13 +30,11 @@ pub(in crate::repository) const COLLECTION: &str = "rocketchat_import_data";
 /// The mark of a record of a person who was left out and is needed all the same.
 pub(super) const PLACEHOLDER_MARK: &str = "placeholder";
 /// Records the database sends at a time; it sends no more than 16 MiB in any case.
-const CURSOR_BATCH: u32 = 1000;
+pub(super) const CURSOR_BATCH: u32 = 1000;
 /// How much more it costs the database to find a record by an index and read it than to read it in turn.
 const INDEX_COST: u64 = 3;
 /// Gaps that are looked into at once.
 const LOOKS_AT_ONCE: usize = 16;
-/// Ids that one command removes.
-const REMOVED_AT_A_TIME: usize = 1000;
 /// The codes of a document that would exceed 16 MiB after an update.
 const TOO_LARGE_CODES: [i32; 2] = [10_334, 17_419];
 
@@ -68,15 +69,6 @@ pub struct StagedRecord {
 pub struct Gap {
     pub after: Option<StagedId>,
     pub before: Option<StagedId>,
-}
-
-/// The records that an import gave up.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Discarded {
-    /// The roots of the operations that were known then.
-    pub roots: Vec<String>,
-    /// The highest id of a record without an operation; `None` if there was none.
-    pub unlabelled_up_to: Option<StagedId>,
 }
 
 /// Whether the data fits into a staged record.
@@ -272,74 +264,6 @@ impl Staging {
         let changed = self.records.update_many(failed, doc! { "$unset": { "data.password": 1 } }).await?;
         Ok(changed.modified_count)
     }
-
-    /// Removes these records of the root.
-    ///
-    /// # Errors
-    /// Some may have been removed all the same.
-    pub async fn remove(&self, root: &str, ids: &[StagedId]) -> Result<(), RepositoryError> {
-        for ids in ids.chunks(REMOVED_AT_A_TIME) {
-            self.remove_these(doc! { "operation": root }, ids).await?;
-        }
-        Ok(())
-    }
-
-    /// Removes the records of this type within a range, both ends inclusive, that did not fail.
-    ///
-    /// # Errors
-    /// Some may have been removed all the same.
-    pub async fn remove_range(
-        &self,
-        root: &str,
-        kind: RecordType,
-        (first, last): &(StagedId, StagedId),
-        failed: &[StagedId],
-    ) -> Result<(), RepositoryError> {
-        let failed: Vec<&Bson> = failed.iter().map(|id| &id.0).collect();
-        let mut records = records_of(root, kind);
-        records.insert("_id", doc! { "$gte": &first.0, "$lte": &last.0, "$nin": failed });
-        self.records.delete_many(records).write_concern(PRIMARY_ONLY.clone()).await?;
-        Ok(())
-    }
-
-    /// The ids of the records that were left out, some at a time.
-    pub async fn left_out(
-        &self,
-        root: &str,
-    ) -> Result<impl Stream<Item = Result<Vec<StagedId>, RepositoryError>> + Send + use<>, RepositoryError> {
-        let left_out = doc! { "operation": root, "skipped": true };
-        let ids = self.records.find(left_out).projection(doc! { "_id": 1 });
-        let ids = ids.batch_size(CURSOR_BATCH).await?.map_ok(|record| id_of(&record));
-        Ok(ids.try_chunks(REMOVED_AT_A_TIME).map_err(|error| error.1.into()))
-    }
-
-    /// The ids of the records that were given up, some at a time.
-    pub async fn discarded(
-        &self,
-        discarded: &Discarded,
-    ) -> Result<impl Stream<Item = Result<Vec<StagedId>, RepositoryError>> + Send + use<>, RepositoryError> {
-        let ids = self.records.find(discarded_records(discarded)).projection(doc! { "_id": 1 });
-        let ids = ids.batch_size(CURSOR_BATCH).await?.map_ok(|record| id_of(&record));
-        Ok(ids.try_chunks(REMOVED_AT_A_TIME).map_err(|error| error.1.into()))
-    }
-
-    /// Removes those of these records that were given up.
-    ///
-    /// # Errors
-    /// Some may have been removed all the same.
-    pub async fn remove_discarded(&self, discarded: &Discarded, ids: &[StagedId]) -> Result<(), RepositoryError> {
-        self.remove_these(discarded_records(discarded), ids).await
-    }
-
-    async fn remove_these(&self, mut filter: Document, ids: &[StagedId]) -> Result<(), RepositoryError> {
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let ids: Vec<&Bson> = ids.iter().map(|id| &id.0).collect();
-        filter.insert("_id", doc! { "$in": ids });
-        self.records.delete_many(filter).write_concern(PRIMARY_ONLY.clone()).await?;
-        Ok(())
-    }
 }
 
 fn between(gap: &Gap) -> Document {
@@ -351,45 +275,6 @@ fn between(gap: &Gap) -> Document {
         bounds.insert("$lt", &before.0);
     }
     bounds
-}
-
-/// Records that Rocket.Chat's own importers decided to skip are not there to be imported.
-fn of_type(kind: RecordType) -> Document {
-    doc! { "dataType": kind.data_type(), "skipped": { "$ne": true } }
-}
-
-fn records_of(root: &str, kind: RecordType) -> Document {
-    let mut filter = of_type(kind);
-    filter.insert("operation", root);
-    filter
-}
-
-fn unlabelled(kinds: &[RecordType]) -> Document {
-    let types: Vec<&str> = kinds.iter().map(|kind| kind.data_type()).collect();
-    doc! { "dataType": { "$in": types }, "skipped": { "$ne": true }, "operation": { "$exists": false } }
-}
-
-/// `null` stands for a missing field, too.
-pub(super) fn importable(root: &str, kind: RecordType) -> Document {
-    let mut filter = of_type(kind);
-    filter.insert("operation", doc! { "$in": [root, Bson::Null] });
-    filter
-}
-
-pub(super) fn failures(root: &str) -> Document {
-    doc! { "operation": { "$in": [root, Bson::Null] }, "errors": { "$exists": true }, "skipped": { "$ne": true } }
-}
-
-fn discarded_records(discarded: &Discarded) -> Document {
-    let labelled = doc! { "operation": { "$in": &discarded.roots } };
-    match &discarded.unlabelled_up_to {
-        None => labelled,
-        Some(last) => {
-            // Ids of other types than the last are older tools' and go as well.
-            let unlabelled = doc! { "operation": { "$exists": false }, "_id": { "$not": { "$gt": &last.0 } } };
-            doc! { "$or": [labelled, unlabelled] }
-        }
-    }
 }
 
 pub(super) fn id_of(record: &RawDocument) -> StagedId {
