@@ -11,7 +11,7 @@ use std::{
 use bson::doc;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use tempfile::tempdir;
+use tempfile::{TempDir, tempdir};
 
 use super::{
     File, call, csv_of,
@@ -141,6 +141,35 @@ fn kill(mut command: Child) {
     command.wait().unwrap();
 }
 
+/// Calls that make passwords for the people of one file.
+struct Making {
+    file: File,
+    _folder: TempDir,
+    out: PathBuf,
+}
+
+impl Making {
+    fn of(people: &str) -> Self {
+        let folder = tempdir().unwrap();
+        Self { file: File::new("people.csv", people), out: folder.path().join("passwords.csv"), _folder: folder }
+    }
+
+    fn arguments(&self) -> Vec<&str> {
+        vec!["users", self.file.path(), "--run", "--json", "--passwords-out", self.out.to_str().unwrap()]
+    }
+
+    /// Begins the call and kills it as soon as the import is in one of these states.
+    async fn killed_in(&self, states: &[&str], service: &Service) {
+        let command = begin(&service.address, &self.arguments());
+        let is_there = async || {
+            let answer = service.status().await.json();
+            answer["state"].as_str().is_some_and(|state| states.contains(&state))
+        };
+        eventually("the run begins", PATIENCE, is_there).await;
+        kill(command);
+    }
+}
+
 fn unfinished(out: &Path) -> PathBuf {
     let mut name = out.as_os_str().to_owned();
     name.push(".unfinished");
@@ -165,15 +194,11 @@ async fn assert_passwords(workspace: &Workspace, out: &Path, people: usize) {
 #[tokio::test]
 async fn a_call_that_was_killed_during_the_run_goes_on_with_the_same_import_and_the_same_passwords() {
     let (workspace, service) = served().await;
-    let file = File::new("people.csv", csv_of(0..80));
-    let folder = tempdir().unwrap();
-    let out = folder.path().join("passwords.csv");
-    let arguments = ["users", file.path(), "--run", "--json", "--passwords-out", out.to_str().unwrap()];
-    let command = begin(&service.address, &arguments);
-    eventually("the run begins", PATIENCE, async || service.status().await.json()["state"] == "importing").await;
-    kill(command);
+    let making = Making::of(&csv_of(0..80));
+    making.killed_in(&["importing"], &service).await;
+    let (out, arguments) = (&making.out, making.arguments());
     assert!(!out.exists(), "the outcome is not known");
-    assert_eq!(fs::metadata(unfinished(&out)).unwrap().permissions().mode() & 0o777, OWNER_ALONE);
+    assert_eq!(fs::metadata(unfinished(out)).unwrap().permissions().mode() & 0o777, OWNER_ALONE);
 
     let again = call(&service.address, &arguments).await;
     assert_eq!(again.code, Some(0), "{again:?}");
@@ -181,7 +206,7 @@ async fn a_call_that_was_killed_during_the_run_goes_on_with_the_same_import_and_
     let summary = summary(&again);
     assert_eq!((&summary["passwords"], &summary["run"]["created"]), (&json!(80), &json!(80)), "{summary}");
     assert_eq!(workspace.operations().await.len(), 1, "no second import");
-    assert_passwords(&workspace, &out, 80).await;
+    assert_passwords(&workspace, out, 80).await;
     assert_eq!(call(&service.address, &arguments).await.code, Some(2), "a whole file is never written over");
 }
 
@@ -190,11 +215,8 @@ async fn a_call_that_was_killed_before_the_run_goes_on_where_it_was() {
     let (workspace, service) = served().await;
     let proxy =
         Proxy::before(&service.address, ADD_USERS, |n| if n < 2 { Fate::Passed } else { Fate::RequestLost }).await;
-    let file = File::new("people.csv", csv_of(0..40));
-    let folder = tempdir().unwrap();
-    let out = folder.path().join("passwords.csv");
-    let arguments =
-        ["users", file.path(), "--run", "--json", "--batch", "10", "--passwords-out", out.to_str().unwrap()];
+    let making = Making::of(&csv_of(0..40));
+    let (out, arguments) = (&making.out, [&making.arguments()[..], &["--batch", "10"]].concat());
     let command = begin(&proxy.address, &arguments);
     eventually("a batch is lost", PATIENCE, async || proxy.troubled() > 0).await;
     kill(command);
@@ -205,23 +227,16 @@ async fn a_call_that_was_killed_before_the_run_goes_on_where_it_was() {
     assert_eq!(again.code, Some(0), "{again:?}");
     assert_eq!(summary(&again)["staged"], json!(40), "{again:?}");
     assert_eq!(workspace.operations().await.len(), 1, "no second import");
-    assert_passwords(&workspace, &out, 40).await;
-    assert!(passwords(&out).iter().any(|(_, password)| *password == staged), "nobody got a second password");
+    assert_passwords(&workspace, out, 40).await;
+    assert!(passwords(out).iter().any(|(_, password)| *password == staged), "nobody got a second password");
 }
 
 #[tokio::test]
 async fn the_passwords_of_a_run_that_nobody_followed_are_written_down_also_after_another_import() {
     let (workspace, service) = served().await;
-    let file = File::new("people.csv", csv_of(0..20));
-    let folder = tempdir().unwrap();
-    let out = folder.path().join("passwords.csv");
-    let arguments = ["users", file.path(), "--run", "--json", "--passwords-out", out.to_str().unwrap()];
-    let command = begin(&service.address, &arguments);
-    eventually("the run begins", PATIENCE, async || {
-        ["importing", "done"].contains(&service.status().await.json()["state"].as_str().unwrap_or_default())
-    })
-    .await;
-    kill(command);
+    let making = Making::of(&csv_of(0..20));
+    making.killed_in(&["importing", "done"], &service).await;
+    let (out, arguments) = (&making.out, making.arguments());
     service.wait_for_state("done").await;
     // The command may have been faster than its end.
     if !out.exists() {
@@ -230,7 +245,7 @@ async fn the_passwords_of_a_run_that_nobody_followed_are_written_down_also_after
         assert_eq!(again.code, Some(0), "{again:?}");
         assert_eq!((&summary(&again)["staged"], &summary(&again)["passwords"]), (&json!(0), &json!(20)), "{again:?}");
     }
-    assert_passwords(&workspace, &out, 20).await;
+    assert_passwords(&workspace, out, 20).await;
 }
 
 #[tokio::test]
@@ -241,10 +256,8 @@ async fn somebody_of_whom_the_check_says_that_he_fails_and_who_gets_an_account_a
         Proxy::before(&service.address, ADD_USERS, |n| if n < 3 { Fate::RequestLost } else { Fate::Passed }).await;
     let people = "username,emails,importIds\nann,ann@corp.example,1\nadmin,somebody.else@corp.example,2\nbob,bob@corp.example,3\n";
     workspace.update("users", "admin", doc! { "$set": { "emails": [{ "address": "admin@corp.example" }] } }).await;
-    let file = File::new("people.csv", people);
-    let folder = tempdir().unwrap();
-    let out = folder.path().join("passwords.csv");
-    let arguments = ["users", file.path(), "--run", "--json", "--passwords-out", out.to_str().unwrap()];
+    let making = Making::of(people);
+    let (out, arguments) = (&making.out, making.arguments());
     let goes = async {
         eventually("the check is over", PATIENCE, async || proxy.troubled() > 0).await;
         workspace.collection("users").delete_one(doc! { "_id": "ann" }).await.unwrap();
@@ -253,6 +266,6 @@ async fn somebody_of_whom_the_check_says_that_he_fails_and_who_gets_an_account_a
     assert_eq!(finished.code, Some(1), "{finished:?}");
     let summary = summary(&finished);
     assert_eq!((&summary["check"]["failed"], &summary["run"]["failed"]), (&json!(2), &json!(1)), "{summary}");
-    let names: Vec<String> = passwords(&out).into_iter().map(|(name, _)| name).collect();
+    let names: Vec<String> = passwords(out).into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["ann", "bob"], "who failed is not among them");
 }

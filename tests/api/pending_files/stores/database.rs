@@ -2,8 +2,25 @@
 
 use super::{outage::Outage, *};
 
-async fn workspace_on(mongo: &Mongo, server: &FileServer) -> Workspace {
-    prepared(Workspace::on(mongo).await.ready_for_imports().await, server).await
+/// A service that fetches files into a database of its own.
+struct Fetching {
+    service: Service,
+    outage: Outage,
+    workspace: Workspace,
+    _server: FileServer,
+    mongo: Mongo,
+}
+
+impl Fetching {
+    async fn begin() -> Self {
+        let mongo = Mongo::own();
+        let server = FileServer::start().await;
+        let workspace = prepared(Workspace::on(&mongo).await.ready_for_imports().await, &server).await;
+        let outage = Outage::of(&workspace, &server).await;
+        let service = Service::start(&Outage::settings(&workspace)).await;
+        outage.begins(&workspace, &service).await;
+        Self { service, outage, workspace, _server: server, mongo }
+    }
 }
 
 async fn assert_whole(outage: &Outage, workspace: &Workspace) {
@@ -21,34 +38,24 @@ async fn assert_whole(outage: &Outage, workspace: &Workspace) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_away_for_a_while_costs_no_file() {
-    let mongo = Mongo::own();
-    let server = FileServer::start().await;
-    let workspace = workspace_on(&mongo, &server).await;
-    let outage = Outage::of(&workspace, &server).await;
-    let service = Service::start(&Outage::settings(&workspace)).await;
-    outage.begins(&workspace, &service).await;
+    let Fetching { mongo, workspace, outage, service, .. } = &Fetching::begin().await;
     mongo.freeze();
     service.logged("pauses for").await;
     tokio::time::sleep(Outage::AWAY_FOR).await;
     mongo.thaw();
-    outage.is_over(&workspace, &service).await;
-    assert_whole(&outage, &workspace).await;
+    outage.is_over(workspace, service).await;
+    assert_whole(outage, workspace).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_primary_that_steps_down_costs_no_file() {
-    let mongo = Mongo::own();
-    let server = FileServer::start().await;
-    let workspace = workspace_on(&mongo, &server).await;
-    let outage = Outage::of(&workspace, &server).await;
-    let service = Service::start(&Outage::settings(&workspace)).await;
-    outage.begins(&workspace, &service).await;
+    let Fetching { workspace, outage, service, .. } = &Fetching::begin().await;
     let step_down = doc! { "replSetStepDown": 30, "secondaryCatchUpPeriodSecs": 0, "force": true };
     // Whether it says so before it closes its connections is up to the server.
     workspace.database.client().database("admin").run_command(step_down).await.ok();
     service.logged("pauses for").await;
-    outage.is_over(&workspace, &service).await;
-    assert_whole(&outage, &workspace).await;
+    outage.is_over(workspace, service).await;
+    assert_whole(outage, workspace).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
