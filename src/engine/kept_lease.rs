@@ -6,23 +6,36 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::repository::{LEASE_LIFETIME, LEASE_RENEWAL_INTERVAL, Lease, Leases};
+use crate::repository::{LEASE_LIFETIME, LEASE_RENEWAL_INTERVAL, Lease, Leases, RepositoryError, with_default_timeout};
 
 /// A lease with a task of its own that renews it, whatever the run is doing. The task ends with this value, also when the
 /// run panics.
 #[derive(Debug)]
-pub(in crate::engine) struct KeptLease {
-    pub(in crate::engine) lease: Lease,
+pub(super) struct KeptLease {
+    pub(super) lease: Lease,
     /// Cancelled when another acquisition has followed this one.
-    pub(in crate::engine) lost: CancellationToken,
+    pub(super) lost: CancellationToken,
+    leases: Leases,
     renewal: AbortHandle,
 }
 
 impl KeptLease {
-    pub(in crate::engine) fn new(leases: Leases, lease: Lease) -> Self {
+    pub(super) fn new(leases: Leases, lease: Lease) -> Self {
         let lost = CancellationToken::new();
-        let renewal = tokio::spawn(renew(leases, lease.clone(), lost.clone())).abort_handle();
-        Self { lease, lost, renewal }
+        let renewal = tokio::spawn(renew(leases.clone(), lease.clone(), lost.clone())).abort_handle();
+        Self { lease, lost, leases, renewal }
+    }
+
+    /// Gives the lease back: nothing is left to be done.
+    pub(super) async fn release(&self) -> Result<(), RepositoryError> {
+        with_default_timeout(self.leases.release(&self.lease)).await
+    }
+
+    /// Lets another instance take the lease over at once.
+    pub(super) async fn hand_over(&self) -> Result<(), RepositoryError> {
+        with_default_timeout(self.leases.expire_now(&self.lease)).await?;
+        log::info!("operation {} was handed over", self.lease.operation);
+        Ok(())
     }
 }
 

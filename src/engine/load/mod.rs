@@ -123,19 +123,14 @@ impl Repeatable for Load<'_> {
     }
 
     async fn stop(&self, stop: Stop) -> Result<(), PassingError> {
-        let lease = &self.kept.lease;
-        let leases = &self.repositories.leases;
         match stop {
             Stop::Again(error) => return Err(error),
             Stop::LeaseLost => log::info!("operation {} was taken over by another instance", self.id),
-            Stop::NotOurs | Stop::Foreign => with_default_timeout(leases.release(lease)).await?,
-            Stop::Shutdown => {
-                with_default_timeout(leases.expire_now(lease)).await?;
-                log::info!("the loading of operation {} was handed over", self.id);
-            }
+            Stop::NotOurs | Stop::Foreign => self.kept.release().await?,
+            Stop::Shutdown => self.kept.hand_over().await?,
             Stop::Ended => {
                 self.give_up().await?;
-                with_default_timeout(leases.release(lease)).await?;
+                self.kept.release().await?;
                 log::info!("the loading of operation {} was ended from outside", self.id);
             }
             Stop::Failed(reason) => {
@@ -146,7 +141,7 @@ impl Repeatable for Load<'_> {
                 };
                 // An operation that was ended meanwhile needs no reason.
                 with_default_timeout(self.operation.write(&update, IfInvalid::Refuse)).await?;
-                with_default_timeout(leases.release(lease)).await?;
+                self.kept.release().await?;
                 log::error!("the file of operation {} cannot be loaded: {reason}", self.id);
             }
         }
@@ -295,7 +290,7 @@ impl Load<'_> {
         self.update(&update).await?;
         log::info!("the file of operation {} is loaded: {staged:?}", self.id);
         // If this fails, the lease runs out, and the instance that finds it sees that the file is loaded.
-        if let Err(error) = with_default_timeout(self.repositories.leases.release(&self.kept.lease)).await {
+        if let Err(error) = self.kept.release().await {
             log::debug!("the lease on operation {} is left to run out: {error}", self.id);
         }
         Ok(())

@@ -131,15 +131,11 @@ impl Repeatable for PendingRun<'_> {
     }
 
     async fn stop(&self, stop: Stop) -> Result<(), PassingError> {
-        let (lease, leases) = (&self.kept.lease, &self.repositories().leases);
         match stop {
             Stop::Again(error) => return Err(error),
             Stop::LeaseLost => log::info!("operation {} was taken over by another instance", self.id),
-            Stop::NotOurs | Stop::Foreign => with_default_timeout(leases.release(lease)).await?,
-            Stop::Shutdown => {
-                with_default_timeout(leases.expire_now(lease)).await?;
-                log::info!("operation {} was handed over", self.id);
-            }
+            Stop::NotOurs | Stop::Foreign => self.kept.release().await?,
+            Stop::Shutdown => self.kept.hand_over().await?,
             Stop::Ended => {
                 self.end(OperationUpdate::default(), IfInvalid::WriteAnyway).await?;
                 log::info!("operation {} was ended from outside", self.id);
@@ -190,7 +186,7 @@ impl PendingRun<'_> {
             log::debug!("the list of operation {} stays for now: {error}", self.id);
         }
         // If this fails, the lease runs out, and the instance that finds it sees that the operation is over.
-        if let Err(error) = with_default_timeout(self.repositories().leases.release(&self.kept.lease)).await {
+        if let Err(error) = self.kept.release().await {
             log::debug!("the lease on operation {} is left to run out: {error}", self.id);
         }
     }

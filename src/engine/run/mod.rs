@@ -121,22 +121,18 @@ impl Repeatable for Run<'_> {
     }
 
     async fn stop(&self, stop: Stop) -> Result<(), PassingError> {
-        let leases = &self.repositories.leases;
         match stop {
             Stop::Again(error) => return Err(error),
             Stop::LeaseLost => log::info!("operation {} was taken over by another instance", self.id),
-            Stop::NotOurs => with_default_timeout(leases.release(&self.kept.lease)).await?,
+            Stop::NotOurs => self.kept.release().await?,
             Stop::Foreign => {
                 let problem = Some(RUN_ELSEWHERE.to_owned());
                 let update = OperationUpdate { problem, ..OperationUpdate::default() };
                 with_default_timeout(self.operation.write(&update, IfInvalid::WriteAnyway)).await?;
-                with_default_timeout(leases.release(&self.kept.lease)).await?;
+                self.kept.release().await?;
                 log::warn!("operation {} is left to another process, which runs it, too", self.id);
             }
-            Stop::Shutdown => {
-                with_default_timeout(leases.expire_now(&self.kept.lease)).await?;
-                log::info!("operation {} was handed over", self.id);
-            }
+            Stop::Shutdown => self.kept.hand_over().await?,
             Stop::Ended => {
                 self.end(OperationUpdate::default(), IfInvalid::WriteAnyway).await?;
                 log::info!("operation {} was ended from outside", self.id);
@@ -181,7 +177,7 @@ impl Run<'_> {
     /// Ends an operation that is not done: late batches are shut out, and the counters are those of the receipts.
     async fn end(&self, mut update: OperationUpdate, if_invalid: IfInvalid) -> Result<(), RepositoryError> {
         let Some(operation) = with_default_timeout(self.repositories.imports.find(&self.id)).await? else {
-            return with_default_timeout(self.repositories.leases.release(&self.kept.lease)).await;
+            return self.kept.release().await;
         };
         let (checkpoint, _) = with_default_timeout(self.repositories.leases.checkpoint(&self.kept.lease)).await?;
         if let Checkpoint::Counted(start) = checkpoint
@@ -205,13 +201,13 @@ impl Run<'_> {
 
     /// Has the succeeded records removed, and gives the lease back.
     async fn leave(&self) -> Result<(), RepositoryError> {
-        let Repositories { imports, leases, receipts, removals, .. } = self.repositories;
+        let Repositories { imports, receipts, removals, .. } = self.repositories;
         if with_default_timeout(receipts.exist(&self.id)).await?
             && let Some(operation) = with_default_timeout(imports.find(&self.id)).await?
         {
             let root = operation.root().unwrap_or(&self.id);
             with_default_timeout(removals.add_processed(&self.id, root)).await?;
         }
-        with_default_timeout(leases.release(&self.kept.lease)).await
+        self.kept.release().await
     }
 }
