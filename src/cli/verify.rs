@@ -8,7 +8,10 @@ use super::{
     target::ServerArgs,
     words::printable,
 };
-use crate::client::{Client, ClientError, Difference, VerifyLine, VerifySummary};
+use crate::{
+    client::{Client, ClientError, Difference, VerifyLine, VerifySummary},
+    domain::record_type::RecordType,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
@@ -101,6 +104,12 @@ fn words(difference: &Difference) -> String {
         ),
         Difference::MissingFile { upload, import_ids, .. } => {
             format!("missing: upload {} of {}", named(upload), import_ids.join(", "))
+        }
+        Difference::ChangedFile { upload, data_type, name, .. } if data_type == RecordType::Avatar.data_type() => {
+            format!("changed: the picture of {name} (upload {upload}) holds other bytes than were stored")
+        }
+        Difference::ChangedFile { upload, name, record, .. } => {
+            format!("changed: the file {name} of message {record} (upload {upload}) holds other bytes than were stored")
         }
         Difference::UnreadFile { upload, import_ids, reason } => {
             format!("files: upload {} of {} cannot be read back: {reason}", named(upload), import_ids.join(", "))

@@ -59,6 +59,7 @@ pub(crate) enum Difference {
     Emails { account: Option<String>, import_ids: Vec<String>, lost: Vec<String>, present: Vec<String> },
     MissingRoom { room: Option<String>, import_ids: Vec<String> },
     MissingFile { upload: Option<String>, import_ids: Vec<String>, expected: Option<u64>, stored: Option<u64> },
+    ChangedFile { upload: String, data_type: String, name: String, record: String },
     UnreadFile { upload: Option<String>, import_ids: Vec<String>, reason: String },
     Messages { room: String, day: String, imported: u64, in_history: u64 },
     Counts { receipt: Counts, operation: Counts },

@@ -42,10 +42,26 @@ pub(crate) enum Difference {
     Messages(MissingMessages),
     /// The upload of a file or a picture is gone, or its bytes are not all there.
     MissingFile { record: RecordReceipt, expected: Option<u64>, stored: Option<u64> },
+    /// The file of an upload has as many bytes as were stored, but not the same.
+    ChangedFile(ChangedFile),
     /// The file of an upload could not be read back; why, in a sentence.
     UnreadFile { record: RecordReceipt, reason: String },
     /// The operation's own counters are others than those of its receipt.
     Counts { receipt: Counts, operation: Counts },
+}
+
+/// A file or a picture that somebody has changed in its store.
+#[derive(Debug)]
+pub(crate) struct ChangedFile {
+    pub(crate) record_type: RecordType,
+    pub(crate) record: RecordReceipt,
+    /// The `_id` of the upload.
+    pub(crate) upload: String,
+    /// The name of the file, or of the person.
+    pub(crate) name: String,
+    /// SHA-256 in hex digits, as it was recorded and as it is.
+    pub(crate) expected: String,
+    pub(crate) stored: String,
 }
 
 /// What was compared, and how many differences there are.
@@ -125,7 +141,7 @@ impl Comparison {
     async fn compare(&mut self, records: Vec<(RecordType, RecordReceipt)>) -> Result<Vec<Finding>, RepositoryError> {
         let mut expected: HashMap<String, Vec<RecordReceipt>> = HashMap::new();
         let mut rooms: HashMap<String, RecordReceipt> = HashMap::new();
-        let mut files = Vec::new();
+        let mut files: Vec<(RecordType, String, RecordReceipt)> = Vec::new();
         for (kind, record) in records {
             self.summary.records += 1;
             if record.outcome == Outcome::Failed {
@@ -145,13 +161,13 @@ impl Comparison {
                 }
                 (RecordType::File, Some(upload)) => {
                     let upload = upload.clone();
-                    files.push((Shelf::Uploads, upload, record));
+                    files.push((kind, upload, record));
                 }
                 (RecordType::Avatar, Some(account)) => {
                     // One that is there already was left as it was.
                     let avatars = self.repositories.rocketchat_files.avatars_of(account, "");
                     let avatar = with_default_timeout(avatars).await?.pop().unwrap_or_default();
-                    files.push((Shelf::Avatars, avatar, record));
+                    files.push((kind, avatar, record));
                 }
                 _ => {}
             }
@@ -171,29 +187,40 @@ impl Comparison {
         let present = with_default_timeout(self.repositories.rooms.of(&ids)).await?;
         let gone = rooms.into_iter().filter(|(id, _)| !present.contains_key(id));
         differences.extend(gone.map(|(_, record)| Difference::MissingRoom(record)));
-        for (on, id, record) in files {
-            differences.extend(self.file(on, &id, record).await?);
+        for (kind, id, record) in files {
+            differences.extend(self.file(kind, &id, record).await?);
         }
         self.summary.differences += differences.len() as u64;
         Ok(differences.into_iter().map(|difference| Finding::Difference(Box::new(difference))).collect())
     }
 
-    /// Reads back how many bytes of a file are stored.
+    /// Reads a file back, and compares it with what was stored.
     async fn file(
         &mut self,
-        on: Shelf,
+        kind: RecordType,
         id: &str,
         record: RecordReceipt,
     ) -> Result<Option<Difference>, RepositoryError> {
-        let files = &self.repositories.rocketchat_files;
+        let Repositories { own_uploads, rocketchat_files: files, .. } = &self.repositories;
+        let on = if kind == RecordType::Avatar { Shelf::Avatars } else { Shelf::Uploads };
         let Some(upload) = with_default_timeout(files.complete_upload(on, id)).await? else {
             return Ok(Some(Difference::MissingFile { record, expected: None, stored: None }));
         };
+        // Uploads of releases before have no hash, and those of Rocket.Chat's own no record.
+        let hash = with_default_timeout(own_uploads.find(id)).await?.and_then(|own| own.sha256);
         let expected = Some(upload.size());
         Ok(match self.files.bytes_of(on, &upload).await? {
-            StoredBytes::Length(stored) if stored == expected => None,
-            StoredBytes::Length(stored) => Some(Difference::MissingFile { record, expected, stored }),
             StoredBytes::Unread(reason) => Some(Difference::UnreadFile { record, reason }),
+            StoredBytes::Read(Some(stored)) if Some(stored.bytes) == expected => {
+                hash.filter(|hash| *hash != stored.sha256).map(|expected| {
+                    let (name, stored) = (upload.text("name").to_owned(), stored.sha256);
+                    let changed = ChangedFile { record_type: kind, record, upload: upload.id, name, expected, stored };
+                    Difference::ChangedFile(changed)
+                })
+            }
+            StoredBytes::Read(stored) => {
+                Some(Difference::MissingFile { record, expected, stored: stored.map(|content| content.bytes) })
+            }
         })
     }
 

@@ -1,6 +1,7 @@
 //! Files of messages and pictures of people, as Rocket.Chat stores and shows them.
 
 pub mod attachment;
+pub mod content;
 pub mod document;
 pub mod links;
 pub mod media_type;

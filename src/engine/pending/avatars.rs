@@ -112,17 +112,19 @@ async fn store(context: &Context, live: &Live, account: &PendingAccount, made: &
         at: live.store.place(Owner::Account(&account.id), &id, &live.settings),
         operation: context.operation.clone(),
         is_stored: false,
+        sha256: None,
     };
     begin(context, &own).await?;
     let mut writer = live.store.begin(Placed { shelf: Shelf::Avatars, id: &id, at: &own.at }, made.media_type);
     writer.write(&made.bytes).await?;
-    let size = writer.finish().await?;
+    let stored = writer.finish().await?;
+    with_default_timeout(own_uploads.note_written(&id, &stored)).await?;
     let avatar = Avatar {
         id,
         account: account.id.clone(),
         username: account.username.clone(),
         media_type: made.media_type.to_owned(),
-        size,
+        size: stored.bytes,
         at: Date::now(),
     };
     with_default_timeout(rocketchat_files.remove_avatar(&avatar.id)).await?;

@@ -12,7 +12,10 @@ use super::{
     store::{Placed, Writer},
 };
 use crate::{
-    domain::upload::media_type::{is_page_instead, media_type},
+    domain::upload::{
+        content::Content,
+        media_type::{is_page_instead, media_type},
+    },
     engine::outgoing::NotFetched,
 };
 
@@ -41,7 +44,7 @@ pub(super) struct Source<'a> {
 /// A file that is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fetched {
-    pub(super) bytes: u64,
+    pub(super) content: Content,
     pub(super) media_type: String,
 }
 
@@ -179,8 +182,8 @@ async fn store(body: &mut Body<'_>, live: &Live, source: Source<'_>, placed: Pla
     {
         return Err(Problem::passing(format!("only {} of its {size} bytes came.", body.bytes)));
     }
-    let bytes = writer.finish().await?;
-    Ok(Fetched { bytes, media_type })
+    let content = writer.finish().await?;
+    Ok(Fetched { content, media_type })
 }
 
 fn within_limit(bytes: u64, limit: Option<u64>) -> Result<(), Problem> {

@@ -242,7 +242,7 @@ impl FileOfMessage<'_> {
             Some(pieces) => take(self.context, self.live, source, pieces, placed).await,
             None => download(self.context, self.live, source, placed).await,
         };
-        let Fetched { bytes, media_type } = match fetched {
+        let Fetched { content, media_type } = match fetched {
             Ok(fetched) => fetched,
             Err(problem) => {
                 if matches!(problem, Problem::Failed { .. }) {
@@ -254,7 +254,7 @@ impl FileOfMessage<'_> {
         };
         let examined = match shown_as(&media_type) {
             Shown::Picture => {
-                look_at(self.context, &self.live.store, placed, bytes, self.live.settings.thumbnail).await?
+                look_at(self.context, &self.live.store, placed, content.bytes, self.live.settings.thumbnail).await?
             }
             _ => None,
         };
@@ -265,7 +265,7 @@ impl FileOfMessage<'_> {
         let upload = Upload {
             message_id: format!("{}-file-{}", self.file.message, self.file.id),
             name: self.file.name.clone(),
-            size: bytes,
+            size: content.bytes,
             author: self.file.author.clone(),
             room: self.file.room.clone(),
             media_type,
@@ -277,6 +277,7 @@ impl FileOfMessage<'_> {
             Some(smaller) => Some(self.store_thumbnail(&upload, smaller).await?),
             None => None,
         };
+        with_default_timeout(own_uploads.note_written(&upload.id, &content)).await?;
         let document = upload.document(&at, &self.live.settings.site_url, Date::now());
         with_default_timeout(rocketchat_files.insert(Shelf::Uploads, &document)).await?;
         with_default_timeout(own_uploads.note_stored(&upload.id, upload.size)).await?;
@@ -297,13 +298,14 @@ impl FileOfMessage<'_> {
         let at = self.begin(&id, UploadKind::Thumbnail).await?;
         let mut writer = self.live.store.begin(placed(&id, &at), smaller.media_type);
         writer.write(&smaller.bytes).await?;
-        let size = writer.finish().await?;
+        let content = writer.finish().await?;
         let Made { media_type, width, height, .. } = smaller;
         let thumbnail = Thumbnail { id, media_type, width, height };
         let site_url = &self.live.settings.site_url;
-        let document = upload.thumbnail_document(&thumbnail, size, &at, site_url, Date::now());
+        with_default_timeout(own_uploads.note_written(&thumbnail.id, &content)).await?;
+        let document = upload.thumbnail_document(&thumbnail, content.bytes, &at, site_url, Date::now());
         with_default_timeout(rocketchat_files.insert(Shelf::Uploads, &document)).await?;
-        with_default_timeout(own_uploads.note_stored(&thumbnail.id, size)).await?;
+        with_default_timeout(own_uploads.note_stored(&thumbnail.id, content.bytes)).await?;
         Ok(thumbnail)
     }
 
@@ -318,6 +320,7 @@ impl FileOfMessage<'_> {
             at: at.clone(),
             operation: self.context.operation.clone(),
             is_stored: false,
+            sha256: None,
         };
         begin(self.context, &own).await?;
         Ok(at)

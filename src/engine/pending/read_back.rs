@@ -2,6 +2,7 @@
 
 use super::store::{Means, Placed, Store, StoreError};
 use crate::{
+    domain::upload::content::Content,
     engine::Engine,
     repository::{FileSettings, RepositoryError, Shelf, StoredUpload, with_default_timeout},
 };
@@ -18,8 +19,8 @@ pub(in crate::engine) struct ReadBack {
 /// What a store has of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) enum StoredBytes {
-    /// So many bytes, none if the file is not there.
-    Length(Option<u64>),
+    /// All of them, none if the file is not there.
+    Read(Option<Content>),
     /// The store cannot be read now; why, in a sentence.
     Unread(String),
 }
@@ -31,7 +32,7 @@ impl ReadBack {
         Ok(Self { engine: engine.clone(), settings, away: Vec::new() })
     }
 
-    /// Reads the file of an upload, a piece at a time, and counts its bytes.
+    /// Reads the file of an upload to its end, a piece at a time.
     pub(in crate::engine) async fn bytes_of(
         &mut self,
         on: Shelf,
@@ -50,12 +51,12 @@ impl ReadBack {
             settings: &self.settings,
             write_pace: &shared.write_pace,
         };
-        let length = match Store::holding(&at, means) {
-            Ok(store) => store.length(Placed { shelf: on, id: &upload.id, at: &at }).await,
+        let content = match Store::holding(&at, means) {
+            Ok(store) => store.content(Placed { shelf: on, id: &upload.id, at: &at }).await,
             Err(reason) => Err(StoreError::Away(reason)),
         };
-        match length {
-            Ok(length) => Ok(StoredBytes::Length(length)),
+        match content {
+            Ok(content) => Ok(StoredBytes::Read(content)),
             Err(StoreError::Database(error)) => Err(error),
             Err(StoreError::Away(reason)) => {
                 self.away.push((at.storage, reason.clone()));

@@ -50,6 +50,19 @@ pub(super) enum DifferenceLine {
         expected: Option<u64>,
         stored: Option<u64>,
     },
+    /// The file or the picture of an upload has as many bytes as were stored, but not the same. `record` is the message
+    /// or the account.
+    ChangedFile {
+        upload: String,
+        /// `file` or `avatar`.
+        data_type: &'static str,
+        /// The name of the file, or of the person.
+        name: String,
+        record: String,
+        import_ids: Vec<String>,
+        expected_sha256: String,
+        stored_sha256: String,
+    },
     /// The file of an upload could not be read back from its store.
     UnreadFile { upload: Option<String>, record: String, import_ids: Vec<String>, reason: String },
     /// The operation's own counters are others than those of its receipt.
@@ -94,7 +107,7 @@ pub(super) struct VerifiedCounts {
     tag = "import",
     operation_id = "verifyImport",
     summary = "Whether accounts, rooms and messages are still what the receipt says",
-    description = "Ours. JSON lines: one for each difference (accounts that are gone, that lost an import id, or an address they were made with; rooms and files that are gone; files whose bytes are not all there, or cannot be read back from their store; days of rooms whose history lacks messages; counters that are not those of the receipt), see `DifferenceLine`, and a summary as the last, see `SummaryLine`. Without a summary the answer is not whole. Other query parameters are ignored. Permission `run-import`.",
+    description = "Ours. JSON lines: one for each difference (accounts that are gone, that lost an import id, or an address they were made with; rooms and files that are gone; files whose bytes are not all there, are not those that were stored, or cannot be read back from their store; days of rooms whose history lacks messages; counters that are not those of the receipt), see `DifferenceLine`, and a summary as the last, see `SummaryLine`. Without a summary the answer is not whole. Other query parameters are ignored. Permission `run-import`.",
     security(("userId" = [], "authToken" = [])),
     params(VerifiedOperation),
     responses(
@@ -154,6 +167,15 @@ fn difference_line(difference: Difference) -> DifferenceLine {
             let (upload, record, import_ids) = named(record);
             DifferenceLine::MissingFile { upload, record, import_ids, expected, stored }
         }
+        Difference::ChangedFile(changed) => DifferenceLine::ChangedFile {
+            upload: changed.upload,
+            data_type: changed.record_type.data_type(),
+            name: changed.name,
+            record: changed.record.id.as_text(),
+            import_ids: changed.record.import_ids,
+            expected_sha256: changed.expected,
+            stored_sha256: changed.stored,
+        },
         Difference::UnreadFile { record, reason } => {
             let (upload, record, import_ids) = named(record);
             DifferenceLine::UnreadFile { upload, record, import_ids, reason }

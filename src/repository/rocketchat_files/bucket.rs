@@ -3,7 +3,7 @@
 //! The chunks are written by hand: the driver's stream makes ids of its own, and file documents without a type.
 
 use bson::{Binary, Bson, DateTime, Document, doc, oid::ObjectId, spec::BinarySubtype};
-use futures::TryStreamExt as _;
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use mongodb::{Collection, IndexModel, options::IndexOptions};
 
 use super::{RocketChatFiles, Shelf, name_of};
@@ -14,6 +14,8 @@ use crate::repository::{
 };
 
 const UNAUTHORIZED: i32 = 13;
+/// Chunks that come from the database together.
+const CHUNKS_AT_A_TIME: u32 = 8;
 /// An index with this key is there under another name or with other options.
 const INDEX_CONFLICTS: [i32; 2] = [85, 86];
 
@@ -103,8 +105,8 @@ impl FileBytes {
         }
         let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
         let mut chunks = self.chunks.find(doc! { "files_id": id }).sort(doc! { "n": 1 }).await?;
-        while let Some(chunk) = chunks.try_next().await? {
-            bytes.extend_from_slice(chunk.get_binary_generic("data").map(Vec::as_slice).unwrap_or_default());
+        while let Some(mut chunk) = chunks.try_next().await? {
+            bytes.extend(data_of(&mut chunk));
             if bytes.len() as u64 > length {
                 return Ok(None);
             }
@@ -112,14 +114,17 @@ impl FileBytes {
         Ok((bytes.len() as u64 == length).then_some(bytes))
     }
 
-    /// Returns the bytes that are stored of a file, counted in its chunks; `None` for a file that is not there.
-    pub async fn stored_bytes(&self, id: &str) -> Result<Option<u64>, RepositoryError> {
+    /// Returns the chunks that are stored of a file, in their order and a few at a time; `None` for a file that is not there.
+    pub async fn chunks(
+        &self,
+        id: &str,
+    ) -> Result<Option<impl Stream<Item = Result<Vec<u8>, RepositoryError>> + Send + use<>>, RepositoryError> {
         if self.files.find_one(doc! { "_id": id }).projection(doc! { "_id": 1 }).await?.is_none() {
             return Ok(None);
         }
-        let sum = doc! { "_id": Bson::Null, "bytes": { "$sum": { "$binarySize": "$data" } } };
-        let mut sums = self.chunks.aggregate([doc! { "$match": { "files_id": id } }, doc! { "$group": sum }]).await?;
-        Ok(Some(sums.try_next().await?.map_or(0, |sum| unsigned(sum.get("bytes")))))
+        let found =
+            self.chunks.find(doc! { "files_id": id }).sort(doc! { "n": 1 }).batch_size(CHUNKS_AT_A_TIME).await?;
+        Ok(Some(found.map(|chunk| Ok(data_of(&mut chunk?)))))
     }
 
     /// Removes a file with all its bytes. The id has to be one of ours.
@@ -130,5 +135,13 @@ impl FileBytes {
         self.files.delete_one(doc! { "_id": id }).await?;
         self.chunks.delete_many(doc! { "files_id": id }).await?;
         Ok(())
+    }
+}
+
+/// The bytes of a chunk.
+fn data_of(chunk: &mut Document) -> Vec<u8> {
+    match chunk.remove("data") {
+        Some(Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes })) => bytes,
+        _ => Vec::new(),
     }
 }

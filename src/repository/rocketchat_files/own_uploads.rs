@@ -6,7 +6,7 @@ use futures::TryStreamExt as _;
 use mongodb::Collection;
 
 use crate::{
-    domain::upload::document::StoredAt,
+    domain::upload::{content::Content, document::StoredAt},
     repository::{
         Connection, RepositoryError,
         bson::numbers::{smallest, unsigned},
@@ -48,6 +48,9 @@ pub struct OwnUpload {
     pub operation: String,
     /// Whether its document is stored.
     pub is_stored: bool,
+    /// The SHA-256 of what its store was given, in hex digits; `None` for one that releases before stored, or that is on
+    /// its way.
+    pub sha256: Option<String>,
 }
 
 impl UploadKind {
@@ -93,11 +96,20 @@ impl OwnUploads {
         if let Some((_, key)) = &at.key {
             fields.insert("objectKey", key);
         }
-        match self.uploads.update_one(doc! { "_id": id }, doc! { "$set": fields }).upsert(true).await {
+        // What an attempt before this one wrote is gone.
+        let begun = doc! { "$set": fields, "$unset": { "bytes": "", "sha256": "" } };
+        match self.uploads.update_one(doc! { "_id": id }, begun).upsert(true).await {
             // Two instances recorded it at once.
             Err(error) if !is_duplicate_key(&error) => Err(error.into()),
             _ => Ok(()),
         }
+    }
+
+    /// Notes what the store was given. That comes before the document of the upload, so that no document is without it.
+    pub async fn note_written(&self, id: &str, content: &Content) -> Result<(), RepositoryError> {
+        let written = doc! { "bytes": smallest(content.bytes), "sha256": &content.sha256 };
+        self.uploads.update_one(doc! { "_id": id }, doc! { "$set": written }).await?;
+        Ok(())
     }
 
     /// Notes that the document of the upload, which has so many bytes, is stored.
@@ -155,5 +167,6 @@ fn own_upload(stored: &Document) -> Option<OwnUpload> {
         at: StoredAt { storage, key },
         operation: stored.get_str("operation").unwrap_or_default().to_owned(),
         is_stored: stored.get_str("state").is_ok_and(|state| state == STORED),
+        sha256: stored.get_str("sha256").ok().map(str::to_owned),
     })
 }

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod archived;
+mod changed;
 mod export;
 mod failures;
 mod following;

@@ -10,6 +10,7 @@ use std::{
 use tokio::task::spawn_blocking;
 
 use super::{Placed, StoreError};
+use crate::domain::upload::content::{Content, ContentReader};
 
 /// `FileUpload_Storage_Type`.
 pub(super) const NAME: &str = "FileSystem";
@@ -29,7 +30,6 @@ pub(in crate::engine::pending) struct FolderWriter {
     path: PathBuf,
     file: Option<File>,
     block: Vec<u8>,
-    length: u64,
 }
 
 impl Folder {
@@ -48,7 +48,7 @@ impl Folder {
     }
 
     pub(super) fn begin(&self, placed: Placed<'_>) -> FolderWriter {
-        FolderWriter { path: self.file(placed), file: None, block: Vec::new(), length: 0 }
+        FolderWriter { path: self.file(placed), file: None, block: Vec::new() }
     }
 
     pub(super) async fn read(&self, placed: Placed<'_>, most: u64) -> Result<Option<Vec<u8>>, StoreError> {
@@ -62,11 +62,15 @@ impl Folder {
         .await
     }
 
-    /// Reads the file to its end, and returns its length.
-    pub(super) async fn length(&self, placed: Placed<'_>) -> Result<Option<u64>, StoreError> {
+    /// Reads the file to its end.
+    pub(super) async fn content(&self, placed: Placed<'_>) -> Result<Option<Content>, StoreError> {
         let path = self.file(placed);
         blocking(move || match File::open(path) {
-            Ok(mut file) => io::copy(&mut file, &mut io::sink()).map(Some),
+            Ok(mut file) => {
+                let mut content = ContentReader::default();
+                io::copy(&mut file, &mut content)?;
+                Ok(Some(content.end()))
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         })
@@ -90,14 +94,12 @@ impl Folder {
 
 impl FolderWriter {
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.length += bytes.len() as u64;
         self.block.extend_from_slice(bytes);
         if self.block.len() >= BLOCK_BYTES { self.flush(false).await } else { Ok(()) }
     }
 
-    pub(super) async fn finish(mut self) -> Result<u64, StoreError> {
-        self.flush(true).await?;
-        Ok(self.length)
+    pub(super) async fn finish(mut self) -> Result<(), StoreError> {
+        self.flush(true).await
     }
 
     async fn flush(&mut self, is_end: bool) -> Result<(), StoreError> {

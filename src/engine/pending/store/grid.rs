@@ -1,9 +1,12 @@
 //! Rocket.Chat's buckets in the workspace's own database.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use futures::StreamExt as _;
 
 use super::{Placed, StoreError};
 use crate::{
+    domain::upload::content::{Content, ContentReader},
     engine::write_pace::WritePace,
     repository::{CHUNK_BYTES, FileBytes, Files, Repositories, RocketChatFiles, Shelf, with_timeout},
 };
@@ -14,8 +17,6 @@ pub(super) const NAME: &str = "GridFS";
 const CHUNKS_AT_A_TIME: usize = 4;
 /// How long the database may take for them.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long the database may take to count a file.
-const LENGTH_PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone)]
 pub(in crate::engine::pending) struct Grid {
@@ -74,9 +75,16 @@ impl Grid {
         Ok(with_timeout(PATIENCE, self.files.bytes(placed.shelf).read(placed.id, most)).await?)
     }
 
-    /// Returns the length of the file, counted in its chunks by the database.
-    pub(super) async fn length(&self, placed: Placed<'_>) -> Result<Option<u64>, StoreError> {
-        Ok(with_timeout(LENGTH_PATIENCE, self.files.bytes(placed.shelf).stored_bytes(placed.id)).await?)
+    /// Reads the chunks of the file, a few at a time.
+    pub(super) async fn content(&self, placed: Placed<'_>) -> Result<Option<Content>, StoreError> {
+        let bytes = self.files.bytes(placed.shelf);
+        let Some(chunks) = with_timeout(PATIENCE, bytes.chunks(placed.id)).await? else { return Ok(None) };
+        let mut chunks = pin!(chunks);
+        let mut content = ContentReader::default();
+        while let Some(chunk) = with_timeout(PATIENCE, async { chunks.next().await.transpose() }).await? {
+            content.add(&chunk);
+        }
+        Ok(Some(content.end()))
     }
 
     pub(super) async fn remove(&self, placed: Placed<'_>) -> Result<(), StoreError> {
@@ -104,13 +112,12 @@ impl GridWriter {
         Ok(())
     }
 
-    pub(super) async fn finish(mut self) -> Result<u64, StoreError> {
+    pub(super) async fn finish(mut self) -> Result<(), StoreError> {
         if !self.open.is_empty() {
             self.full.push(std::mem::take(&mut self.open));
         }
         self.flush().await?;
-        with_timeout(PATIENCE, self.bytes.complete(&self.id, self.length, &self.media_type)).await?;
-        Ok(self.length)
+        Ok(with_timeout(PATIENCE, self.bytes.complete(&self.id, self.length, &self.media_type)).await?)
     }
 
     async fn flush(&mut self) -> Result<(), StoreError> {

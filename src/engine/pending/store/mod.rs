@@ -12,7 +12,10 @@ use std::sync::Arc;
 
 use super::FetchSettings;
 use crate::{
-    domain::upload::document::StoredAt,
+    domain::upload::{
+        content::{Content, ContentReader},
+        document::StoredAt,
+    },
     engine::{
         attempts::{PassingError, Stop},
         write_pace::WritePace,
@@ -95,7 +98,13 @@ pub(super) enum Store {
 
 /// A file on its way into a store.
 #[derive(Debug)]
-pub(super) enum Writer {
+pub(super) struct Writer {
+    into: StoreWriter,
+    content: ContentReader,
+}
+
+#[derive(Debug)]
+enum StoreWriter {
     Grid(GridWriter),
     Folder(FolderWriter),
     Bucket(BucketWriter),
@@ -166,13 +175,14 @@ impl Store {
 
     /// Begins a file of this type. Its id has to be recorded.
     pub(super) fn begin(&self, placed: Placed<'_>, media_type: &str) -> Writer {
-        match self {
-            Self::Grid(grid) => Writer::Grid(grid.begin(placed, media_type)),
-            Self::Folder(folder) => Writer::Folder(folder.begin(placed)),
-            Self::Bucket(bucket) => Writer::Bucket(bucket.begin(placed).typed(media_type)),
-            Self::Google(google) => Writer::Google(google.begin(placed, media_type)),
-            Self::Webdav(webdav) => Writer::Webdav(webdav.begin(placed)),
-        }
+        let into = match self {
+            Self::Grid(grid) => StoreWriter::Grid(grid.begin(placed, media_type)),
+            Self::Folder(folder) => StoreWriter::Folder(folder.begin(placed)),
+            Self::Bucket(bucket) => StoreWriter::Bucket(bucket.begin(placed).typed(media_type)),
+            Self::Google(google) => StoreWriter::Google(google.begin(placed, media_type)),
+            Self::Webdav(webdav) => StoreWriter::Webdav(webdav.begin(placed)),
+        };
+        Writer { into, content: ContentReader::default() }
     }
 
     /// Returns the bytes of a file that has no more than `most`.
@@ -186,14 +196,14 @@ impl Store {
         }
     }
 
-    /// Reads a file back to its end, and returns its length; `None` if it is not there.
-    pub(super) async fn length(&self, placed: Placed<'_>) -> Result<Option<u64>, StoreError> {
+    /// Reads a file back to its end, a piece at a time; `None` if it is not there.
+    pub(super) async fn content(&self, placed: Placed<'_>) -> Result<Option<Content>, StoreError> {
         match self {
-            Self::Grid(grid) => grid.length(placed).await,
-            Self::Folder(folder) => folder.length(placed).await,
-            Self::Bucket(bucket) => bucket.length(placed).await,
-            Self::Google(google) => google.length(placed).await,
-            Self::Webdav(webdav) => webdav.length(placed).await,
+            Self::Grid(grid) => grid.content(placed).await,
+            Self::Folder(folder) => folder.content(placed).await,
+            Self::Bucket(bucket) => bucket.content(placed).await,
+            Self::Google(google) => google.content(placed).await,
+            Self::Webdav(webdav) => webdav.content(placed).await,
         }
     }
 
@@ -211,23 +221,25 @@ impl Store {
 
 impl Writer {
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        match self {
-            Self::Grid(writer) => writer.write(bytes).await,
-            Self::Folder(writer) => writer.write(bytes).await,
-            Self::Bucket(writer) => writer.write(bytes).await,
-            Self::Google(writer) => writer.write(bytes).await,
-            Self::Webdav(writer) => writer.write(bytes).await,
+        self.content.add(bytes);
+        match &mut self.into {
+            StoreWriter::Grid(writer) => writer.write(bytes).await,
+            StoreWriter::Folder(writer) => writer.write(bytes).await,
+            StoreWriter::Bucket(writer) => writer.write(bytes).await,
+            StoreWriter::Google(writer) => writer.write(bytes).await,
+            StoreWriter::Webdav(writer) => writer.write(bytes).await,
         }
     }
 
-    /// Ends the file, and returns the number of its bytes.
-    pub(super) async fn finish(self) -> Result<u64, StoreError> {
-        match self {
-            Self::Grid(writer) => writer.finish().await,
-            Self::Folder(writer) => writer.finish().await,
-            Self::Bucket(writer) => writer.finish().await,
-            Self::Google(writer) => writer.finish().await,
-            Self::Webdav(writer) => writer.finish().await,
-        }
+    /// Ends the file, and returns what the store was given.
+    pub(super) async fn finish(self) -> Result<Content, StoreError> {
+        match self.into {
+            StoreWriter::Grid(writer) => writer.finish().await,
+            StoreWriter::Folder(writer) => writer.finish().await,
+            StoreWriter::Bucket(writer) => writer.finish().await,
+            StoreWriter::Google(writer) => writer.finish().await,
+            StoreWriter::Webdav(writer) => writer.finish().await,
+        }?;
+        Ok(self.content.end())
     }
 }

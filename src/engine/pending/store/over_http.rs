@@ -7,6 +7,7 @@ use reqwest::Response;
 use tokio::time::timeout;
 
 use super::StoreError;
+use crate::domain::upload::content::{Content, ContentReader};
 
 pub(super) const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a store may take for one piece, and for its answer.
@@ -34,13 +35,13 @@ pub(super) async fn bytes_of(store: &str, mut answer: Response, most: u64) -> Re
     Ok(Some(bytes))
 }
 
-/// Counts the bytes of an answer, of which one piece at a time is in memory.
-pub(super) async fn length_of(store: &str, mut answer: Response) -> Result<u64, StoreError> {
-    let mut length = 0;
+/// Reads an answer to its end. One piece at a time is in memory.
+pub(super) async fn content_of(store: &str, mut answer: Response) -> Result<Content, StoreError> {
+    let mut content = ContentReader::default();
     while let Some(piece) = piece_of(store, &mut answer).await? {
-        length += piece.len() as u64;
+        content.add(&piece);
     }
-    Ok(length)
+    Ok(content.end())
 }
 
 async fn piece_of(store: &str, answer: &mut Response) -> Result<Option<Bytes>, StoreError> {

@@ -11,10 +11,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
     Placed, StoreError,
-    over_http::{CONNECT_PATIENCE, PATIENCE, away, bytes_of, checked, length_of},
+    over_http::{CONNECT_PATIENCE, PATIENCE, away, bytes_of, checked, content_of},
     signature::{Signer, Unsigned, escaped, hash_of, moment},
 };
-use crate::repository::S3Settings;
+use crate::{domain::upload::content::Content, repository::S3Settings};
 
 /// `FileUpload_Storage_Type`, and the field of an upload that holds the key of its object.
 pub(super) const NAME: &str = "AmazonS3";
@@ -45,7 +45,6 @@ pub(in crate::engine::pending) struct BucketWriter {
     /// The id of an upload in parts, and the tags of those that are there.
     parts: Option<(String, Vec<String>)>,
     media_type: String,
-    length: u64,
 }
 
 impl Bucket {
@@ -96,7 +95,6 @@ impl Bucket {
             part: Vec::new(),
             parts: None,
             media_type: String::new(),
-            length: 0,
         }
     }
 
@@ -108,13 +106,13 @@ impl Bucket {
         bytes_of(NAME, checked(NAME, answer)?, most).await
     }
 
-    /// Reads the object to its end, and returns its length.
-    pub(super) async fn length(&self, placed: Placed<'_>) -> Result<Option<u64>, StoreError> {
+    /// Reads the object to its end.
+    pub(super) async fn content(&self, placed: Placed<'_>) -> Result<Option<Content>, StoreError> {
         let answer = self.send(Method::GET, &placed.key(), &[], Vec::new(), "").await?;
         if answer.status().as_u16() == 404 {
             return Ok(None);
         }
-        length_of(NAME, checked(NAME, answer)?).await.map(Some)
+        content_of(NAME, checked(NAME, answer)?).await.map(Some)
     }
 
     /// Removes the object, and the parts of one that was never finished.
@@ -190,21 +188,20 @@ impl BucketWriter {
     }
 
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.length += bytes.len() as u64;
         self.part.extend_from_slice(bytes);
         if self.part.len() >= PART_BYTES { self.send_part().await } else { Ok(()) }
     }
 
-    pub(super) async fn finish(mut self) -> Result<u64, StoreError> {
+    pub(super) async fn finish(mut self) -> Result<(), StoreError> {
         if self.parts.is_none() {
             let body = std::mem::take(&mut self.part);
             checked(NAME, self.bucket.send(Method::PUT, &self.key, &[], body, &self.media_type).await?)?;
-            return Ok(self.length);
+            return Ok(());
         }
         if !self.part.is_empty() {
             self.send_part().await?;
         }
-        let Some((upload, tags)) = &self.parts else { return Ok(self.length) };
+        let Some((upload, tags)) = &self.parts else { return Ok(()) };
         let parts = tags
             .iter()
             .zip(1..)
@@ -216,7 +213,7 @@ impl BucketWriter {
         if text_of(checked(NAME, answer)?).await?.contains("<Error>") {
             Err(away(NAME, "did not put the parts together"))
         } else {
-            Ok(self.length)
+            Ok(())
         }
     }
 

@@ -17,10 +17,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     Placed, StoreError,
-    over_http::{CONNECT_PATIENCE, PATIENCE, away, bytes_of, checked, length_of},
+    over_http::{CONNECT_PATIENCE, PATIENCE, away, bytes_of, checked, content_of},
     signature::escaped,
 };
-use crate::repository::WebdavSettings;
+use crate::{domain::upload::content::Content, repository::WebdavSettings};
 
 /// `FileUpload_Storage_Type`, and the field of an upload that holds the path of its file.
 pub(super) const NAME: &str = "Webdav";
@@ -48,7 +48,6 @@ pub(in crate::engine::pending) struct WebdavWriter {
     path: String,
     piece: Vec<u8>,
     going: Option<Going>,
-    length: u64,
 }
 
 /// A file that goes to the server in pieces. Without a last word the server sees a broken request, never a shorter file.
@@ -109,7 +108,7 @@ impl Webdav {
     }
 
     pub(super) fn begin(&self, placed: Placed<'_>) -> WebdavWriter {
-        WebdavWriter { webdav: self.clone(), path: placed.key(), piece: Vec::new(), going: None, length: 0 }
+        WebdavWriter { webdav: self.clone(), path: placed.key(), piece: Vec::new(), going: None }
     }
 
     pub(super) async fn read(&self, placed: Placed<'_>, most: u64) -> Result<Option<Vec<u8>>, StoreError> {
@@ -120,13 +119,13 @@ impl Webdav {
         bytes_of(NAME, checked(NAME, answer)?, most).await
     }
 
-    /// Reads the file to its end, and returns its length.
-    pub(super) async fn length(&self, placed: Placed<'_>) -> Result<Option<u64>, StoreError> {
+    /// Reads the file to its end.
+    pub(super) async fn content(&self, placed: Placed<'_>) -> Result<Option<Content>, StoreError> {
         let answer = answer_to(self.request(Method::GET, &placed.key())).await?;
         if answer.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        length_of(NAME, checked(NAME, answer)?).await.map(Some)
+        content_of(NAME, checked(NAME, answer)?).await.map(Some)
     }
 
     pub(super) async fn remove(&self, placed: Placed<'_>) -> Result<(), StoreError> {
@@ -144,19 +143,18 @@ impl Webdav {
 
 impl WebdavWriter {
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.length += bytes.len() as u64;
         self.piece.extend_from_slice(bytes);
         if self.piece.len() >= WHOLE_BYTES { self.send_piece().await } else { Ok(()) }
     }
 
-    pub(super) async fn finish(mut self) -> Result<u64, StoreError> {
+    pub(super) async fn finish(mut self) -> Result<(), StoreError> {
         if self.going.is_some() && !self.piece.is_empty() {
             self.send_piece().await?;
         }
         let Some(Going { pieces, answer }) = self.going.take() else {
             let request = self.webdav.request(Method::PUT, &self.path).body(std::mem::take(&mut self.piece));
             checked(NAME, answer_to(request).await?)?;
-            return Ok(self.length);
+            return Ok(());
         };
         // An empty piece is the last word.
         let said = timeout(PATIENCE, pieces.send(Bytes::new())).await;
@@ -168,7 +166,7 @@ impl WebdavWriter {
             .await
             .map_err(|_| away(NAME, "does not answer"))?
             .map_err(|_| away(NAME, "broke off"))??;
-        Ok(self.length)
+        Ok(())
     }
 
     async fn send_piece(&mut self) -> Result<(), StoreError> {

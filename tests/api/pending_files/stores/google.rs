@@ -224,6 +224,9 @@ async fn a_workspace_that_keeps_files_with_google_gets_them_there() {
         assert_eq!((object.media_type.as_str(), object.disposition.as_str()), (kind, "inline"));
     }
     assert_eq!(objects.len(), FiveFiles::STORED);
+    let changed = &uploads[1].0;
+    google.lock().unwrap().objects.get_mut(&object_key(changed, "GoogleStorage")).unwrap().bytes[7] ^= 1;
+    assert_found_changed(&service, changed).await;
 
     // A picture of a person, and then another one, for which the first is removed.
     let pictures = [picture(300, 400, ImageFormat::Png), picture(500, 500, ImageFormat::Png)];

@@ -61,6 +61,16 @@ impl FiveFiles {
     }
 }
 
+/// Fails unless the newest operation's file of this upload, and no other, is found to have been changed in its store.
+async fn assert_found_changed(service: &Service, upload: &Document) {
+    let lines = service.verified("").await;
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert_eq!(lines[0]["difference"], "changedFile", "{lines:?}");
+    for (field, name) in [("upload", "_id"), ("name", "name"), ("record", "name")] {
+        assert_eq!(lines[0][field], upload.get_str(name).unwrap(), "{lines:?}");
+    }
+}
+
 /// The key of the object of an upload, which has to be as Rocket.Chat makes them.
 fn object_key(upload: &Document, field: &str) -> String {
     let key = upload.get_document(field).unwrap().get_str("path").unwrap();

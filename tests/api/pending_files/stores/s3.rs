@@ -19,6 +19,15 @@ import sys, boto3
 s3 = boto3.client('s3', endpoint_url=sys.argv[1], region_name='eu-north-1', aws_access_key_id='key', aws_secret_access_key='secret')
 s3.create_bucket(Bucket='files', CreateBucketConfiguration={'LocationConstraint': 'eu-north-1'})
 ";
+/// Changes a byte of an object. Its length stays.
+const CHANGER: &str = "
+import sys, boto3
+s3 = boto3.client('s3', endpoint_url=sys.argv[1], region_name='eu-north-1', aws_access_key_id='key', aws_secret_access_key='secret')
+def change(key):
+    body = bytearray(s3.get_object(Bucket='files', Key=key)['Body'].read())
+    body[7] ^= 1
+    s3.put_object(Bucket='files', Key=key, Body=bytes(body))
+";
 
 /// A store that speaks S3.
 struct Moto {
@@ -95,6 +104,9 @@ async fn a_workspace_that_keeps_files_in_a_bucket_gets_them_there() {
     }
     assert_eq!(found.lines().count(), FiveFiles::STORED + 1, "{found}");
     assert!(found.ends_with("unfinished 0\n"), "{found}");
+    let changed = &uploads[1].0;
+    moto.run(&format!("{CHANGER}change('{}')", object_key(changed, "AmazonS3")));
+    assert_found_changed(&service, changed).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -77,8 +77,12 @@ wsgi.Server(('127.0.0.1', int(sys.argv[1])), app).start()
         request.send().await.unwrap().error_for_status().unwrap().bytes().await.unwrap().to_vec()
     }
 
+    fn files_folder(&self) -> std::path::PathBuf {
+        self.folder.path().join("chat/files of ours")
+    }
+
     fn files(&self) -> usize {
-        fs::read_dir(self.folder.path().join("chat/files of ours")).map_or(0, Iterator::count)
+        fs::read_dir(self.files_folder()).map_or(0, Iterator::count)
     }
 }
 
@@ -96,13 +100,18 @@ async fn a_workspace_that_keeps_files_on_a_webdav_server_gets_them_there() {
     let workspace = dav.workspace(&server).await;
     let files = FiveFiles::waiting_in(&workspace, &server).await;
     let service = workspace.serve().await;
-    for (upload, bytes) in files.fetched(&workspace, &service, "Webdav").await {
-        assert!(dav.bytes_of(&upload, None).await == bytes, "{upload}");
+    let mut uploads = files.fetched(&workspace, &service, "Webdav").await;
+    for (upload, bytes) in &uploads {
+        assert!(dav.bytes_of(upload, None).await == *bytes, "{upload}");
         if bytes.len() > 8_000_000 {
-            assert!(dav.bytes_of(&upload, Some("bytes=7000000-7999999")).await == bytes[7_000_000..8_000_000]);
+            assert!(dav.bytes_of(upload, Some("bytes=7000000-7999999")).await == bytes[7_000_000..8_000_000]);
         }
     }
     assert_eq!(dav.files(), FiveFiles::STORED);
+    let (changed, bytes) = &mut uploads[1];
+    bytes[7] ^= 1;
+    fs::write(dav.files_folder().join(changed.get_str("_id").unwrap()), bytes).unwrap();
+    assert_found_changed(&service, changed).await;
 
     // A picture of a person.
     let url = server.put("/ann", Reply::File("image/png", picture(300, 400, ImageFormat::Png)));

@@ -17,10 +17,10 @@ use serde_json::json;
 
 use super::{
     Placed, StoreError,
-    over_http::{CONNECT_PATIENCE, PATIENCE, away, bytes_of, checked, length_of},
+    over_http::{CONNECT_PATIENCE, PATIENCE, away, bytes_of, checked, content_of},
     signature::escaped,
 };
-use crate::repository::GoogleSettings;
+use crate::{domain::upload::content::Content, repository::GoogleSettings};
 
 use access::Access;
 
@@ -121,13 +121,13 @@ impl Google {
         bytes_of(NAME, checked(NAME, answer)?, most).await
     }
 
-    /// Reads the object to its end, and returns its length.
-    pub(super) async fn length(&self, placed: Placed<'_>) -> Result<Option<u64>, StoreError> {
+    /// Reads the object to its end.
+    pub(super) async fn content(&self, placed: Placed<'_>) -> Result<Option<Content>, StoreError> {
         let answer = self.send(Method::GET, &self.object(placed), &[("alt", "media")], |request| request).await?;
         if answer.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        length_of(NAME, checked(NAME, answer)?).await.map(Some)
+        content_of(NAME, checked(NAME, answer)?).await.map(Some)
     }
 
     /// Removes the object. Of an upload that was never finished the store keeps nothing that anybody could see.
@@ -171,7 +171,7 @@ impl GoogleWriter {
         if self.part.len() >= PART_BYTES { self.send_part().await } else { Ok(()) }
     }
 
-    pub(super) async fn finish(mut self) -> Result<u64, StoreError> {
+    pub(super) async fn finish(mut self) -> Result<(), StoreError> {
         let session = self.session().await?;
         loop {
             let part = Bytes::from(std::mem::take(&mut self.part));
@@ -182,7 +182,7 @@ impl GoogleWriter {
             let answer = self.put(&session, range, part.clone()).await?;
             if answer.status() != StatusCode::PERMANENT_REDIRECT {
                 checked(NAME, answer)?;
-                return Ok(self.length);
+                return Ok(());
             }
             self.note_stored(&answer, &part)?;
         }
