@@ -105,17 +105,18 @@ async fn give(context: &Context, account: &PendingAccount) -> Result<(Outcome, O
 async fn store(context: &Context, live: &Live, account: &PendingAccount, made: &Made) -> Result<Avatar, Problem> {
     let Repositories { own_uploads, rocketchat_files, .. } = &context.repositories;
     let id = upload_id(&["avatar", &account.id, without_secrets(&account.address)]);
+    let store = live.store()?;
     let own = OwnUpload {
         id: id.clone(),
         kind: UploadKind::Avatar,
         key: account.id.clone(),
-        at: live.store.place(Owner::Account(&account.id), &id, &live.settings),
+        at: store.place(Owner::Account(&account.id), &id, &live.settings),
         operation: context.operation.clone(),
         is_stored: false,
         sha256: None,
     };
     begin(context, &own).await?;
-    let mut writer = live.store.begin(Placed { shelf: Shelf::Avatars, id: &id, at: &own.at }, made.media_type);
+    let mut writer = store.begin(Placed { shelf: Shelf::Avatars, id: &id, at: &own.at }, made.media_type);
     writer.write(&made.bytes).await?;
     let stored = writer.finish().await?;
     with_default_timeout(own_uploads.note_written(&id, &stored)).await?;

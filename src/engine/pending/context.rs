@@ -48,6 +48,7 @@ pub(super) struct Context {
     activity: Activity,
     write_pace: Arc<WritePace>,
     resolver: Resolver,
+    writes_to_store: bool,
     /// Bytes that were fetched.
     bytes: AtomicU64,
     live: RwLock<(Instant, Arc<Live>)>,
@@ -57,16 +58,30 @@ pub(super) struct Context {
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) settings: FileSettings,
-    pub(super) store: Store,
     pub(super) outgoing: Outgoing,
+    /// The store of the workspace, or why this service cannot use it.
+    store: Result<Store, String>,
+}
+
+/// What the workspace's settings are read with.
+#[derive(Debug, Clone, Copy)]
+struct LiveReader<'a> {
+    repositories: &'a Repositories,
+    fetch: &'a FetchSettings,
+    write_pace: &'a Arc<WritePace>,
+    resolver: &'a Resolver,
+    /// Whether the store is to be ready for files. Pictures that Rocket.Chat sets go into none of ours.
+    writes_to_store: bool,
 }
 
 impl Context {
-    /// Reads the workspace's settings and gets its store ready.
+    /// Reads the workspace's settings and gets its store ready, if anything is to be written there.
     pub(super) async fn new(shared: &Shared, operation: &Operation, bytes: u64) -> Result<Self, Stop> {
-        let Shared { repositories, fetch, activity, .. } = shared;
-        let live = Arc::new(Live::read((repositories, fetch, &shared.write_pace), &shared.resolver, None).await?);
-        live.store.prepare().await?;
+        let Shared { repositories, fetch, activity, write_pace, resolver, .. } = shared;
+        let is_set_by_rocketchat = operation.importer() == Some(Importer::PendingAvatars) && fetch.avatar_api.is_some();
+        let writes_to_store = !is_set_by_rocketchat;
+        let reader = LiveReader { repositories, fetch, write_pace, resolver, writes_to_store };
+        let live = Arc::new(reader.read(None).await?);
         let archive = match operation.importer() {
             Some(Importer::PendingFiles) => HeldArchive::of(repositories, operation).await?,
             _ => None,
@@ -74,8 +89,9 @@ impl Context {
         Ok(Self {
             archive,
             activity: activity.clone(),
-            resolver: shared.resolver.clone(),
-            write_pace: Arc::clone(&shared.write_pace),
+            resolver: resolver.clone(),
+            write_pace: Arc::clone(write_pace),
+            writes_to_store,
             repositories: repositories.clone(),
             operation: operation.id().unwrap_or_default().to_owned(),
             hosts: Hosts::new(fetch.per_host),
@@ -96,12 +112,19 @@ impl Context {
             return Ok(());
         }
         let before = self.live();
-        let live = Arc::new(
-            Live::read((&self.repositories, &self.fetch, &self.write_pace), &self.resolver, Some(&before)).await?,
-        );
-        live.store.prepare().await?;
+        let live = Arc::new(self.reader().read(Some(&before)).await?);
         *self.live.write() = (Instant::now() + SETTINGS_LIFETIME, live);
         Ok(())
+    }
+
+    const fn reader(&self) -> LiveReader<'_> {
+        LiveReader {
+            repositories: &self.repositories,
+            fetch: &self.fetch,
+            write_pace: &self.write_pace,
+            resolver: &self.resolver,
+            writes_to_store: self.writes_to_store,
+        }
     }
 
     /// Everything that a store may be reached by.
@@ -135,18 +158,29 @@ impl Context {
 }
 
 impl Live {
+    /// The store of the workspace.
+    ///
+    /// # Errors
+    /// When this service cannot use it.
+    pub(super) fn store(&self) -> Result<&Store, Stop> {
+        self.store.as_ref().map_err(|reason| Stop::Failed(reason.clone()))
+    }
+}
+
+impl LiveReader<'_> {
     /// The store of `before` stays while its settings do, with its connections and its tokens.
-    async fn read(
-        (repositories, fetch, write_pace): (&Repositories, &FetchSettings, &Arc<WritePace>),
-        resolver: &Resolver,
-        before: Option<&Self>,
-    ) -> Result<Self, Stop> {
+    async fn read(self, before: Option<&Live>) -> Result<Live, Stop> {
+        let Self { repositories, fetch, write_pace, resolver, writes_to_store } = self;
         let settings = with_default_timeout(repositories.settings.files()).await?;
         let allowlist = with_default_timeout(repositories.settings.outgoing_allowlist()).await?;
         let store = match before.filter(|before| before.settings.store_hash == settings.store_hash) {
             Some(before) => before.store.clone(),
-            None => Store::of(Means { repositories, fetch, settings: &settings, write_pace }).map_err(Stop::Failed)?,
+            None => Store::of(Means { repositories, fetch, settings: &settings, write_pace }),
         };
-        Ok(Self { settings, store, outgoing: Outgoing::new(allowlist, resolver.clone()) })
+        let live = Live { settings, outgoing: Outgoing::new(allowlist, resolver.clone()), store };
+        if writes_to_store {
+            live.store()?.prepare().await?;
+        }
+        Ok(live)
     }
 }

@@ -167,7 +167,7 @@ async fn store(body: &mut Body<'_>, live: &Live, source: Source<'_>, placed: Pla
         });
     }
     let media_type = media_type(&head, header.as_deref(), source.name);
-    let mut writer: Writer = live.store.begin(placed, &media_type);
+    let mut writer: Writer = live.store()?.begin(placed, &media_type);
     writer.write(&head).await?;
     drop(head);
     while !is_whole {

@@ -246,7 +246,7 @@ impl FileOfMessage<'_> {
             Ok(fetched) => fetched,
             Err(problem) => {
                 if matches!(problem, Problem::Failed { .. }) {
-                    self.live.store.remove(placed).await?;
+                    self.live.store()?.remove(placed).await?;
                     with_default_timeout(own_uploads.forget(&id)).await?;
                 }
                 return Err(problem);
@@ -254,7 +254,7 @@ impl FileOfMessage<'_> {
         };
         let examined = match shown_as(&media_type) {
             Shown::Picture => {
-                look_at(self.context, &self.live.store, placed, content.bytes, self.live.settings.thumbnail).await?
+                look_at(self.context, self.live.store()?, placed, content.bytes, self.live.settings.thumbnail).await?
             }
             _ => None,
         };
@@ -296,7 +296,7 @@ impl FileOfMessage<'_> {
         let Repositories { own_uploads, rocketchat_files, .. } = &self.context.repositories;
         let id = upload_id(&[&upload.id, THUMBNAIL]);
         let at = self.begin(&id, UploadKind::Thumbnail).await?;
-        let mut writer = self.live.store.begin(placed(&id, &at), smaller.media_type);
+        let mut writer = self.live.store()?.begin(placed(&id, &at), smaller.media_type);
         writer.write(&smaller.bytes).await?;
         let content = writer.finish().await?;
         let Made { media_type, width, height, .. } = smaller;
@@ -312,7 +312,7 @@ impl FileOfMessage<'_> {
     /// Records an id, and removes what an attempt before this one left under it.
     async fn begin(&self, id: &str, kind: UploadKind) -> Result<StoredAt, Problem> {
         let owner = Owner::Message { room: &self.file.room, author: &self.file.author };
-        let at = self.live.store.place(owner, id, &self.live.settings);
+        let at = self.live.store()?.place(owner, id, &self.live.settings);
         let own = OwnUpload {
             id: id.to_owned(),
             kind,

@@ -42,6 +42,12 @@ impl From<NotFetched> for Problem {
     }
 }
 
+impl From<Stop> for Problem {
+    fn from(stop: Stop) -> Self {
+        Self::Stop(stop)
+    }
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         Self::Stop(error.into())

@@ -79,6 +79,21 @@ fn parts_of(content_type: &str, body: &[u8]) -> Vec<(String, Vec<u8>)> {
     parts
 }
 
+fn site_at(port: u16) -> String {
+    format!("http://127.0.0.1:{port}/chat/")
+}
+
+/// The settings of a service that has Rocket.Chat set pictures.
+fn settings<'a>(workspace: &'a Workspace, site: &'a str, token: &'a str) -> [(&'a str, &'a str); 5] {
+    [
+        ("MONGO_URL", workspace.url.as_str()),
+        ("AVATAR_API_URL", site),
+        ("AVATAR_API_USER_ID", "setter"),
+        ("AVATAR_API_TOKEN", token),
+        ("RUST_LOG", "debug,mongodb=info"),
+    ]
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn pictures_go_through_rocket_chats_own_api_where_that_is_wanted() {
     let (port, api) = serve(Api { too_many: 2, starting: 1, ..Api::default() });
@@ -90,19 +105,10 @@ async fn pictures_go_through_rocket_chats_own_api_where_that_is_wanted() {
     for id in ["ann", "bob", "cyd"] {
         workspace.add_user(user(id).with("_pendingAvatarUrl", wide.as_str())).await;
     }
-    let site = format!("http://127.0.0.1:{port}/chat/");
-    let settings = |token| {
-        [
-            ("MONGO_URL", workspace.url.as_str()),
-            ("AVATAR_API_URL", site.as_str()),
-            ("AVATAR_API_USER_ID", "setter"),
-            ("AVATAR_API_TOKEN", token),
-            ("RUST_LOG", "debug,mongodb=info"),
-        ]
-    };
+    let site = site_at(port);
 
     // Nobody loses a picture by a token that is wrong.
-    let service = Service::start(&settings("wr0ng-t0ken")).await;
+    let service = Service::start(&settings(&workspace, &site, "wr0ng-t0ken")).await;
     assert_eq!(service.post(DOWNLOAD, &json!({})).await.status, 200);
     let failed = service.wait_for_state("error").await;
     let problem = failed["operation"]["import"]["problem"].as_str().unwrap();
@@ -111,7 +117,7 @@ async fn pictures_go_through_rocket_chats_own_api_where_that_is_wanted() {
     assert_eq!(service.log_lines("wr0ng-t0ken"), [""; 0]);
     drop(service);
 
-    let service = Service::start(&settings(TOKEN)).await;
+    let service = Service::start(&settings(&workspace, &site, TOKEN)).await;
     assert_eq!(service.post(DOWNLOAD, &json!({})).await.status, 200);
     let operation = service.wait_for_state("done").await["operation"].clone();
     let count = json!({ "messages": 3, "total": 3, "completed": 2, "error": 1 });
@@ -138,4 +144,26 @@ async fn pictures_go_through_rocket_chats_own_api_where_that_is_wanted() {
     assert!(receipt.contains("bob: Rocket.Chat refused the picture: Change avatar is not allowed"), "{receipt}");
     assert!(workspace.account("bob").await.contains_key("_pendingAvatarUrl"));
     assert_eq!(service.log_lines(TOKEN), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_this_service_cannot_use_matters_to_no_picture_that_rocket_chat_sets() {
+    let (port, api) = serve(Api::default());
+    let server = FileServer::start().await;
+    let workspace = workspace().await.ready_for_imports().await;
+    workspace.set("SSRF_Allowlist", format!("127.0.0.1:{}", server.port)).await;
+    let url = server.put("/ann.png", Reply::File("image/png", picture(50, 50, ImageFormat::Png)));
+    let site = site_at(port);
+    let service = Service::start(&settings(&workspace, &site, TOKEN)).await;
+    // In the database nothing is made ready, and without FILE_STORE_FOLDER there is no way to a folder.
+    for (number, store) in ["GridFS", "FileSystem"].into_iter().enumerate() {
+        workspace.set("FileUpload_Storage_Type", store).await;
+        workspace.add_user(user(&format!("ann{number}")).with("_pendingAvatarUrl", url.as_str())).await;
+        assert_eq!(service.post(DOWNLOAD, &json!({})).await.json()["count"], 1);
+        let operation = service.wait_for_state("done").await["operation"].clone();
+        assert_eq!(operation["count"]["completed"], 1, "{store}: {operation}");
+        assert_eq!(api.lock().unwrap().pictures.len(), number + 1, "{store}");
+    }
+    let collections = workspace.database.list_collection_names().await.unwrap();
+    assert!(!collections.iter().any(|name| name.starts_with("rocketchat_avatars.")), "{collections:?}");
 }
