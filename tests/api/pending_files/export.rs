@@ -1,12 +1,12 @@
 //! A whole export: from the upload of the archive to files that another language's driver reads back.
 
-use std::{io::Write as _, process::Command};
+use std::io::Write as _;
 
-use sha2::digest::Output;
 use zip::{ZipWriter, write::SimpleFileOptions};
 
 use super::{
     archived::{fetched_within, import, message_id},
+    read_back::{StoredFile, assert_read_by, sha256},
     *,
 };
 
@@ -116,6 +116,11 @@ fn shared_file(number: usize) -> SharedFile {
     }
 }
 
+fn large_file() -> SharedFile {
+    let content = noise(LARGE_BYTES, 9);
+    file("large.bin".to_owned(), content.clone(), Reply::File("application/octet-stream", content))
+}
+
 /// A Slack export whose only room has a message for each file, served by `server`.
 fn export(server: &FileServer, files: &[SharedFile]) -> Vec<u8> {
     let ann = json!({ "id": "U1", "name": "ann", "profile": { "email": "ann@corp.example" } });
@@ -161,15 +166,22 @@ async fn outcomes(service: &Service, operation: &str) -> std::collections::BTree
     }
 }
 
-/// Fetches the files of an export, and fails unless each is stored, byte for byte, or named with its reason. Returns the
-/// stored ones by the `_id` of their upload.
-async fn fetch(workspace: &Workspace, server: &FileServer, files: Vec<SharedFile>) -> Vec<(String, Vec<u8>)> {
+/// Fetches the files of an export with these settings of the service, and fails unless each is stored, or named with its
+/// reason, and reading them back finds no difference. Returns the stored ones.
+async fn fetch(
+    workspace: &Workspace,
+    server: &FileServer,
+    files: Vec<SharedFile>,
+    settings: &[(&str, &str)],
+) -> Vec<StoredFile> {
     let patience = PATIENCE + PER_FILE * u32::try_from(files.len()).unwrap();
     let archive = export(server, &files);
-    let service = Service::start(&[("MONGO_URL", &workspace.url), ("FETCH_AFTER_IMPORT", "true")]).await;
+    let always = [("MONGO_URL", workspace.url.as_str()), ("FETCH_AFTER_IMPORT", "true")];
+    let service = Service::start(&[&always, settings].concat()).await;
     let imported = import(&service, &archive).await;
     let operation = fetched_within(patience, workspace, &imported).await;
-    let found = outcomes(&service, operation.get_str("_id").unwrap()).await;
+    let id = operation.get_str("_id").unwrap();
+    let found = outcomes(&service, id).await;
     assert_eq!(found.len(), files.len(), "each file has an outcome");
     let mut stored = Vec::new();
     let mut failed = 0;
@@ -194,13 +206,14 @@ async fn fetch(workspace: &Workspace, server: &FileServer, files: Vec<SharedFile
                     let shown = attachment.get_document("image_dimensions").unwrap();
                     assert_eq!(shown.get_i32("width").unwrap(), 90, "it stands upright: {shown}");
                 }
-                stored.push((upload.get_str("_id").unwrap().to_owned(), content));
+                stored.push(StoredFile { upload, content });
             }
         }
     }
     let count = operation.get_document("count").unwrap();
     let counted = |name: &str| usize::try_from(count.get_i32(name).unwrap()).unwrap();
     assert_eq!((counted("completed"), counted("error")), (stored.len(), failed), "{count}");
+    assert_eq!(service.verified(id).await.last().unwrap()["summary"]["differences"], 0);
     assert_eq!(service.log_lines(TOKEN), [""; 0]);
     stored
 }
@@ -209,12 +222,27 @@ async fn fetch(workspace: &Workspace, server: &FileServer, files: Vec<SharedFile
 async fn of_an_export_of_200_files_every_one_is_stored_or_named() {
     let server = FileServer::start().await;
     let workspace = workspace_for(&server).await;
-    let stored = fetch(&workspace, &server, (0..200).map(shared_file).collect()).await;
+    let stored = fetch(&workspace, &server, (0..200).map(shared_file).collect(), &[]).await;
     assert!(stored.len() > 140, "{}", stored.len());
-    for (id, content) in &stored {
-        let bytes = workspace.bytes_of(id).await;
-        assert!(Sha256::digest(&bytes) == Sha256::digest(content), "{id}: {} of {} bytes", bytes.len(), content.len());
+    for file in &stored {
+        let bytes = workspace.bytes_of(file.id()).await;
+        assert!(sha256(&bytes) == sha256(&file.content), "{}: {} bytes", file.upload, bytes.len());
     }
+}
+
+/// Fetches files of every kind, and one that is large, into the store of the workspace. Fails unless each is stored or
+/// named. Returns the stored ones.
+pub(super) async fn every_kind(
+    workspace: &Workspace,
+    server: &FileServer,
+    settings: &[(&str, &str)],
+) -> Vec<StoredFile> {
+    workspace.set("FileUpload_MaxFileSize", -1).await;
+    let mut files: Vec<SharedFile> = (0..2 * KINDS).map(shared_file).collect();
+    files[KINDS * 2 - 1] = large_file();
+    let stored = fetch(workspace, server, files, settings).await;
+    assert_eq!(stored.iter().map(|file| file.content.len()).max(), Some(LARGE_BYTES));
+    stored
 }
 
 /// Reads the uploads whose ids are its input with the driver of another language. It prints the hash of each as a whole and
@@ -236,35 +264,10 @@ for line in sys.stdin:
     print(identifier, found.length, *hashes)
 ";
 
-/// The beginning and the length of ranges as a browser asks for: the head, one across chunks, the end, a single byte.
-fn ranges_of(length: usize) -> Vec<(usize, usize)> {
-    let ranges =
-        [(0, 100), (261_000, 300), (length / 3, length / 2), (length.saturating_sub(1000), 1000), (length / 2, 1)];
-    ranges.into_iter().filter(|(first, wanted)| first + wanted <= length).collect()
-}
-
 /// Fails unless the driver of another language reads the same bytes.
-fn read_back(workspace: &Workspace, stored: &[(String, Vec<u8>)]) {
-    let hex = |bytes: &[u8]| {
-        let hash: Output<Sha256> = Sha256::digest(bytes);
-        rocketchat_import::domain::stable_hash::hex(&hash)
-    };
+fn read_back(workspace: &Workspace, stored: &[StoredFile]) {
     let python = std::env::var(FETCHING_PYTHON).expect("FETCHING_PYTHON names a Python with dnslib and pymongo");
-    let mut wanted = tempfile::tempfile().unwrap();
-    let mut expected = Vec::new();
-    for (id, content) in stored {
-        let ranges = ranges_of(content.len());
-        let words: Vec<String> = ranges.iter().map(|(first, length)| format!("{first}+{length}")).collect();
-        writeln!(wanted, "{id} {}", words.join(" ")).unwrap();
-        let hashes = ranges.iter().map(|(first, length)| hex(&content[*first..first + length]));
-        let hashes: Vec<String> = std::iter::once(hex(content)).chain(hashes).collect();
-        expected.push(format!("{id} {} {}", content.len(), hashes.join(" ")));
-    }
-    std::io::Seek::rewind(&mut wanted).unwrap();
-    let ended = Command::new(python).args(["-c", READER, &workspace.url]).stdin(wanted).output().unwrap();
-    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
-    let found = String::from_utf8(ended.stdout).unwrap();
-    assert_eq!(found.lines().collect::<Vec<_>>(), expected);
+    assert_read_by(&python, READER, &[&workspace.url], stored, |file| file.id().to_owned());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -272,7 +275,7 @@ fn read_back(workspace: &Workspace, stored: &[(String, Vec<u8>)]) {
 async fn another_driver_reads_the_same_bytes_also_as_ranges() {
     let server = FileServer::start().await;
     let workspace = workspace_for(&server).await;
-    let stored = fetch(&workspace, &server, (0..60).map(shared_file).collect()).await;
+    let stored = fetch(&workspace, &server, (0..60).map(shared_file).collect(), &[]).await;
     read_back(&workspace, &stored);
 }
 
@@ -283,10 +286,9 @@ async fn of_an_export_of_2000_files_every_one_is_stored_or_named() {
     let workspace = workspace_for(&server).await;
     workspace.set("FileUpload_MaxFileSize", -1).await;
     let mut files: Vec<SharedFile> = (0..2000).map(shared_file).collect();
-    let large = noise(LARGE_BYTES, 9);
-    files[KINDS * 2 - 1] = file("large.bin".to_owned(), large.clone(), Reply::File("application/octet-stream", large));
+    files[KINDS * 2 - 1] = large_file();
     files[KINDS * 3 - 1] =
         failing("stalls.bin".to_owned(), 90_000, Reply::Stalls(noise(90_000, 5)), "the server stopped sending");
-    let stored = fetch(&workspace, &server, files).await;
+    let stored = fetch(&workspace, &server, files, &[]).await;
     read_back(&workspace, &stored);
 }

@@ -7,6 +7,7 @@ mod export;
 mod failures;
 mod following;
 mod kills;
+mod read_back;
 pub mod server;
 mod stores;
 

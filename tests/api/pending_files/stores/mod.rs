@@ -2,6 +2,7 @@
 
 mod database;
 mod door;
+mod every_kind;
 mod google;
 mod outage;
 mod s3;

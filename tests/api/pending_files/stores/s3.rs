@@ -4,10 +4,13 @@ use std::process::{Child, Command, Stdio};
 
 use super::{door::Door, outage::Outage, *};
 
-/// Reads every object of the bucket with Amazon's own client, and prints key, length, type and SHA-256.
-const READER: &str = "
+/// Amazon's own client, with which the programs after it read and write.
+pub(super) const CLIENT: &str = "
 import sys, hashlib, boto3
 s3 = boto3.client('s3', endpoint_url=sys.argv[1], region_name='eu-north-1', aws_access_key_id='key', aws_secret_access_key='secret')
+";
+/// Reads every object of the bucket, and prints key, length, type and SHA-256.
+const READER: &str = "
 for entry in s3.list_objects_v2(Bucket='files').get('Contents', []):
     found = s3.get_object(Bucket='files', Key=entry['Key'])
     body = found['Body'].read()
@@ -15,14 +18,10 @@ for entry in s3.list_objects_v2(Bucket='files').get('Contents', []):
 print('unfinished', len(s3.list_multipart_uploads(Bucket='files').get('Uploads', [])))
 ";
 const MAKER: &str = "
-import sys, boto3
-s3 = boto3.client('s3', endpoint_url=sys.argv[1], region_name='eu-north-1', aws_access_key_id='key', aws_secret_access_key='secret')
 s3.create_bucket(Bucket='files', CreateBucketConfiguration={'LocationConstraint': 'eu-north-1'})
 ";
 /// Changes a byte of an object. Its length stays.
 const CHANGER: &str = "
-import sys, boto3
-s3 = boto3.client('s3', endpoint_url=sys.argv[1], region_name='eu-north-1', aws_access_key_id='key', aws_secret_access_key='secret')
 def change(key):
     body = bytearray(s3.get_object(Bucket='files', Key=key)['Body'].read())
     body[7] ^= 1
@@ -30,15 +29,15 @@ def change(key):
 ";
 
 /// A store that speaks S3.
-struct Moto {
+pub(super) struct Moto {
     process: Child,
-    python: String,
+    pub(super) python: String,
     port: u16,
-    url: String,
+    pub(super) url: String,
 }
 
 impl Moto {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let python = std::env::var(PYTHON_VARIABLE).expect("STORES_PYTHON names a Python with moto and boto3");
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let process = Command::new(&python)
@@ -54,14 +53,15 @@ impl Moto {
     }
 
     fn run(&self, program: &str) -> String {
-        let ended = Command::new(&self.python).args(["-c", program, &self.url]).output().unwrap();
+        let program = format!("{CLIENT}{program}");
+        let ended = Command::new(&self.python).args(["-c", &program, &self.url]).output().unwrap();
         assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
         String::from_utf8(ended.stdout).unwrap()
     }
 }
 
 /// A workspace that keeps files in the bucket behind this address.
-async fn workspace_of(server: &FileServer, url: &str) -> Workspace {
+pub(super) async fn workspace_of(server: &FileServer, url: &str) -> Workspace {
     let workspace = workspace_for(server).await;
     for (setting, value) in [
         ("FileUpload_Storage_Type", "AmazonS3"),

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use super::{outage::Outage, *};
 
 /// A server that speaks `WebDAV` over a folder.
-struct Dav {
+pub(super) struct Dav {
     process: Child,
     port: u16,
     folder: tempfile::TempDir,
@@ -21,7 +21,10 @@ app = WsgiDAVApp({'provider_mapping': {'/dav files': sys.argv[2]}, 'simple_dc': 
 wsgi.Server(('127.0.0.1', int(sys.argv[1])), app).start()
 ";
 
-    async fn start() -> Self {
+    /// User and password.
+    pub(super) const LOGIN: &str = "ann:s3cret dav";
+
+    pub(super) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let dav = Self { process: Self::process(port, &folder), port, folder };
@@ -51,7 +54,12 @@ wsgi.Server(('127.0.0.1', int(sys.argv[1])), app).start()
         self.answers().await;
     }
 
-    async fn workspace(&self, server: &FileServer) -> Workspace {
+    /// The address of the folder of the workspace's files.
+    pub(super) fn files_url(&self) -> String {
+        format!("http://127.0.0.1:{}/dav%20files/chat/files%20of%20ours/", self.port)
+    }
+
+    pub(super) async fn workspace(&self, server: &FileServer) -> Workspace {
         let workspace = workspace_for(server).await;
         for (setting, value) in [
             ("FileUpload_Storage_Type", "Webdav"),
