@@ -9,8 +9,9 @@ use crate::repository::{Files, with_default_timeout};
 
 /// How often to look how far the majority is behind.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
-/// How far it may be behind.
-const TOLERATED_LAG: Duration = Duration::from_secs(10);
+/// How far it may be behind. Everything but the content of files waits for the majority, ten seconds at most: with more the
+/// work would break off before it slows down.
+const TOLERATED_LAG: Duration = Duration::from_secs(3);
 /// How long to wait for it before the next look.
 const LAG_PAUSE: Duration = Duration::from_secs(1);
 

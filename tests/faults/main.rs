@@ -9,6 +9,10 @@ mod clock;
 mod defects;
 mod dropped;
 mod elections;
+mod fetching;
+#[path = "../api/pending_files/server.rs"]
+#[allow(dead_code, reason = "the API's tests use the rest")]
+mod file_server;
 mod files;
 #[path = "../api/harness/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the API's tests use the rest")]
