@@ -36,10 +36,10 @@ pub use import::{
     BatchReceipt, ChangedField, Checkpoint, ChoosableRecord, Claim, ClusterTime, Discarded, FetchedBytes,
     FileOfOperation, FileUse, Gap, IdempotentCall, IfInvalid, Imports, JoinedRoom, KeyUse, Keys, LastMessage, Lease,
     LeasedOperation, Leases, LoadReports, Mark, MessageLinks, MessageNote, MessageNotes, MessagesStatus, NewRecord,
-    OperationFeed, OperationUpdate, Origin, Part, QuickInsert, Reading, ReceiptOutcome, ReceiptRecords, ReceiptSummary,
-    Receipts, RecordReceipt, Removal, RemovalTask, Removals, Resumption, ResumptionCause, RoomNote, RoomNotes,
-    RoomReceipt, RunStart, Selections, Snapshot, SourceRecord, StageOutcome, StagedChoice, StagedId, StagedRecord,
-    StagedView, Staging, Terms, Which, WriteOutcome,
+    OperationFeed, OperationUpdate, Origin, Part, PlannedBatch, PlannedChange, QuickInsert, Reading, ReceiptOutcome,
+    ReceiptRecords, ReceiptSummary, Receipts, RecordReceipt, Removal, RemovalTask, Removals, Resumption,
+    ResumptionCause, RoomNote, RoomNotes, RoomReceipt, RunStart, Selections, Snapshot, SourceRecord, StageOutcome,
+    StagedChoice, StagedId, StagedRecord, StagedView, Staging, Terms, Which, WriteOutcome,
 };
 pub(crate) use import::{FENCE_WIDTH, LEASE_LIFETIME, LEASE_RENEWAL_INTERVAL, RECEIPT_LIFETIME, can_be_staged};
 pub use pending::{

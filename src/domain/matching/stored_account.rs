@@ -89,7 +89,9 @@ impl<'a> StoredAccount<'a> {
         self.has_username_of(record) && !self.is_placeholder()
     }
 
-    pub(super) fn is_placeholder(self) -> bool {
+    /// Whether the account stands in for somebody who is not imported.
+    #[must_use]
+    pub fn is_placeholder(self) -> bool {
         is_true(self.0, PLACEHOLDER)
     }
 

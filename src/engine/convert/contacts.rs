@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use futures::TryStreamExt as _;
 
-use super::{Converter, Identity, Stored, UniqueValue};
+use super::{BatchPlan, Converter, Identity, StoreError, Stored, UniqueValue};
 use crate::{
     domain::{
         document::{
@@ -110,7 +110,11 @@ impl Converter for Contacts {
         Vec::new()
     }
 
-    async fn store(&self, batch: &[&ReadContact]) -> Result<Vec<std::result::Result<Stored, String>>> {
+    async fn store(
+        &self,
+        batch: &[&ReadContact],
+        _: &BatchPlan<'_>,
+    ) -> std::result::Result<Vec<std::result::Result<Stored, String>>, StoreError> {
         let managers = self.managers(batch).await?;
         let guests = self.repositories.settings.guest_count().await?;
         let now = Date::now();

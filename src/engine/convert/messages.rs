@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Converter, Identity, Place, Stored, Survey, UniqueValue,
+    BatchPlan, Converter, Identity, Place, StoreError, Stored, Survey, UniqueValue,
     lookups::{BatchLookups, PeopleLookup, RoomLookup},
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
         record_type::RecordType,
         staged::StagedMessage,
     },
-    repository::{MessageNote, RefusedBecause, Repositories, RepositoryError, SourceRecord, StagedId},
+    repository::{MessageNote, PlannedChange, RefusedBecause, Repositories, RepositoryError, SourceRecord, StagedId},
 };
 
 /// Makes a message of each staged one, or changes the one that an earlier import made of it.
@@ -202,7 +202,12 @@ impl Messages {
     }
 
     /// Changes messages that are there if their source has changed; what became of them.
-    async fn renew(&self, known: &[(usize, &Message, &ReadMessage)], outcomes: &mut Outcomes) -> Result<()> {
+    async fn renew(
+        &self,
+        known: &[(usize, &Message, &ReadMessage)],
+        outcomes: &mut Outcomes,
+        plan: &BatchPlan<'_>,
+    ) -> std::result::Result<(), StoreError> {
         let ids: Vec<&str> = known.iter().map(|(_, message, _)| message.id.as_str()).collect();
         let notes = self.repositories.message_notes.of(&ids).await?;
         let is_made_now = |message: &Message, read: &ReadMessage| {
@@ -218,41 +223,40 @@ impl Messages {
             .map(|(_, message, _)| message.id.as_str())
             .collect();
         let stored_messages = self.repositories.messages.of(&to_compare).await?;
-        let mut renewed = Vec::new();
+        let (mut renewed, mut changes, mut planned) = (Vec::new(), Vec::new(), Vec::new());
         for (position, message, read) in known {
+            let before = plan.earlier().of_record(&read.record).filter(|before| before.document == message.id);
+            let as_it_is = before.map_or(Outcome::Same, |before| before.outcome);
             let outcome = if is_made_now(message, read) {
-                Ok(self.stored(Outcome::Created, message))
+                Ok(Outcome::Created)
             } else if let Some(there) = stored_messages.get(&message.id) {
                 let note = notes.get(&message.id).map(|note| &note.imported);
-                let outcome = self.change(message, there, note).await?;
+                let outcome = match change(message, Some(there), note) {
+                    MessageChange::New | MessageChange::Same => Ok(as_it_is),
+                    MessageChange::Kept(KeptBecause::DeletedHere | KeptBecause::EditedHere) => Ok(Outcome::Same),
+                    MessageChange::Kept(because) => Err(because.to_string()),
+                    MessageChange::Change { set, unset } => {
+                        planned.push(planned_change(message, read));
+                        changes.push((*position, *message, there, set, unset));
+                        Ok(Outcome::Updated)
+                    }
+                };
                 if outcome.is_ok() {
                     renewed.push((message.id.as_str(), imported(message)));
                 }
-                outcome.map(|outcome| self.stored(outcome, message))
+                outcome
             } else {
-                Ok(self.stored(Outcome::Same, message))
+                Ok(as_it_is)
             };
-            outcomes[*position] = Some(outcome);
+            outcomes[*position] = Some(outcome.map(|outcome| self.stored(outcome, message)));
         }
-        self.repositories.message_notes.renew(&renewed).await
-    }
-
-    async fn change(
-        &self,
-        message: &Message,
-        there: &Fields,
-        note: Option<&ImportedMessage>,
-    ) -> Result<std::result::Result<Outcome, String>> {
-        Ok(match change(message, Some(there), note) {
-            MessageChange::New
-            | MessageChange::Same
-            | MessageChange::Kept(KeptBecause::DeletedHere | KeptBecause::EditedHere) => Ok(Outcome::Same),
-            MessageChange::Change { set, unset } => {
-                let is_changed = self.repositories.messages.change(there, &set, &unset).await?;
-                Ok(if is_changed { Outcome::Updated } else { Outcome::Same })
+        plan.note(planned).await?;
+        for (position, message, there, set, unset) in changes {
+            if !self.repositories.messages.change(there, &set, &unset).await? {
+                outcomes[position] = Some(Ok(self.stored(Outcome::Same, message)));
             }
-            MessageChange::Kept(because) => Err(because.to_string()),
-        })
+        }
+        Ok(self.repositories.message_notes.renew(&renewed).await?)
     }
 }
 
@@ -279,7 +283,11 @@ impl Converter for Messages {
         Vec::new()
     }
 
-    async fn store(&self, batch: &[&ReadMessage]) -> Result<Vec<std::result::Result<Stored, String>>> {
+    async fn store(
+        &self,
+        batch: &[&ReadMessage],
+        plan: &BatchPlan<'_>,
+    ) -> std::result::Result<Vec<std::result::Result<Stored, String>>, StoreError> {
         let messages = self.convert(batch).await?;
         let mut outcomes: Outcomes = Vec::new();
         outcomes.resize_with(batch.len(), || None);
@@ -295,11 +303,22 @@ impl Converter for Messages {
         }
         self.make(&new, &mut outcomes).await?;
         if !known.is_empty() {
-            self.renew(&known, &mut outcomes).await?;
+            self.renew(&known, &mut outcomes, plan).await?;
         }
         report_unknown(&messages);
         let passed_over = || Err("The record was passed over.".to_owned());
         Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(passed_over)).collect())
+    }
+}
+
+/// A receipt lists no fields of messages.
+fn planned_change(message: &Message, read: &ReadMessage) -> PlannedChange {
+    PlannedChange {
+        record: read.record.clone(),
+        document: message.id.clone(),
+        outcome: Outcome::Updated,
+        found_by: None,
+        changed: Vec::new(),
     }
 }
 

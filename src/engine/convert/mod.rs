@@ -3,10 +3,13 @@
 mod contacts;
 mod lookups;
 mod messages;
+mod plan;
 mod room_members;
 mod rooms;
 mod survey;
 mod users;
+
+use thiserror::Error;
 
 use crate::{
     domain::{
@@ -22,6 +25,7 @@ pub(crate) use users::{Fate, Foreseen, ListedUser, Rehearsal};
 pub(super) use {
     contacts::Contacts,
     messages::Messages,
+    plan::{BatchPlan, EarlierPlans},
     rooms::{Rooms, is_direct},
     survey::Survey,
     users::{Directory, Memberships, Newcomers, Users, seek},
@@ -60,14 +64,26 @@ pub(super) trait Converter: Send + Sync + 'static {
     /// The values that batches in flight may not share, so that the first staged record gets them.
     fn exclusive(&self, ready: &Self::Ready) -> Vec<UniqueValue>;
 
-    /// Stores a batch, confirmed by a majority; for each record, in order, what became of it or why it failed.
+    /// Stores a batch, confirmed by a majority; for each record, in order, what became of it or why it failed. Changes of
+    /// documents that are there are noted in the plan before they are made.
     ///
     /// # Errors
     /// Some records may have been stored all the same.
     fn store(
         &self,
         batch: &[&Self::Ready],
-    ) -> impl Future<Output = Result<Vec<Result<Stored, String>>, RepositoryError>> + Send;
+        plan: &BatchPlan<'_>,
+    ) -> impl Future<Output = Result<Vec<Result<Stored, String>>, StoreError>> + Send;
+}
+
+/// Why a batch is not stored.
+#[derive(Debug, Error)]
+pub(super) enum StoreError {
+    #[error(transparent)]
+    Database(#[from] RepositoryError),
+    /// Another run of the operation has taken the batch's number.
+    #[error("another instance has taken over")]
+    Fenced,
 }
 
 /// What became of a record that was stored.

@@ -8,7 +8,7 @@ use std::{
 use futures::TryStreamExt as _;
 
 use super::{
-    Converter, Identity, Stored, UniqueValue,
+    BatchPlan, Converter, Identity, StoreError, Stored, UniqueValue,
     lookups::PeopleLookup,
     room_members::{RoomToJoin, join},
 };
@@ -25,11 +25,12 @@ use crate::{
         record_type::RecordType,
         staged::{ChannelType, StagedChannel},
     },
-    repository::{ChangedField, Repositories, RepositoryError, RoomInserted, RoomsWanted, StagedId},
+    repository::{ChangedField, PlannedChange, Repositories, RepositoryError, RoomInserted, RoomsWanted, StagedId},
 };
 
 /// Names that are tried for a new room.
 const NAME_ATTEMPTS: u32 = 10_000;
+const ARCHIVED: &str = "archived";
 
 /// Makes a room of each staged one, or links the one that is there.
 #[derive(Debug)]
@@ -53,6 +54,7 @@ pub(in crate::engine) struct ReadRoom {
 }
 
 type Result<T> = std::result::Result<T, RepositoryError>;
+type Storing<T> = std::result::Result<T, StoreError>;
 /// What became of one room, or why it failed.
 type RoomOutcome = std::result::Result<Stored, String>;
 
@@ -95,7 +97,13 @@ impl Rooms {
         self.repositories.rooms.candidates(&wanted).await
     }
 
-    async fn room(&self, read: &ReadRoom, people: &People, candidates: &mut Vec<Fields>) -> Result<RoomOutcome> {
+    async fn room(
+        &self,
+        read: &ReadRoom,
+        people: &People,
+        candidates: &mut Vec<Fields>,
+        plan: &BatchPlan<'_>,
+    ) -> Storing<RoomOutcome> {
         let staged = StagedChannel::new(&read.data);
         let members = match self.members(read, people) {
             Ok(members) => members,
@@ -107,7 +115,7 @@ impl Rooms {
         let views: Vec<StoredRoom<'_>> = candidates.iter().map(StoredRoom::new).collect();
         let found = existing_room(staged, &ids, &views).map(|(room, by)| (room.fields().clone(), by));
         if let Some((room, by)) = found {
-            return self.link(staged, &room, by, &made_id, &members, candidates).await;
+            return self.link(read, (&room, by, &made_id), &members, candidates, plan).await;
         }
         self.repositories.room_notes.begin(&made_id, &self.root).await?;
         let made = match self.make(staged, kind, &made_id, &members).await? {
@@ -139,19 +147,26 @@ impl Rooms {
     /// Takes over what the source says of a room that is there.
     async fn link(
         &self,
-        staged: StagedChannel<'_>,
-        there: &Fields,
-        found: FoundBy,
-        made_id: &str,
+        read: &ReadRoom,
+        (there, found, made_id): (&Fields, FoundBy, &str),
         members: &Members<'_>,
         candidates: &mut [Fields],
-    ) -> Result<RoomOutcome> {
+        plan: &BatchPlan<'_>,
+    ) -> Storing<RoomOutcome> {
         let view = StoredRoom::new(there);
         let id = view.id().to_owned();
         let note = self.repositories.room_notes.find(&id).await?;
         let is_made_now = note.as_ref().is_some_and(|note| note.made_by == self.root);
-        let changes = room::changes(staged, view, found, false);
+        let record = read.record.as_text();
+        let changes = room::changes(StagedChannel::new(&read.data), view, found, false);
+        let before = plan.earlier().of_record(&record).filter(|before| before.document == id);
+        if let Some(before) = before.filter(|before| is_made(before, &changes)) {
+            return self.linked_before(before).await;
+        }
         if !changes.is_empty() {
+            if !is_made_now {
+                plan.note(vec![planned(record, id.clone(), &changes, there)]).await?;
+            }
             self.repositories.rooms.change(&id, &changes).await?;
             if changes.archive {
                 self.repositories.subscriptions.archive(&id).await?;
@@ -170,10 +185,18 @@ impl Rooms {
         let outcome = match &changes {
             _ if is_made_now => Outcome::Created,
             changes if changes.is_empty() => Outcome::Same,
-            RoomChanges { set, archive, .. } if set.is_empty() && !archive => Outcome::Linked,
-            _ => Outcome::Updated,
+            changes => outcome_of(changes),
         };
         Ok(Ok(Stored { changed: changed_fields(&changes, there), ..Stored::new(outcome, id) }))
+    }
+
+    /// The outcome of a room that an earlier try has changed. It may have died before it archived the subscriptions.
+    async fn linked_before(&self, before: &PlannedChange) -> Storing<RoomOutcome> {
+        if before.changed.iter().any(|field| field.field == ARCHIVED) {
+            self.repositories.subscriptions.archive(&before.document).await?;
+        }
+        let changed = before.changed.clone();
+        Ok(Ok(Stored { changed, ..Stored::new(before.outcome, before.document.clone()) }))
     }
 
     /// Stores a new room under the first name that nobody has.
@@ -241,7 +264,7 @@ impl Converter for Rooms {
         Vec::new()
     }
 
-    async fn store(&self, batch: &[&ReadRoom]) -> Result<Vec<RoomOutcome>> {
+    async fn store(&self, batch: &[&ReadRoom], plan: &BatchPlan<'_>) -> Storing<Vec<RoomOutcome>> {
         let mut ids = HashSet::new();
         for read in batch {
             ids.extend(StagedChannel::new(&read.data).people());
@@ -250,7 +273,7 @@ impl Converter for Rooms {
         let mut candidates = self.candidates(batch, &people).await?;
         let mut outcomes = Vec::with_capacity(batch.len());
         for read in batch {
-            outcomes.push(self.room(read, &people, &mut candidates).await?);
+            outcomes.push(self.room(read, &people, &mut candidates, plan).await?);
         }
         Ok(outcomes)
     }
@@ -290,6 +313,22 @@ fn changed(room: &Fields, changes: &RoomChanges) -> Fields {
     room.with("importIds", FieldValue::List(import_ids.collect()))
 }
 
+/// The outcome of a room that was there and is changed.
+const fn outcome_of(changes: &RoomChanges) -> Outcome {
+    if changes.set.is_empty() && !changes.archive { Outcome::Linked } else { Outcome::Updated }
+}
+
+/// Whether a planned change is made, by the changes that are left. A room that was linked is found by its import id from then
+/// on, and would follow its source: in this run it does not.
+fn is_made(before: &PlannedChange, left: &RoomChanges) -> bool {
+    left.is_empty() || before.outcome == Outcome::Linked && left.import_ids.is_empty()
+}
+
+fn planned(record: String, document: String, changes: &RoomChanges, there: &Fields) -> PlannedChange {
+    let outcome = outcome_of(changes);
+    PlannedChange { record, document, outcome, found_by: None, changed: changed_fields(changes, there) }
+}
+
 /// What a receipt says of the changes of a room that was there.
 fn changed_fields(changes: &RoomChanges, there: &Fields) -> Vec<ChangedField> {
     let values = |before: Option<FieldValue>, after: FieldValue| {
@@ -301,8 +340,8 @@ fn changed_fields(changes: &RoomChanges, there: &Fields) -> Vec<ChangedField> {
     };
     let mut fields: Vec<ChangedField> = changes.set.iter().map(of_field).collect();
     if changes.archive {
-        let values = values(there.get("archived").cloned(), FieldValue::Boolean(true));
-        fields.push(ChangedField { field: "archived".to_owned(), values });
+        let values = values(there.get(ARCHIVED).cloned(), FieldValue::Boolean(true));
+        fields.push(ChangedField { field: ARCHIVED.to_owned(), values });
     }
     fields
 }

@@ -17,10 +17,11 @@ use crate::{
     },
     engine::{
         attempts::Stop,
-        convert::{Converter, Identity, Stored, UniqueValue},
+        convert::{BatchPlan, Converter, EarlierPlans, Identity, StoreError, Stored, UniqueValue},
     },
     repository::{
-        BatchReceipt, JoinedRoom, Lease, ReceiptOutcome, RecordReceipt, Repositories, RepositoryError, StagedId,
+        BatchReceipt, JoinedRoom, Lease, PlannedBatch, ReceiptOutcome, RecordReceipt, Repositories, RepositoryError,
+        StagedId,
     },
 };
 
@@ -48,6 +49,7 @@ pub(super) struct Batch<C: Converter> {
     pub(super) root: String,
     pub(super) number: u32,
     pub(super) records: Vec<Prepared<C::Ready>>,
+    pub(super) plans: Arc<EarlierPlans>,
 }
 
 /// Why a batch has no receipt.
@@ -72,21 +74,31 @@ impl From<BatchError> for Stop {
     }
 }
 
+impl From<StoreError> for BatchError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Database(error) => Self::Database(error),
+            StoreError::Fenced => Self::Fenced,
+        }
+    }
+}
+
 /// Stores a batch and gives every record its outcome.
 ///
 /// # Errors
 /// Some records may have been stored. The batch has no receipt, unless the database did not confirm it.
 pub(super) async fn process<C: Converter>(batch: Batch<C>) -> Result<Counts, BatchError> {
-    let Batch { repositories, converter, lease, root, number, records } = batch;
+    let Batch { repositories, converter, lease, root, number, records, plans } = batch;
     let ready: Vec<&C::Ready> = records.iter().filter_map(|record| record.ready.as_ref().ok()).collect();
-    let mut stored = converter.store(&ready).await?.into_iter();
+    let Some((first, last)) = records.first().zip(records.last()) else { return Ok(Counts::default()) };
+    let range = (&first.id, &last.id);
+    let planned = PlannedBatch { root: &root, operation: &lease.operation, epoch: lease.epoch, number, range };
+    let plan = BatchPlan::new(&repositories.receipts, planned, &plans);
+    let mut stored = converter.store(&ready, &plan).await?.into_iter();
     drop(ready);
+    let range = (first.id.clone(), last.id.clone());
     let (mut failed, mut outcomes, mut rooms) = (Vec::new(), Outcomes::default(), RoomReceipts::default());
     let mut joined: BTreeMap<String, i64> = BTreeMap::new();
-    let Some(range) = records.first().zip(records.last()).map(|(first, last)| (first.id.clone(), last.id.clone()))
-    else {
-        return Ok(Counts::default());
-    };
     let mut receipts: Vec<RecordReceipt> = records
         .into_iter()
         .map(|Prepared { id, identity, ready, .. }| {

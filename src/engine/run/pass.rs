@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{counts::Counts, document::account::PLACEHOLDER, field_value::FieldValue, record_type::RecordType},
-    engine::convert::{Converter, UniqueValue},
+    engine::convert::{Converter, EarlierPlans, UniqueValue},
     repository::{FENCE_WIDTH, Gap, Lease, Repositories, RepositoryError, StagedRecord, Staging},
 };
 
@@ -41,6 +41,7 @@ pub(super) struct Pass<'a, C> {
     pub(super) progress: &'a Progress,
     pub(super) throttle: &'a Throttle,
     pub(super) stop: &'a CancellationToken,
+    pub(super) plans: &'a Arc<EarlierPlans>,
 }
 
 /// A batch that is being put together.
@@ -161,6 +162,7 @@ impl<C: Converter> Pass<'_, C> {
             root: self.root.to_owned(),
             number,
             records,
+            plans: Arc::clone(self.plans),
         };
         let going = self.progress.activity().batches_in_flight.one_more();
         let result = on_its_own(async move {

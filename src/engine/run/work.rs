@@ -19,7 +19,7 @@ use crate::{
     engine::{
         attempts::Stop,
         choice::choose,
-        convert::{Contacts, Converter, Memberships, Messages, Newcomers, Rooms, Survey, Users},
+        convert::{Contacts, Converter, EarlierPlans, Memberships, Messages, Newcomers, Rooms, Survey, Users},
     },
     repository::{Checkpoint, OperationUpdate, ReceiptSummary, RunStart, with_default_timeout},
 };
@@ -78,6 +78,7 @@ impl<'a> Subject<'a> {
 struct Processed {
     summary: ReceiptSummary,
     next_number: u32,
+    plans: Arc<EarlierPlans>,
 }
 
 impl Run<'_> {
@@ -105,7 +106,13 @@ impl Run<'_> {
         let total = Some(start.total).filter(|total| subject.is_chosen_from() && *total != operation.count("total"));
         self.keep(reached.unwrap_or(ProgressStep::ImportingUsers), total, kept).await?;
         let stored = with_default_timeout(self.repositories.imports.find(&self.id)).await?.ok_or(Stop::Ended)?.counts();
-        let mut processed = Processed { next_number: summary.next_number, summary };
+        let plans = match checkpoint {
+            // Nobody was there before.
+            Checkpoint::Claimed if subject.root == self.id => Vec::new(),
+            _ => self.patiently(self.repositories.receipts.plans_left(subject.root), stop).await?,
+        };
+        let plans = Arc::new(EarlierPlans::new(plans));
+        let mut processed = Processed { next_number: summary.next_number, summary, plans };
         self.reset_progress(start, &processed.summary, stored);
         for (kind, step) in TYPES.into_iter().filter(|(kind, _)| subject.has(*kind)) {
             if place_of(step) > (*kept.lock()).and_then(place_of) {
@@ -277,6 +284,7 @@ impl Run<'_> {
                 progress: &self.progress,
                 throttle: &self.throttle,
                 stop,
+                plans: &processed.plans,
             };
             let count = pass.run(gaps_left, &mut processed.next_number).await?;
             if stop.is_cancelled() {

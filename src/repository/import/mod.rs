@@ -39,8 +39,8 @@ pub use operations::{Imports, StageOutcome};
 pub use pending_operations::Origin;
 pub use receipt_records::{Part, ReceiptRecords, Which};
 pub use receipts::{
-    BatchReceipt, ChangedField, JoinedRoom, LastMessage, ReceiptOutcome, ReceiptSummary, Receipts, RecordReceipt,
-    RoomReceipt,
+    BatchReceipt, ChangedField, JoinedRoom, LastMessage, PlannedBatch, PlannedChange, ReceiptOutcome, ReceiptSummary,
+    Receipts, RecordReceipt, RoomReceipt,
 };
 pub(crate) use receipts::{FENCE_WIDTH, RECEIPT_LIFETIME};
 pub use removals::{Removal, RemovalTask, Removals};

@@ -1,5 +1,6 @@
 //! Imports whose counts are exact, independent of the neighbours: the service counts stored results.
 
+mod begun;
 mod neighbours;
 mod operation_ids;
 mod poison;

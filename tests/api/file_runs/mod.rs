@@ -1,6 +1,7 @@
 //! Runs over what files staged: rooms, subscriptions and messages.
 
 mod again;
+mod begun;
 mod cases;
 mod kills;
 mod odd_files;

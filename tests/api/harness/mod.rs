@@ -2,6 +2,7 @@
 
 mod builders;
 mod events;
+mod held;
 mod importing;
 mod limited;
 mod mongo;
@@ -16,6 +17,7 @@ mod workspace;
 
 pub use builders::{OperationBuilder, UserBuilder, hashed, operation, user};
 pub use events::{Event, states};
+pub use held::Held;
 pub use importing::{staged_user, staged_users};
 pub use limited::LIMITED;
 pub use mongo::Mongo;

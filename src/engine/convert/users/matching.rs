@@ -17,6 +17,7 @@ use super::{
     creating::{create, id_of},
     directory::{Directory, seek},
     hashed,
+    planned::{EarlierTry, changed_field},
 };
 use crate::{
     domain::{
@@ -27,8 +28,10 @@ use crate::{
         receipt::Outcome,
         staged::StagedUser,
     },
-    engine::convert::Stored,
-    repository::{AccountChange, ChangeOutcome, ChangedField, MatchedAccounts, RepositoryError, SoughtAccounts},
+    engine::convert::{BatchPlan, EarlierPlans, StoreError, Stored},
+    repository::{
+        AccountChange, ChangeOutcome, ChangedField, MatchedAccounts, PlannedChange, RepositoryError, SoughtAccounts,
+    },
 };
 
 /// How often a record is decided anew while somebody else keeps changing its account.
@@ -58,6 +61,8 @@ pub(super) enum Decided {
     Change {
         account: String,
         changes: Vec<FieldChange>,
+        /// What the receipt says of them, and of those of an earlier try.
+        changed: Vec<ChangedField>,
         ends_placeholder: bool,
         outcome: Outcome,
         found_by: FoundBy,
@@ -77,12 +82,16 @@ impl Decided {
 
 impl Users {
     /// Finds the accounts of the users, and makes or changes them as the rules say.
-    pub(super) async fn match_all(&self, users: &[&ReadyUser]) -> Result<Vec<Result<Stored, String>>, RepositoryError> {
+    pub(super) async fn match_all(
+        &self,
+        users: &[&ReadyUser],
+        plan: &BatchPlan<'_>,
+    ) -> Result<Vec<Result<Stored, String>>, StoreError> {
         let mut results: HashMap<usize, Result<Stored, String>> = HashMap::with_capacity(users.len());
         let mut left: Vec<usize> = (0..users.len()).collect();
         let mut attempts = 0;
         while !left.is_empty() {
-            let Left { again, later } = self.match_some(users, &left, &mut results).await?;
+            let Left { again, later } = self.match_some(users, &left, &mut results, plan).await?;
             attempts = if again.is_empty() { 0 } else { attempts + 1 };
             if attempts < ATTEMPTS {
                 left = again;
@@ -118,12 +127,15 @@ impl Users {
         users: &[&ReadyUser],
         positions: &[usize],
         results: &mut HashMap<usize, Result<Stored, String>>,
-    ) -> Result<Left, RepositoryError> {
-        let mut directory = self.directory(positions.iter().map(|position| users[*position])).await?;
+        plan: &BatchPlan<'_>,
+    ) -> Result<Left, StoreError> {
+        let some = positions.iter().map(|position| users[*position]);
+        let mut directory = self.directory(some, plan.earlier()).await?;
         let (mut new, mut changes) = (Vec::new(), Vec::new());
         let mut later = Vec::new();
         for (at, position) in positions.iter().enumerate() {
-            let decided = decided(users[*position], &mut directory, None, self.rules, &self.matched).await?;
+            let decided =
+                decided(users[*position], &mut directory, None, self.rules, &self.matched, plan.earlier()).await?;
             if decided.account().is_some_and(|account| directory.has_given_up_value(account)) {
                 later = positions[at..].to_vec();
                 break;
@@ -146,6 +158,7 @@ impl Users {
             };
             results.insert(*position, result);
         }
+        plan.note(changes.iter().filter_map(|(position, change)| planned(users[*position], change)).collect()).await?;
         let again = self.change_all(changes, results).await?;
         Ok(Left { again, later })
     }
@@ -154,11 +167,13 @@ impl Users {
     pub(super) async fn directory(
         &self,
         users: impl Iterator<Item = &ReadyUser>,
+        plans: &EarlierPlans,
     ) -> Result<Directory, RepositoryError> {
         let mut sought = SoughtAccounts::default();
         for user in users {
             // One that an earlier try has made is this record's own.
             sought.ids.push(id_of(&user.account).to_owned());
+            sought.ids.extend(plans.of_record(id_of(&user.account)).map(|planned| planned.document.clone()));
             seek(StagedUser::new(&user.record), &mut sought);
         }
         Directory::of(&self.matched, &sought).await
@@ -196,16 +211,16 @@ impl Users {
     ) -> Result<Vec<(usize, Option<Result<Stored, String>>)>, RepositoryError> {
         let mut done = Vec::with_capacity(changes.len());
         for (position, decided) in changes {
-            let Decided::Change { account, changes, ends_placeholder, outcome, found_by } = decided else { continue };
+            let Decided::Change { account, changes, changed, ends_placeholder, outcome, found_by } = decided else {
+                continue;
+            };
             let change = AccountChange { account: &account, changes: &changes, ends_placeholder };
             // Never closed.
             let _permit = CHANGES.acquire().await;
             let result = match self.matched.change(change, Date::now()).await? {
-                ChangeOutcome::Changed => Some(Ok(Stored {
-                    found_by: Some(found_by),
-                    changed: changes.iter().map(changed_field).collect(),
-                    ..Stored::new(outcome, account)
-                })),
+                ChangeOutcome::Changed => {
+                    Some(Ok(Stored { found_by: Some(found_by), changed, ..Stored::new(outcome, account) }))
+                }
                 ChangeOutcome::Refused(reason) => Some(Err(reason)),
                 // Also where somebody else has deactivated the other administrators since: the decision finds that.
                 ChangeOutcome::Outdated | ChangeOutcome::LastAdministrator => None,
@@ -224,22 +239,24 @@ async fn with_own_password(account: Fields, user: &ReadyUser) -> Result<Fields, 
 
 /// Decides one record; the directory then knows of it. `earlier` are accounts that the database does not have yet.
 pub(super) async fn decided(
-    ReadyUser { record, account, .. }: &ReadyUser,
+    user: &ReadyUser,
     directory: &mut Directory,
     earlier: Option<&Directory>,
     rules: Rules,
     accounts: &MatchedAccounts,
+    plans: &EarlierPlans,
 ) -> Result<Decided, RepositoryError> {
+    let before = EarlierTry::of(user, plans, directory);
+    let ReadyUser { record, account, .. } = user;
     if let Some(own) = directory.get(id_of(account)).map(StoredAccount::new) {
         // An earlier try of this run has made it.
         let note = StagedUser::new(record).username().zip(own.username()).filter(|(wanted, given)| wanted != given);
         let note = note.map(|(wanted, given)| format!("The user name {wanted} was taken; this one is {given}."));
         return Ok(Decided::Over(Ok(Stored { note, ..created(account) })));
     }
-    let kept = |account: String, found_by: FoundBy| {
-        let found_by = Some(found_by);
-        Decided::Over(Ok(Stored { found_by, ..Stored::new(Outcome::Same, account) }))
-    };
+    if let Some(before) = before.as_ref().filter(|before| before.is_whole) {
+        return Ok(Decided::Over(Ok(before.stored())));
+    }
     let decision = directory.decide(StagedUser::new(record), rules);
     if let Decision::Update { account, changes, .. } | Decision::Fill { account, changes } = &decision
         && changes.iter().any(|change| change.field == "active" && change.after == FieldValue::Boolean(false))
@@ -253,8 +270,15 @@ pub(super) async fn decided(
     let change =
         |directory: &mut Directory, account: String, changes: Vec<FieldChange>, outcome, found_by, ends_placeholder| {
             directory.change(&account, &changes, ends_placeholder);
-            Decided::Change { account, changes, ends_placeholder, outcome, found_by }
+            let mut changed: Vec<ChangedField> = changes.iter().map(changed_field).collect();
+            let found_by = before.as_ref().map_or(found_by, |before| before.add_to(&account, &mut changed, found_by));
+            Decided::Change { account, changes, changed, ends_placeholder, outcome, found_by }
         };
+    let kept = |account: String, found_by: FoundBy| {
+        let as_it_was = Stored { found_by: Some(found_by), ..Stored::new(Outcome::Same, account.clone()) };
+        let before = before.as_ref().filter(|before| before.is_of(&account));
+        Decided::Over(Ok(before.map_or(as_it_was, EarlierTry::stored)))
+    };
     Ok(match decision {
         Decision::Same { account, found } | Decision::Skip { account, found } => kept(account, found),
         Decision::Link { account, found, changes } => {
@@ -283,6 +307,18 @@ pub(super) async fn decided(
                 }
             }
         }
+    })
+}
+
+/// What a decided change plans for the account of this user.
+fn planned(user: &ReadyUser, decided: &Decided) -> Option<PlannedChange> {
+    let Decided::Change { account, changed, outcome, found_by, .. } = decided else { return None };
+    Some(PlannedChange {
+        record: id_of(&user.account).to_owned(),
+        document: account.clone(),
+        outcome: *outcome,
+        found_by: Some(*found_by),
+        changed: changed.clone(),
     })
 }
 
@@ -327,10 +363,4 @@ async fn free_username(
         }
     }
     Ok(None)
-}
-
-fn changed_field(change: &FieldChange) -> ChangedField {
-    let before = change.before.iter().map(|before| ("before", before.clone()));
-    let values = before.chain([("after", change.after.clone())]).collect();
-    ChangedField { field: change.field.clone(), values }
 }

@@ -5,13 +5,14 @@ mod directory;
 mod matching;
 mod memberships;
 mod newcomers;
+mod planned;
 mod rehearsal;
 mod values;
 
 use secrecy::SecretString;
 use tokio::task::spawn_blocking;
 
-use super::{Converter, Identity, Stored, UniqueValue};
+use super::{BatchPlan, Converter, Identity, StoreError, Stored, UniqueValue};
 use crate::{
     domain::{
         document::account::PLACEHOLDER,
@@ -174,11 +175,15 @@ impl Converter for Users {
         username.into_iter().chain(addresses).collect()
     }
 
-    async fn store(&self, users: &[&ReadyUser]) -> Result<Vec<Result<Stored, String>>, RepositoryError> {
+    async fn store(
+        &self,
+        users: &[&ReadyUser],
+        plan: &BatchPlan<'_>,
+    ) -> Result<Vec<Result<Stored, String>>, StoreError> {
         let mut outcomes = if self.rules.on_existing == OnExisting::Fail {
             self.create_all(users).await?
         } else {
-            self.match_all(users).await?
+            self.match_all(users, plan).await?
         };
         for (user, outcome) in users.iter().zip(&mut outcomes) {
             if let Ok(stored) = outcome {

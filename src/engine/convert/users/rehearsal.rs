@@ -22,7 +22,10 @@ use crate::{
         sign_up::{Doubt, DoubtKind, SignUpRules},
         staged::StagedUser,
     },
-    engine::roles::{about_default_roles, unknown_of},
+    engine::{
+        convert::EarlierPlans,
+        roles::{about_default_roles, unknown_of},
+    },
     repository::{Repositories, RepositoryError, Roles, SoughtAccounts, can_be_staged, with_default_timeout},
 };
 
@@ -226,8 +229,10 @@ impl Rehearsal {
 
     /// With matching: each is decided in turn, over the accounts as the earlier ones leave them.
     async fn find(&mut self, users: &[ReadyUser]) -> Result<Vec<Foreseen>, RepositoryError> {
+        // Nothing was tried before.
+        let plans = EarlierPlans::default();
         let references: Vec<&ReadyUser> = users.iter().collect();
-        let mut directory = with_default_timeout(self.users.directory(references.into_iter())).await?;
+        let mut directory = with_default_timeout(self.users.directory(references.into_iter(), &plans)).await?;
         let changed_before: Vec<Fields> = directory.ids().filter_map(|id| self.earlier.get(id)).cloned().collect();
         let found_before =
             users.iter().flat_map(|user| self.earlier.candidates(StagedUser::new(&user.record))).cloned();
@@ -239,7 +244,7 @@ impl Rehearsal {
         let (mut foreseen, mut touched) = (Vec::with_capacity(users.len()), HashSet::new());
         let mut always_kept = HashSet::new();
         for user in users {
-            let decided = decided(user, &mut directory, Some(&self.earlier), *rules, matched).await?;
+            let decided = decided(user, &mut directory, Some(&self.earlier), *rules, matched, &plans).await?;
             let account = decided.account().unwrap_or_default().to_owned();
             // Names that no record has, but the search for a free one meets; and of several administrators one is the last.
             let may_matter = match &decided {

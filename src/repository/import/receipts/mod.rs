@@ -10,6 +10,7 @@
 
 mod history;
 mod index;
+mod plans;
 mod rooms;
 mod stored;
 
@@ -36,6 +37,7 @@ use crate::{
 };
 
 pub use index::BatchIndex;
+pub use plans::{PlannedBatch, PlannedChange};
 pub use rooms::{JoinedRoom, LastMessage, RoomReceipt};
 use stored::{StoredReceipt, batch_receipt, record_type, stored_receipt};
 

@@ -131,13 +131,6 @@ fn stored_record(record: RecordReceipt) -> StoredRecord {
     let cut_all = |texts: Vec<String>, count: usize, bytes: usize| {
         texts.into_iter().take(count).map(|text| cut(text, bytes)).collect()
     };
-    let changed: Document = record
-        .changed
-        .iter()
-        .map(|change| (change.field.clone(), Bson::Document(document_of(&change.values))))
-        .collect();
-    let is_short = bson::serialize_to_vec(&changed).is_ok_and(|bytes| bytes.len() <= CHANGES_BYTES);
-    let names = || changed.keys().map(|field| (field.clone(), Bson::Document(Document::new()))).collect();
     StoredRecord {
         id: record.id,
         outcome: record.outcome.as_str().to_owned(),
@@ -147,10 +140,29 @@ fn stored_record(record: RecordReceipt) -> StoredRecord {
         emails: cut_all(record.emails, EMAILS, EMAIL_BYTES),
         reason: record.reason.map(|reason| cut(reason, REASON_BYTES)),
         found_by: record.found_by.map(|found| found.as_str().to_owned()),
-        changed: if is_short { changed } else { names() },
+        changed: document_of_changes(&record.changed),
         memberships: record.memberships.into(),
         without_password: record.is_without_password,
     }
+}
+
+/// The fields with their values, or their names alone where the values are too long.
+pub(super) fn document_of_changes(changed: &[ChangedField]) -> Document {
+    let fields = changed.iter().map(|change| (change.field.clone(), Bson::Document(document_of(&change.values))));
+    let fields: Document = fields.collect();
+    if bson::serialize_to_vec(&fields).is_ok_and(|bytes| bytes.len() <= CHANGES_BYTES) {
+        return fields;
+    }
+    fields.keys().map(|field| (field.clone(), Bson::Document(Document::new()))).collect()
+}
+
+/// The fields of [`document_of_changes`]. Those that cannot be read are left out.
+pub(super) fn changed_fields(stored: Document) -> Vec<ChangedField> {
+    let changed = stored.into_iter().filter_map(|(field, values)| {
+        let values = RawDocumentBuf::try_from(values.as_document()?).ok()?;
+        Some(ChangedField { field, values: read_fields(&values).ok()? })
+    });
+    changed.collect()
 }
 
 /// The beginning of a text that is too long, with a mark at its end.
@@ -191,13 +203,9 @@ pub(super) fn record_type(word: &str) -> RecordType {
 
 /// `None` for an outcome that this release does not know.
 fn record_receipt(stored: StoredRecord) -> Option<RecordReceipt> {
-    let changed = stored.changed.into_iter().filter_map(|(field, values)| {
-        let values = RawDocumentBuf::try_from(values.as_document()?).ok()?;
-        Some(ChangedField { field, values: read_fields(&values).ok()? })
-    });
     Some(RecordReceipt {
         outcome: Outcome::from_stored(&stored.outcome)?,
-        changed: changed.collect(),
+        changed: changed_fields(stored.changed),
         id: stored.id,
         became: stored.became,
         import_ids: stored.import_ids,
