@@ -3,10 +3,12 @@
 //! Until the outcome is known they are in an unfinished file beside it, together with the operations that they were staged
 //! in. It is there before anything is sent, so that no password is ever staged that nobody knows. A call that was cut off
 //! goes on with it: nobody gets a second password. At the end those of new accounts alone go into the file proper.
+//!
+//! Users who failed have no account, but stay staged with their passwords. These go into a file of their own: they hold if the
+//! account is made later.
 
 use std::{
     collections::{HashMap, HashSet},
-    ffi::OsString,
     fs::{self, File},
     io::{self, BufRead as _, BufReader, BufWriter, Write as _},
     path::{Path, PathBuf},
@@ -28,6 +30,8 @@ const HEADER: [&str; 4] = ["username", "emails", "importIds", "password"];
 const SEPARATOR: &str = ";";
 /// What the name of an unfinished file ends with.
 const UNFINISHED: &str = ".unfinished";
+/// What the name of the file with the passwords of users who failed ends with.
+const FAILED: &str = ".failed";
 /// What receipts put at the end of an import id that is too long for them.
 const CUT: char = '…';
 
@@ -63,6 +67,7 @@ pub(super) struct Begun {
 pub(super) struct Passwords {
     path: PathBuf,
     unfinished: PathBuf,
+    failed: PathBuf,
     entries: BufWriter<File>,
     made: Vec<Made>,
     /// The places of those in `made`, by import id.
@@ -70,9 +75,25 @@ pub(super) struct Passwords {
     begun: Vec<Begun>,
 }
 
-/// The import ids of accounts that are new, as receipts tell them.
+/// The passwords that were written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Written {
+    /// Those of new accounts.
+    pub(super) new: u64,
+    /// Those of users who failed.
+    pub(super) failed: u64,
+}
+
+/// The people of receipts, by what became of them.
 #[derive(Debug, Default)]
-pub(super) struct NewPeople {
+pub(super) struct People {
+    pub(super) new: ImportIds,
+    pub(super) failed: ImportIds,
+}
+
+/// The import ids of people, as receipts tell them.
+#[derive(Debug, Default)]
+pub(super) struct ImportIds {
     import_ids: HashSet<String>,
     /// The beginnings of those that are too long for a receipt.
     beginnings: Vec<String>,
@@ -84,11 +105,16 @@ impl Passwords {
     /// # Errors
     /// With a sentence for that.
     pub(super) fn look_at(path: &Path) -> Result<(), CommandError> {
-        if path.exists() {
-            let reason = "is there already, and may hold passwords that nobody else has: give another name";
-            return Err(CommandError::Setting(format!("--passwords-out: {} {reason}", path.display())));
+        let failed = beside(path, FAILED);
+        // Beside an unfinished file it is of the call that this one goes on with.
+        let is_of_another = failed.exists() && !beside(path, UNFINISHED).exists();
+        match [path.exists().then_some(path), is_of_another.then_some(failed.as_path())].into_iter().flatten().next() {
+            None => Ok(()),
+            Some(path) => {
+                let reason = "is there already, and may hold passwords that nobody else has: give another name";
+                Err(CommandError::Setting(format!("--passwords-out: {} {reason}", path.display())))
+            }
         }
-        Ok(())
     }
 
     /// Makes the unfinished file, readable for its owner alone, or goes on with the one of a call that was cut off.
@@ -97,15 +123,14 @@ impl Passwords {
     /// When it cannot be made or read, or the file proper is there by now.
     pub(super) fn open(path: &Path) -> Result<Self, CommandError> {
         Self::look_at(path)?;
-        let mut name = path.as_os_str().to_owned();
-        name.push(OsString::from(UNFINISHED));
-        let unfinished = PathBuf::from(name);
+        let (unfinished, failed) = (beside(path, UNFINISHED), beside(path, FAILED));
         let earlier = if unfinished.exists() { entries_of(&unfinished) } else { Ok(Vec::new()) };
         let written = earlier.and_then(|earlier| Ok((rewritten(&unfinished, &earlier)?, earlier)));
         let (file, earlier) = written.map_err(|error| unwritable(&unfinished, &error))?;
         let mut passwords = Self {
             path: path.to_owned(),
             unfinished,
+            failed,
             entries: BufWriter::new(file),
             made: Vec::new(),
             places: HashMap::new(),
@@ -196,21 +221,31 @@ impl Passwords {
         Ok(())
     }
 
-    /// Writes the passwords of new accounts into the file proper, of all if `new` is `None`; how many there are. Where there
-    /// are none, there is no file.
+    /// Writes the passwords of new accounts into the file proper, and those of users who failed into the one beside it; all
+    /// into the file proper if `people` is `None`. Where there are none, there is no file.
     ///
     /// # Errors
-    /// When the file cannot be written: then the unfinished one stays.
-    pub(super) fn finish(mut self, new: Option<&NewPeople>) -> Result<u64, CommandError> {
-        let is_new = |made: &&Made| new.is_none_or(|new| made.import_ids.iter().any(|id| new.has(id)));
-        let rows: Vec<&Made> = self.made.iter().filter(is_new).collect();
-        if !rows.is_empty() {
-            write_rows(&self.path, &rows).map_err(|error| unwritable(&self.path, &error))?;
+    /// When a file cannot be written: then the unfinished one stays.
+    pub(super) fn finish(mut self, people: Option<&People>) -> Result<Written, CommandError> {
+        let is_among = |made: &Made, people: &ImportIds| made.import_ids.iter().any(|id| people.has(id));
+        let is_new = |made: &&Made| people.is_none_or(|people| is_among(made, &people.new));
+        let (new, others): (Vec<&Made>, Vec<&Made>) = self.made.iter().partition(is_new);
+        let has_failed = |made: &&Made| people.is_some_and(|people| is_among(made, &people.failed));
+        let failed: Vec<&Made> = others.into_iter().filter(has_failed).collect();
+        if !failed.is_empty() {
+            // One that is there is of an attempt before, which was cut off here.
+            let written = rows_for(&self.failed, &failed).and_then(|file| Ok(file.persist(&self.failed).map(drop)?));
+            written.map_err(|error| unwritable(&self.failed, &error))?;
         }
-        let count = rows.len() as u64;
+        if !new.is_empty() {
+            let written =
+                rows_for(&self.path, &new).and_then(|file| Ok(file.persist_noclobber(&self.path).map(drop)?));
+            written.map_err(|error| unwritable(&self.path, &error))?;
+        }
+        let written = Written { new: new.len() as u64, failed: failed.len() as u64 };
         // Now it goes with this value.
         self.begun.clear();
-        Ok(count)
+        Ok(written)
     }
 }
 
@@ -223,7 +258,7 @@ impl Drop for Passwords {
     }
 }
 
-impl NewPeople {
+impl ImportIds {
     pub(super) fn add(&mut self, import_ids: &[String]) {
         self.import_ids.extend(import_ids.iter().cloned());
         self.beginnings.extend(import_ids.iter().filter_map(|id| id.strip_suffix(CUT)).map(str::to_owned));
@@ -259,8 +294,8 @@ fn write_entry(file: &mut impl io::Write, entry: &Entry) -> io::Result<()> {
     file.write_all(b"\n")
 }
 
-/// A new file, readable for its owner alone.
-fn write_rows(path: &Path, rows: &[&Made]) -> Result<(), csv::Error> {
+/// A file that is to have this path, readable for its owner alone.
+fn rows_for(path: &Path, rows: &[&Made]) -> io::Result<NamedTempFile> {
     let mut file = csv::Writer::from_writer(NamedTempFile::new_in(folder_of(path))?);
     file.write_record(HEADER)?;
     for Made { username, emails, import_ids, password } in rows {
@@ -269,8 +304,14 @@ fn write_rows(path: &Path, rows: &[&Made]) -> Result<(), csv::Error> {
     }
     let file = file.into_inner().map_err(csv::IntoInnerError::into_error)?;
     file.as_file().sync_all()?;
-    file.persist_noclobber(path).map_err(|error| error.error)?;
-    Ok(())
+    Ok(file)
+}
+
+/// The path with another end.
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -44,6 +44,9 @@ pub(super) struct Report {
     run: Option<Run>,
     /// Passwords in the file of `--passwords-out`; `None` if none were to be made.
     pub(super) passwords: Option<u64>,
+    /// Passwords in the file beside it, of users who failed; `None` if there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) failed_passwords: Option<u64>,
     /// The source of the file and who left it; `None` without a source.
     pub(super) source: Option<SourceReport>,
     /// The users that failed; `None` if none did, or the server does not tell.
@@ -80,6 +83,7 @@ impl Report {
             check: None,
             run: None,
             passwords: None,
+            failed_passwords: None,
             source: None,
             failed: None,
         }

@@ -9,7 +9,7 @@ use super::{
     UsersArgs,
     batches::{Batch, Batches, KeptUsers},
     disk,
-    passwords::{Begun, NewPeople, Passwords},
+    passwords::{Begun, ImportIds, Passwords, People, Written},
     replacing::confirm,
     report::Report,
 };
@@ -145,9 +145,9 @@ impl<'a> Sender<'a> {
                 )));
             }
         };
-        let mut new = NewPeople::default();
+        let mut people = People::default();
         let outcomes = if staging.matches_people() {
-            let outcomes = self.outcomes(staging.operation(), &mut new).await;
+            let outcomes = self.outcomes(staging.operation(), &mut people).await;
             // The import is over all the same, and its counters are known.
             outcomes.map_err(|error| self.console.notice(&format!("the receipt could not be read: {error}"))).ok()
         } else {
@@ -156,12 +156,12 @@ impl<'a> Sender<'a> {
         let is_told = outcomes.is_some();
         report.ended(&ended, outcomes);
         if is_told {
-            self.tell_passwords_of(new, Some(staging.operation()), passwords, report).await?;
+            self.tell_passwords_of(people, Some(staging.operation()), passwords, report).await?;
         } else if let Some(passwords) = passwords {
             if staging.matches_people() {
                 self.keep_unfinished(&passwords);
             } else {
-                report.passwords = Some(passwords.finish(None)?);
+                self.written(passwords.finish(None)?, report);
                 self.console.notice(
                     "this server does not say who is new: the file of --passwords-out may also hold passwords of others",
                 );
@@ -188,21 +188,24 @@ impl<'a> Sender<'a> {
         report: &mut Report,
     ) -> Result<(), CommandError> {
         let passwords = passwords.filter(|passwords| !passwords.begun().is_empty());
-        self.tell_passwords_of(NewPeople::default(), None, passwords, report).await
+        self.tell_passwords_of(People::default(), None, passwords, report).await
     }
 
-    /// Writes down the passwords of everybody who is new; `new` are those of the operation `known`.
+    /// Writes down the passwords of everybody who is new, and of those who failed in the last operation: they alone are still
+    /// staged. `people` are those of the operation `known`.
     async fn tell_passwords_of(
         &self,
-        mut new: NewPeople,
+        mut people: People,
         known: Option<&str>,
         passwords: Option<Passwords>,
         report: &mut Report,
     ) -> Result<(), CommandError> {
         let Some(passwords) = passwords else { return Ok(()) };
         let others = passwords.begun().iter().map(|begun| begun.operation.as_str()).filter(|id| Some(*id) != known);
+        let failed = known.map(|_| std::mem::take(&mut people.failed));
         for operation in others {
-            match self.outcomes(operation, &mut new).await {
+            people.failed = ImportIds::default();
+            match self.outcomes(operation, &mut people).await {
                 // Nothing of it was run.
                 Ok(_) | Err(ClientError::Refused { .. }) => {}
                 Err(error) => {
@@ -212,18 +215,33 @@ impl<'a> Sender<'a> {
                 }
             }
         }
-        report.passwords = Some(passwords.finish(Some(&new))?);
+        people.failed = failed.unwrap_or(people.failed);
+        self.written(passwords.finish(Some(&people))?, report);
         Ok(())
+    }
+
+    fn written(&self, written: Written, report: &mut Report) {
+        if written.failed > 0 {
+            self.console.notice(
+                "passwords of users who failed are in a file of their own, which ends with .failed: each holds if \
+                 import.resume makes the account, as long as the server keeps the passwords of failed users \
+                 (FAILED_PASSWORD_HOURS)",
+            );
+        }
+        report.passwords = Some(written.new);
+        report.failed_passwords = Some(written.failed).filter(|failed| *failed > 0);
     }
 
     fn keep_unfinished(&self, passwords: &Passwords) {
         self.console.notice(&passwords.way_on());
     }
 
-    async fn outcomes(&self, operation: &str, new: &mut NewPeople) -> Result<OutcomeCounts, ClientError> {
+    async fn outcomes(&self, operation: &str, people: &mut People) -> Result<OutcomeCounts, ClientError> {
         let look = |outcome: &str, import_ids: &[String]| {
             if outcome == Outcome::Created.as_str() {
-                new.add(import_ids);
+                people.new.add(import_ids);
+            } else if outcome == Outcome::Failed.as_str() {
+                people.failed.add(import_ids);
             }
         };
         self.client.outcomes(operation, look).await

@@ -82,7 +82,37 @@ async fn those_who_get_an_account_without_a_password_get_one_that_is_written_dow
     let arguments = ["users", file.path(), "--run", "--replace", "--passwords-out", other.to_str().unwrap()];
     call(&service.address, &arguments).await;
     assert!(!other.exists());
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "one of new people, and two of dee who failed");
+}
+
+#[tokio::test]
+async fn the_password_of_somebody_who_failed_is_in_a_file_of_its_own_and_holds_once_the_account_is_made() {
+    let (workspace, service) = served().await;
+    workspace.add_user(user("ann").with("emails", vec![doc! { "address": "other@corp.example" }])).await;
+    let file = File::new("people.csv", "username,emails,importIds\nann,ann@corp.example,1\nbob,bob@corp.example,2\n");
+    let folder = tempdir().unwrap();
+    let (out, failed) = (folder.path().join("passwords.csv"), folder.path().join("passwords.csv.failed"));
+    let arguments = ["users", file.path(), "--run", "--json", "--passwords-out", out.to_str().unwrap()];
+    let finished = call(&service.address, &arguments).await;
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    let told = summary(&finished);
+    assert_eq!((&told["passwords"], &told["failedPasswords"]), (&json!(1), &json!(1)), "{told}");
+    assert!(finished.errors.contains("if import.resume makes the account"), "{finished:?}");
+    assert_eq!(passwords(&out)[0].0, "bob");
+    assert_eq!(fs::metadata(&failed).unwrap().permissions().mode() & 0o777, OWNER_ALONE);
+    let made = passwords(&failed);
+    assert_eq!((made.len(), made[0].0.as_str()), (1, "ann"));
+
+    workspace.collection("users").delete_one(doc! { "_id": "ann" }).await.unwrap();
+    assert_eq!(service.post("/api/v1/import.resume", &json!({})).await.status, 200);
+    service.run_import().await;
+    service.wait_for_state("done").await;
+    assert_can_log_in(&workspace, &made[0]).await;
+
+    fs::remove_file(&out).unwrap();
+    let again = call(&service.address, &arguments).await;
+    assert_eq!(again.code, Some(2), "{again:?}");
+    assert!(again.errors.contains("passwords.csv.failed is there already"), "{again:?}");
 }
 
 #[tokio::test]
@@ -182,13 +212,18 @@ async fn assert_passwords(workspace: &Workspace, out: &Path, people: usize) {
     assert_eq!(fs::read_dir(out.parent().unwrap()).unwrap().count(), 1, "the unfinished file is gone");
     let made = passwords(out);
     assert_eq!(made.len(), people);
-    for (name, password) in made.iter().step_by(7) {
-        let account = workspace.collection("users").find_one(doc! { "username": name }).await.unwrap().unwrap();
-        let services = account.get_document("services").unwrap();
-        let bcrypt = services.get_document("password").unwrap().get_str("bcrypt").unwrap();
-        let digest = format!("{:x}", Sha256::digest(password));
-        assert!(bcrypt::verify(digest, bcrypt).unwrap(), "the password of the file is that of the account of {name}");
+    for row in made.iter().step_by(7) {
+        assert_can_log_in(workspace, row).await;
     }
+}
+
+/// The password of the file is that of the account.
+async fn assert_can_log_in(workspace: &Workspace, (name, password): &(String, String)) {
+    let account = workspace.collection("users").find_one(doc! { "username": name }).await.unwrap().unwrap();
+    let services = account.get_document("services").unwrap();
+    let bcrypt = services.get_document("password").unwrap().get_str("bcrypt").unwrap();
+    let digest = format!("{:x}", Sha256::digest(password));
+    assert!(bcrypt::verify(digest, bcrypt).unwrap(), "{name}");
 }
 
 #[tokio::test]
