@@ -44,6 +44,7 @@ mod rate_limit;
 mod receipt;
 mod reference;
 mod refused;
+mod reported;
 mod retention;
 mod routing;
 mod settings;

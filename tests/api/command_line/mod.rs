@@ -13,6 +13,7 @@ mod proxy;
 mod reading;
 mod refusals;
 mod refused_by_workspace;
+mod reported;
 mod sources;
 mod watching;
 pub mod workbooks;

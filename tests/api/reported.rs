@@ -1,0 +1,175 @@
+//! Files and users out of public reports of bulk imports, over the API: each is read, or refused with whom and why.
+
+use bson::{Bson, Document, doc};
+use serde_json::{Value, json};
+
+use crate::harness::{Service, Workspace, served, staged_user};
+
+const CHECK: &str = "/api/v1/import.check?users=true&name=";
+const BCRYPT: &str = "$2b$10$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZabcde";
+
+/// The users that the file holds, and its problems and warnings, each with its line.
+async fn read(service: &Service, name_and_query: &str, text: &str) -> (Vec<Value>, Vec<(u64, String)>) {
+    let answer = service.post_body(&format!("{CHECK}{name_and_query}"), None, text).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let lines: Vec<Value> = answer.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let users = lines.iter().filter_map(|line| line.get("user")).cloned().collect();
+    let problems = lines.iter().filter_map(|line| line.get("problem"));
+    let told = problems
+        .map(|problem| (problem["line"].as_u64().unwrap_or_default(), problem["reason"].as_str().unwrap().to_owned()));
+    (users, told.collect())
+}
+
+/// Asserts what a file holds, and that its problems say these words of these lines.
+async fn assert_read(service: &Service, name: &str, text: &str, users: Value, problems: &[(u64, &str)]) {
+    let (found, told) = read(service, name, text).await;
+    assert_eq!(Value::from(found), users, "{name}: {told:?}");
+    assert_eq!(told.len(), problems.len(), "{name}: {told:?}");
+    for ((line, words), (told_line, reason)) in problems.iter().zip(&told) {
+        assert!(line == told_line && reason.contains(words), "{name}: {told:?} lacks {words:?} of line {line}");
+    }
+}
+
+#[tokio::test]
+async fn tables_that_spreadsheets_leave_are_read_or_refused_by_line() {
+    let (_workspace, service) = served().await;
+    let ann = |id: &str| json!({ "username": "ann", "emails": ["ann@corp.example"], "importIds": [id] });
+    let mac = "username,emails,importIds\rann,ann@corp.example,1\rbea,,2\r";
+    assert_read(&service, "mac.csv", mac, json!([ann("1")]), &[(3, "emails missing")]).await;
+    let mixed = "username,emails,importIds\r\nann,ann@corp.example,1\nbea,,2\n\n\n";
+    assert_read(&service, "mixed.csv", mixed, json!([ann("1")]), &[(3, "emails missing")]).await;
+
+    let headerless = "ann.lee,ann@corp.example,Ann Lee\n";
+    let lee =
+        json!({ "username": "ann.lee", "emails": ["ann@corp.example"], "name": "Ann Lee", "importIds": ["ann.lee"] });
+    let (users, _) = read(&service, "users.csv", headerless).await;
+    assert_eq!(users, [lee]);
+    let words = "Username;E-Mail;Full Name\nann;ann@corp.example;Ann Lee\n";
+    let (users, told) = read(&service, "a.csv&importIdFrom=username", words).await;
+    assert_eq!((users.len(), &users[0]["name"]), (1, &json!("Ann Lee")), "{told:?}");
+    let (users, told) = read(&service, "a.csv", "").await;
+    assert!(users.is_empty() && told.len() == 1, "{told:?}");
+    let (users, _) = read(&service, "a.csv", "username,emails,importIds\n").await;
+    assert!(users.is_empty(), "a header is no user");
+
+    let blanks = "username, emails, importIds\nann , \"ann@corp.example\" , 7\n\"bea\", 'bea@corp.example', 8\n";
+    let (users, told) = read(&service, "blanks.csv", blanks).await;
+    assert_eq!((&users[0], told.len(), told[0].0), (&ann("7"), 1, 3), "the apostrophes are told: {told:?}");
+
+    let sheet = "sep=;\r\nusername;emails;importIds;deleted;;\r\nann;ann@corp.example\u{a0};007;;;\r\n\
+                 bea;bea@corp.example;8;WAHR;;\r\ncid;cid@corp.example;1,52E+03;;;\r\n;;;;;\r\n";
+    assert_read(
+        &service,
+        "sheet.csv",
+        sheet,
+        json!([ann("007")]),
+        &[(4, "deleted must be one of true"), (5, "1,52E+03")],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn lists_of_other_programs_are_recognised_or_named() {
+    let (_workspace, service) = served().await;
+    let failed = "\u{feff}\"importIds\",\"emails\",\"username\",\"errors\"\r\n\"'+4915\",\"a@corp.example\",\"'@bob\",\"taken\"\r\n";
+    let bob = json!({ "importIds": ["+4915"], "emails": ["a@corp.example"], "username": "@bob" });
+    let (users, _) = read(&service, "failed-users.csv", failed).await;
+    assert_eq!(users, [bob]);
+
+    let slack = "username,email,status,billing-active,has-2fa,has-sso,userid,fullname,displayname,expiration-timestamp\n\
+                 ann,ann@corp.example,Admin,1,0,0,U01ANN,Ann Lee,annie,\nci,,Bot,0,0,0,U02CI,CI Bot,,\n\
+                 old,old@corp.example,Deactivated,0,0,0,U03OLD,Old One,,\n";
+    let (users, told) = read(&service, "members.csv", slack).await;
+    let named: Vec<_> = users.iter().map(|user| (&user["importIds"][0], &user["roles"], &user["deleted"])).collect();
+    assert_eq!(
+        named,
+        [(&json!("U01ANN"), &json!(["admin"]), &Value::Null), (&json!("U03OLD"), &Value::Null, &json!(true))]
+    );
+    assert!(told.iter().any(|(line, reason)| *line == 3 && reason.contains("\"ci\"")), "{told:?}");
+
+    let account = json!({
+        "_id": "a1", "username": "ann", "emails": [{ "address": "ann@corp.example", "verified": true }], "type": "user",
+        "active": false, "roles": ["user"], "name": "Ann", "utcOffset": 1,
+    });
+    let list = json!({ "users": [account], "count": 1, "offset": 0, "total": 1, "success": true }).to_string();
+    let ann = json!({
+        "importIds": ["a1"], "username": "ann", "emails": ["ann@corp.example"], "type": "user", "deleted": true,
+        "roles": ["user"], "name": "Ann", "utcOffset": 1,
+    });
+    let (users, _) = read(&service, "list.json", &list).await;
+    assert_eq!(users, [ann]);
+    let mut exported = account;
+    exported["services"] = json!({ "password": { "bcrypt": BCRYPT }, "resume": { "loginTokens": ["SECRET"] } });
+    let (users, _) = read(&service, "users.jsonl", &exported.to_string()).await;
+    assert_eq!(users[0]["services"], json!({ "password": { "bcrypt": BCRYPT } }));
+
+    let mattermost = "{\"type\":\"version\",\"version\":1}\n\
+                      {\"type\":\"user\",\"user\":{\"username\":\"ann\",\"email\":\"ann@corp.example\"}}\n";
+    let (users, told) = read(&service, "bulk.jsonl", mattermost).await;
+    assert!(users.is_empty() && told.len() == 1 && told[0].1.contains("Mattermost bulk file"), "{told:?}");
+    let (users, _) = read(&service, "bulk.jsonl&from=mattermost", mattermost).await;
+    assert_eq!(users[0]["username"], "ann");
+}
+
+#[tokio::test]
+async fn a_user_without_an_address_keeps_all_out_and_is_named() {
+    let (workspace, service) = served().await;
+    service.new_import().await;
+    let person = |emails: Value| json!({ "importIds": ["x"], "username": "bot", "emails": emails });
+    let bot = json!({ "importIds": ["x"], "username": "bot", "type": "bot" });
+    for bad in [bot, person(json!([])), person(json!([""])), person(json!([" "])), person(Value::Null)] {
+        let answer = service.try_add_users(&[staged_user(0), staged_user(1), bad.clone()]).await;
+        assert_eq!(answer.status, 400, "{bad}");
+        let details = &answer.json()["details"];
+        let is_named = details["users"][0]["index"] == 2 && details["users"][0]["importId"] == "x";
+        assert!(is_named || answer.body.contains("/users/2"), "{bad}: {}", answer.body);
+    }
+    assert_eq!(workspace.count_staged().await, 0);
+}
+
+/// The roles of each account, by user name.
+async fn roles(workspace: &Workspace) -> Vec<(String, Bson)> {
+    let mut accounts: Vec<Document> = workspace.imported().await;
+    accounts.sort_by_key(|account| account.get_str("username").unwrap().to_owned());
+    let roles = |account: &Document| account.get("roles").cloned().unwrap_or(Bson::Null);
+    accounts.iter().map(|account| (account.get_str("username").unwrap().to_owned(), roles(account))).collect()
+}
+
+#[tokio::test]
+async fn accounts_have_their_own_roles_and_the_default_ones_each_once() {
+    let (workspace, service) = served().await;
+    let agent = doc! { "_id": "livechat-agent", "name": "livechat-agent" };
+    workspace.collection("rocketchat_roles").insert_one(agent).await.unwrap();
+    workspace.set("Accounts_Registration_Users_Default_Roles", "user, livechat-agent ,user").await;
+    let mut users: Vec<Value> = (0..5).map(staged_user).collect();
+    for (user, own) in users.iter_mut().zip([json!(["admin", "admin"]), json!(["user"]), json!([]), Value::Null]) {
+        user["roles"] = own;
+    }
+    service.stage(&users).await;
+    service.run_import().await;
+    service.wait_for_state("done").await;
+    let list = |roles: &[&str]| Bson::from(roles.to_vec());
+    let defaults = || list(&["user", "livechat-agent"]);
+    let expected: Vec<(String, Bson)> =
+        [list(&["admin", "user", "livechat-agent"]), defaults(), defaults(), defaults(), defaults()]
+            .into_iter()
+            .enumerate()
+            .map(|(number, roles)| (format!("user{number}"), roles))
+            .collect();
+    assert_eq!(roles(&workspace).await, expected);
+}
+
+#[tokio::test]
+async fn people_with_neighbouring_long_ids_stay_two() {
+    let (workspace, service) = served().await;
+    service.new_import().await;
+    let body = r#"{"users":[{"importIds":[1523,"007",76561198000000001],"emails":["a@corp.example"],"username":42},
+                            {"importIds":[76561198000000002],"emails":["b@corp.example"]}]}"#;
+    let answer = service.post_body("/api/v1/import.addUsers", Some("application/json"), body).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let staged = workspace.staged_data().await;
+    let ids = |place: usize| staged[place].get_array("importIds").unwrap().clone();
+    assert_eq!(ids(0), [Bson::from("1523"), Bson::from("007"), Bson::from("76561198000000001")]);
+    assert_eq!(ids(1), [Bson::from("76561198000000002")]);
+    assert_eq!(staged[0].get_str("username").unwrap(), "42");
+}
