@@ -117,6 +117,9 @@ fn words(difference: &Difference) -> String {
         Difference::Messages { room, day, imported, in_history } => {
             format!("messages: the history of room {room} holds {in_history} of {day}, {imported} were imported")
         }
+        Difference::Active { account, import_ids } => {
+            format!("deactivated: account {account} of {} is active again", import_ids.join(", "))
+        }
         Difference::Counts { receipt, operation } => format!(
             "counts: the receipt has {} completed and {} failed, the operation {} and {}",
             receipt.completed, receipt.error, operation.completed, operation.error

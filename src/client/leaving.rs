@@ -8,6 +8,7 @@ use super::{Client, ClientError};
 
 const KEEP: &str = "import.source";
 const DEACTIVATE: &str = "import.deactivateMissing";
+const OPERATION: &str = "operationId";
 
 /// A source after a file of it was kept.
 #[derive(Debug, Deserialize)]
@@ -61,19 +62,30 @@ impl Client {
         self.post_for(KEEP, json!({ "source": source, "importIds": import_ids })).await
     }
 
-    /// Deactivates who is missing, or says who would be; `None` from a server that keeps no sources.
+    /// Deactivates who is missing, which the receipt of the operation then says, or says who would be; `None` from a server that keeps no sources.
     pub(crate) async fn deactivate_missing(
         &self,
         source: &str,
         import_ids: &[String],
         limit: Option<&str>,
         is_check: bool,
+        operation: Option<&str>,
     ) -> Result<Option<Leaving>, ClientError> {
         let mut body = json!({ "source": source, "importIds": import_ids, "check": is_check });
         if let Some(limit) = limit {
             body["limit"] = limit.into();
         }
-        self.post_for(DEACTIVATE, body).await
+        if let Some(operation) = operation {
+            body[OPERATION] = operation.into();
+        }
+        match self.post_for(DEACTIVATE, body.clone()).await {
+            // A release before this one has no room for it.
+            Err(ClientError::Refused { reason, .. }) if operation.is_some() && reason.contains(OPERATION) => {
+                body.as_object_mut().map(|body| body.remove(OPERATION));
+                self.post_for(DEACTIVATE, body).await
+            }
+            answer => answer,
+        }
     }
 
     /// Doing it twice does no harm.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Client, ClientError, ReceiptForm, lines::Lines};
+use crate::domain::receipt::DEACTIVATED;
 
 /// As many accounts are listed that are worth a look.
 const LISTED: usize = 100;
@@ -57,6 +58,8 @@ impl OutcomeCounts {
             "linked" => self.linked += 1,
             "updated" => self.updated += 1,
             "same" => self.same += 1,
+            // Beside the records.
+            DEACTIVATED => {}
             _ => self.failed += 1,
         }
     }

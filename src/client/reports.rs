@@ -62,6 +62,7 @@ pub(crate) enum Difference {
     ChangedFile { upload: String, data_type: String, name: String, record: String },
     UnreadFile { upload: Option<String>, import_ids: Vec<String>, reason: String },
     Messages { room: String, day: String, imported: u64, in_history: u64 },
+    Active { account: String, import_ids: Vec<String> },
     Counts { receipt: Counts, operation: Counts },
 }
 

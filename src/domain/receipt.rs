@@ -2,6 +2,9 @@
 
 use super::counts::Counts;
 
+/// The word for an account that was deactivated beside the records, since a source no longer holds the person.
+pub const DEACTIVATED: &str = "deactivated";
+
 /// What became of one staged record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {

@@ -18,6 +18,8 @@ pub(crate) struct SourcePeople {
     pub(crate) source: SourceName,
     /// The import ids of all people in the file.
     pub(crate) import_ids: Vec<String>,
+    /// The operation in whose receipt deactivations stand.
+    pub(crate) operation: Option<String>,
 }
 
 /// A source after a file of it was kept.
@@ -161,11 +163,12 @@ pub(crate) async fn deactivate_missing(
             break;
         }
         let import_ids = ids_of(account);
-        let leaver = Leaver { account: &account.id, source, import_ids: &import_ids };
+        let leaver =
+            Leaver { account: &account.id, source, import_ids: &import_ids, operation: people.operation.as_deref() };
         let outcome = if is_check {
             repositories.deactivations.foresee(leaver, &gone).await?
         } else {
-            repositories.deactivations.deactivate(leaver).await?
+            repositories.deactivations.deactivate(leaver, &repositories.receipts).await?
         };
         if matches!(outcome, Deactivation::Deactivated { .. }) {
             gone.insert(account.id.clone());

@@ -1,6 +1,6 @@
 //! Comparing the receipt of an operation with the accounts, rooms and messages that are there.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, pin::pin};
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 
@@ -15,7 +15,7 @@ use crate::{
         room_history::compare_history,
     },
     repository::{
-        Identity, Part, ReceiptRecords, RecordReceipt, Repositories, RepositoryError, Shelf, Which,
+        Identity, LeftAccount, Part, ReceiptRecords, RecordReceipt, Repositories, RepositoryError, Shelf, Which,
         with_default_timeout,
     },
 };
@@ -46,6 +46,8 @@ pub(crate) enum Difference {
     ChangedFile(ChangedFile),
     /// The file of an upload could not be read back; why, in a sentence.
     UnreadFile { record: RecordReceipt, reason: String },
+    /// An account that was deactivated is active again.
+    Active(LeftAccount),
     /// The operation's own counters are others than those of its receipt.
     Counts { receipt: Counts, operation: Counts },
 }
@@ -77,6 +79,8 @@ pub(crate) struct VerifySummary {
     pub(crate) messages: u64,
     /// Records among them that failed.
     pub(crate) failed: u64,
+    /// Accounts that were deactivated, as the source no longer holds their people.
+    pub(crate) deactivated: u64,
     pub(crate) differences: u64,
 }
 
@@ -224,13 +228,31 @@ impl Comparison {
         })
     }
 
+    /// Looks for the accounts that were deactivated; those of them that are active.
+    async fn active_again(&mut self) -> Result<Vec<LeftAccount>, RepositoryError> {
+        let everything = Part { offset: 0, limit: u64::MAX };
+        let left = self.repositories.receipts.left(&self.operation, everything).try_chunks(RECORDS_AT_A_TIME);
+        let mut left = pin!(left.map_err(|error| error.1));
+        let mut active = Vec::new();
+        while let Some(left) = left.try_next().await? {
+            self.summary.deactivated += left.len() as u64;
+            let ids: Vec<&str> = left.iter().map(|left| left.id.as_str()).collect();
+            let found = with_default_timeout(self.repositories.identities.active_among(&ids)).await?;
+            active.extend(left.into_iter().filter(|left| found.contains(&left.id)));
+        }
+        Ok(active)
+    }
+
     async fn end(mut self) -> Result<Vec<Finding>, RepositoryError> {
         let mut missing = Vec::new();
         let lacking = |day: &MissingMessages| missing.push(day.clone());
         self.summary.messages = compare_history(&self.repositories, &self.operation, lacking).await?.messages;
         self.summary.differences += missing.len() as u64;
+        let active = self.active_again().await?;
+        self.summary.differences += active.len() as u64;
         let lost = |missing| Finding::Difference(Box::new(Difference::Messages(missing)));
         let mut findings: Vec<Finding> = missing.into_iter().map(lost).collect();
+        findings.extend(active.into_iter().map(|left| Finding::Difference(Box::new(Difference::Active(left)))));
         if let Some(operation) = self.counted.filter(|counted| *counted != self.receipt) {
             self.summary.differences += 1;
             let difference = Difference::Counts { receipt: self.receipt, operation };

@@ -41,7 +41,7 @@ async fn lines(service: &Service, query: &str) -> Vec<Value> {
 }
 
 fn summary(differences: u64) -> Value {
-    let counts = json!({ "operationId": "op", "records": 1202, "accounts": 1200, "rooms": 0, "messages": 0, "failed": 2, "differences": differences });
+    let counts = json!({ "operationId": "op", "records": 1202, "accounts": 1200, "rooms": 0, "messages": 0, "failed": 2, "deactivated": 0, "differences": differences });
     json!({ "summary": counts, "success": true })
 }
 

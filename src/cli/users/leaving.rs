@@ -106,7 +106,7 @@ impl SourceFile<'_> {
         if !self.args.deactivate_missing {
             return Ok(None);
         }
-        let leaving = self.deactivate(client, true).await?;
+        let leaving = self.deactivate(client, true, None).await?;
         Ok(Some(SourceReport {
             source: self.source.to_owned(),
             people: leaving.people,
@@ -120,11 +120,17 @@ impl SourceFile<'_> {
     }
 
     /// Deactivates who is missing, where that is wanted, and has the server keep who came from the source.
-    pub(super) async fn finish(&self, client: &Client, report: &mut Option<SourceReport>) -> Result<(), CommandError> {
+    /// The receipt of the operation says who was deactivated, if the file took one.
+    pub(super) async fn finish(
+        &self,
+        client: &Client,
+        operation: Option<&str>,
+        report: &mut Option<SourceReport>,
+    ) -> Result<(), CommandError> {
         let report = report.insert(SourceReport { source: self.source.to_owned(), ..SourceReport::default() });
         let mut is_over = !self.args.deactivate_missing;
         while !is_over {
-            let Leaving { limit, left, remaining, .. } = self.deactivate(client, false).await?;
+            let Leaving { limit, left, remaining, .. } = self.deactivate(client, false, operation).await?;
             report.limit.get_or_insert(limit);
             // Those that are refused come again with each call.
             let known: HashSet<String> = report.left.iter().map(|person| person.account.clone()).collect();
@@ -139,9 +145,14 @@ impl SourceFile<'_> {
         Ok(())
     }
 
-    async fn deactivate(&self, client: &Client, is_check: bool) -> Result<Leaving, CommandError> {
+    async fn deactivate(
+        &self,
+        client: &Client,
+        is_check: bool,
+        operation: Option<&str>,
+    ) -> Result<Leaving, CommandError> {
         let limit = self.args.deactivate_limit.as_deref();
-        match client.deactivate_missing(self.source, &self.import_ids, limit, is_check).await {
+        match client.deactivate_missing(self.source, &self.import_ids, limit, is_check, operation).await {
             Ok(leaving) => leaving.ok_or_else(unable),
             Err(ClientError::Refused { reason, .. }) if reason.contains("error-deactivate-limit") => {
                 Err(CommandError::Failed(format!("{reason} (--deactivate-limit)")))

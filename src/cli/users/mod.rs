@@ -152,7 +152,7 @@ async fn import(
             match people {
                 // Failed users are in the file, and so is everybody else.
                 Some(people) if args.run && report.has_run() => {
-                    people.finish(client, &mut report.source).await?;
+                    people.finish(client, report.operation.as_deref(), &mut report.source).await?;
                 }
                 _ => {}
             }

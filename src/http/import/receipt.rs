@@ -10,7 +10,7 @@ use super::{
     receipt_messages::{self, AnyReceipt, ReceiptFormat},
 };
 use crate::{
-    domain::{field_value::Fields, matching::FoundBy, record_type::RecordType},
+    domain::{field_value::Fields, matching::FoundBy, receipt::DEACTIVATED, record_type::RecordType},
     http::{
         AppState,
         access::authentication::{Authorized, RunImport},
@@ -18,7 +18,7 @@ use crate::{
         error_schemas::Refusals,
         streamed::{self, Format, json, list},
     },
-    repository::{ChangedField, Part, ReceiptRecords, RecordReceipt, Which},
+    repository::{ChangedField, LeftAccount, Part, ReceiptRecords, RecordReceipt, Which},
     wire::{csv, json::JsonObject},
 };
 
@@ -68,13 +68,13 @@ pub(super) enum ReceiptContent {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ReceiptRecord {
-    /// The `_id` that the record was staged with.
+    /// The `_id` that the record was staged with; of a deactivated account, its own.
     #[serde(rename = "_id")]
     id: String,
     /// `user`, `contact`, `channel` or `message`; of messages only those that failed.
     data_type: &'static str,
     /// `created`, `linked` (an account that was there gained import ids and what it lacked), `updated`, `same` (it already had every value) or
-    /// `failed`.
+    /// `failed`; `deactivated` for an account beside the records, whose person the source no longer holds.
     outcome: &'static str,
     /// The `_id` of the account.
     #[schema(required)]
@@ -126,6 +126,8 @@ pub(super) struct Receipt {
     /// New accounts of the whole operation without a password.
     #[schema(rename = "withoutPassword")]
     without_password: u64,
+    /// Accounts that `import.deactivateMissing` deactivated with the operation. They stand behind the records.
+    deactivated: u64,
     count: usize,
     offset: u64,
     total: u64,
@@ -158,6 +160,7 @@ pub(super) struct Receipt {
                     "operationId": "64d51ea91558939980aab371",
                     "memberships": 0,
                     "withoutPassword": 1,
+                    "deactivated": 0,
                     "count": 1,
                     "offset": 0,
                     "total": 1,
@@ -191,12 +194,15 @@ pub(in crate::http) async fn receipt(
     }
     let records = ReceiptRecords::of(&repositories.receipts, &operation, Which::All);
     let records = caller.deadline.bound(records).await?;
-    let total = records.total();
+    let deactivated = caller.deadline.bound(repositories.receipts.count_left(&operation)).await?;
+    let total = records.total() + deactivated;
+    let left = repositories.receipts.left(&operation, part.behind(records.total()));
     let newcomers = match format {
         ReceiptFormat::Json => caller.deadline.bound(repositories.receipts.newcomers(&operation)).await?,
         ReceiptFormat::Csv | ReceiptFormat::Jsonl => Default::default(),
     };
-    let records = records.read(part).map_ok(|(kind, record)| receipt_record(kind, record));
+    let records =
+        records.read(part).map_ok(|(kind, record)| receipt_record(kind, record)).chain(left.map_ok(left_record));
     let file_name = |ending| Some(format!("receipt-{operation}.{ending}"));
     match format {
         ReceiptFormat::Json => {
@@ -205,7 +211,7 @@ pub(in crate::http) async fn receipt(
             let close = move |count| {
                 let (operation, offset) = (json(&operation), part.offset);
                 format!(
-                    r#"],"operationId":{operation},"memberships":{memberships},"withoutPassword":{without_password},"count":{count},"offset":{offset},"total":{total},"success":true}}"#
+                    r#"],"operationId":{operation},"memberships":{memberships},"withoutPassword":{without_password},"deactivated":{deactivated},"count":{count},"offset":{offset},"total":{total},"success":true}}"#
                 )
             };
             place.answer(&request, streamed::JSON, list(r#"{"records":["#.to_owned(), records, close)).await
@@ -271,6 +277,23 @@ fn receipt_record(kind: RecordType, record: RecordReceipt) -> ReceiptRecord {
         found_by: record.found_by.map(FoundBy::as_str),
         memberships: Some(record.memberships).filter(|count| *count > 0),
         without_password: record.is_without_password.then_some(true),
+    }
+}
+
+fn left_record(LeftAccount { id, username, import_ids, source }: LeftAccount) -> ReceiptRecord {
+    ReceiptRecord {
+        id: id.clone(),
+        data_type: RecordType::User.data_type(),
+        outcome: DEACTIVATED,
+        became: Some(id),
+        import_ids,
+        username,
+        emails: Vec::new(),
+        reason: Some(format!("The source {source} no longer holds this person.")),
+        changed: None,
+        found_by: None,
+        memberships: None,
+        without_password: None,
     }
 }
 

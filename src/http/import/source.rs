@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::receipt::reported_operation;
 use crate::{
     domain::{
         caller::Permission,
@@ -60,6 +61,8 @@ pub(in crate::http) struct MissingBody {
     #[serde(default)]
     #[schema(required = false)]
     check: bool,
+    /// The `_id` of the operation that the file was imported with: its receipt says who was deactivated.
+    operation_id: Option<String>,
 }
 
 /// The source after a file of it was kept.
@@ -230,13 +233,18 @@ pub(in crate::http) async fn missing(
     }
     let Body { bytes, room: _room } = overload.read_body(&request, body, BODY_BYTES).await?;
     let read = web::block(move || {
-        let MissingBody { source, import_ids, limit, check } = read(&bytes)?;
+        let MissingBody { source, import_ids, limit, check, operation_id } = read(&bytes)?;
         let limit: Result<DeactivateLimit, String> = limit.map_or(Ok(DeactivateLimit::Default), |limit| limit.parse());
         let limit = limit.map_err(|problem| wrong(&problem, Some("/limit")))?;
-        Ok((people(&source, import_ids)?, limit, check))
+        let operation = operation_id.filter(|id| !id.is_empty());
+        let people = SourcePeople { operation, ..people(&source, import_ids)? };
+        Ok((people, limit, check))
     });
     let read = read.await.unwrap_or_else(|_| Err(wrong("the body could not be read", None)));
     let (people, limit, is_check) = read?;
+    if let Some(operation) = &people.operation {
+        reported_operation(&caller, &app, Some(operation.clone()), DEACTIVATE_MISSING).await?;
+    }
     let leaving = bound_write(deactivate_missing(&app.repositories, &people, limit, is_check)).await?;
     let answer = LeavingAnswer {
         source: people.source.as_str(),
@@ -259,7 +267,7 @@ fn people(source: &str, import_ids: Vec<String>) -> Result<SourcePeople, ApiErro
     if import_ids.is_empty() {
         return Err(wrong("must NOT have fewer than 1 items", Some("/importIds")));
     }
-    Ok(SourcePeople { source, import_ids })
+    Ok(SourcePeople { source, import_ids, operation: None })
 }
 
 fn wrong(problem: &str, path: Option<&str>) -> ApiError {

@@ -65,6 +65,8 @@ pub(super) enum DifferenceLine {
     },
     /// The file of an upload could not be read back from its store.
     UnreadFile { upload: Option<String>, record: String, import_ids: Vec<String>, reason: String },
+    /// An account that was deactivated, as its source no longer holds the person, is active again.
+    Active { account: String, import_ids: Vec<String> },
     /// The operation's own counters are others than those of its receipt.
     Counts { receipt: LineCounts, operation: LineCounts },
 }
@@ -97,6 +99,8 @@ pub(super) struct VerifiedCounts {
     messages: u64,
     /// Records among them that failed.
     failed: u64,
+    /// Accounts beside them that were deactivated, and were looked for.
+    deactivated: u64,
     differences: u64,
 }
 
@@ -107,7 +111,7 @@ pub(super) struct VerifiedCounts {
     tag = "import",
     operation_id = "verifyImport",
     summary = "Whether accounts, rooms and messages are still what the receipt says",
-    description = "Ours. JSON lines: one for each difference (accounts that are gone, that lost an import id, or an address they were made with; rooms and files that are gone; files whose bytes are not all there, are not those that were stored, or cannot be read back from their store; days of rooms whose history lacks messages; counters that are not those of the receipt), see `DifferenceLine`, and a summary as the last, see `SummaryLine`. Without a summary the answer is not whole. Other query parameters are ignored. Permission `run-import`.",
+    description = "Ours. JSON lines: one for each difference (accounts that are gone, that lost an import id, or an address they were made with; rooms and files that are gone; files whose bytes are not all there, are not those that were stored, or cannot be read back from their store; days of rooms whose history lacks messages; accounts that were deactivated and are active again; counters that are not those of the receipt), see `DifferenceLine`, and a summary as the last, see `SummaryLine`. Without a summary the answer is not whole. Other query parameters are ignored. Permission `run-import`.",
     security(("userId" = [], "authToken" = [])),
     params(VerifiedOperation),
     responses(
@@ -132,9 +136,10 @@ pub(in crate::http) async fn verify_import(
 fn line(operation: &str, finding: Finding) -> String {
     match finding {
         Finding::Difference(difference) => json(&difference_line(*difference)),
-        Finding::Summary(VerifySummary { records, accounts, rooms, messages, failed, differences }) => {
+        Finding::Summary(VerifySummary { records, accounts, rooms, messages, failed, deactivated, differences }) => {
             let operation_id = operation.to_owned();
-            let summary = VerifiedCounts { operation_id, records, accounts, rooms, messages, failed, differences };
+            let summary =
+                VerifiedCounts { operation_id, records, accounts, rooms, messages, failed, deactivated, differences };
             json(&SummaryLine { summary, success: true })
         }
     }
@@ -180,6 +185,7 @@ fn difference_line(difference: Difference) -> DifferenceLine {
             let (upload, record, import_ids) = named(record);
             DifferenceLine::UnreadFile { upload, record, import_ids, reason }
         }
+        Difference::Active(left) => DifferenceLine::Active { account: left.id, import_ids: left.import_ids },
         Difference::Counts { receipt, operation } => {
             DifferenceLine::Counts { receipt: counts(receipt), operation: counts(operation) }
         }

@@ -11,7 +11,7 @@ use bson::{Bson, DateTime, Document, doc};
 use futures::{Stream, TryStreamExt as _, stream};
 use mongodb::Collection;
 
-use super::receipt_records::Part;
+use super::part::Part;
 use crate::{
     domain::{
         loading::{LoadProgress, NotStaged, ReportLine, StagedCounts},

@@ -11,6 +11,7 @@ mod making;
 mod message_notes;
 mod newest_operation;
 pub(in crate::repository) mod operations;
+mod part;
 mod pending_operations;
 mod receipt_records;
 mod receipts;
@@ -36,11 +37,13 @@ pub(crate) use leases::{LEASE_LIFETIME, LEASE_RENEWAL_INTERVAL};
 pub use load_reports::LoadReports;
 pub use message_notes::{MessageNote, MessageNotes, SourceRecord};
 pub use operations::{Imports, StageOutcome};
+pub use part::Part;
 pub use pending_operations::Origin;
-pub use receipt_records::{Part, ReceiptRecords, Which};
+pub use receipt_records::{ReceiptRecords, Which};
+pub(in crate::repository) use receipts::COLLECTION as RECEIPTS;
 pub use receipts::{
-    BatchReceipt, ChangedField, JoinedRoom, LastMessage, PlannedBatch, PlannedChange, ReceiptOutcome, ReceiptSummary,
-    Receipts, RecordReceipt, RoomReceipt,
+    BatchReceipt, ChangedField, JoinedRoom, LastMessage, LeftAccount, PlannedBatch, PlannedChange, ReceiptOutcome,
+    ReceiptSummary, Receipts, RecordReceipt, RoomReceipt,
 };
 pub(crate) use receipts::{FENCE_WIDTH, RECEIPT_LIFETIME};
 pub use removals::{Removal, RemovalTask, Removals};

@@ -6,7 +6,10 @@ use std::collections::VecDeque;
 
 use futures::{Stream, stream};
 
-use super::receipts::{BatchIndex, Receipts, RecordReceipt};
+use super::{
+    part::Part,
+    receipts::{BatchIndex, Receipts, RecordReceipt},
+};
 use crate::{
     domain::{receipt::Outcome, record_type::RecordType},
     repository::{RepositoryError, connection::timeouts::with_default_timeout},
@@ -17,15 +20,6 @@ use crate::{
 pub enum Which {
     All,
     Failed,
-}
-
-/// A part of a list.
-#[derive(Debug, Clone, Copy)]
-pub struct Part {
-    /// Records to leave out at the beginning.
-    pub offset: u64,
-    /// Records at most.
-    pub limit: u64,
 }
 
 /// The receipts of one operation as a list of records.

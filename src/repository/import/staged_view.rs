@@ -8,7 +8,7 @@ use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use mongodb::Collection;
 
 use super::{
-    receipt_records::Part,
+    part::Part,
     staged_filters::{failures, importable},
     staged_id::StagedId,
     staging,

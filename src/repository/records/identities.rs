@@ -1,7 +1,7 @@
 //! The import ids and addresses of accounts, for comparing them with receipts.
 
 use bson::{Document, doc};
-use futures::{Stream, StreamExt as _};
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use mongodb::Collection;
 
 use crate::repository::{Connection, RepositoryError, access::users::COLLECTION};
@@ -24,6 +24,17 @@ pub struct Identity {
 impl Identities {
     pub(in crate::repository) fn new(connection: &Connection) -> Self {
         Self { accounts: connection.collection(COLLECTION) }
+    }
+
+    /// Returns the `_id`s of those of these accounts that are active.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub async fn active_among(&self, ids: &[&str]) -> Result<Vec<String>, RepositoryError> {
+        let active = doc! { "_id": { "$in": ids }, "active": true };
+        let found: Vec<Document> =
+            self.accounts.find(active).projection(doc! { "_id": 1 }).await?.try_collect().await?;
+        Ok(found.iter().filter_map(|account| account.get_str("_id").ok().map(str::to_owned)).collect())
     }
 
     /// Those of these accounts that are there, in any order, one at a time.

@@ -11,8 +11,9 @@ use mongodb::{ClientSession, Collection, error::Result as DriverResult};
 
 use super::{AT_A_TIME, COLLECTION, is_active, keys};
 use crate::repository::{
-    Connection, RepositoryError,
+    Connection, LeftAccount, Receipts, RepositoryError,
     access::users,
+    import::RECEIPTS,
     records::{ROOMS, SUBSCRIPTIONS},
 };
 
@@ -27,6 +28,7 @@ pub struct Deactivations {
     accounts: Collection<Document>,
     subscriptions: Collection<Document>,
     rooms: Collection<Document>,
+    receipts: Collection<Document>,
 }
 
 /// The account of somebody whom the source no longer holds.
@@ -37,6 +39,8 @@ pub struct Leaver<'a> {
     pub source: &'a str,
     /// The import ids that came from the source.
     pub import_ids: &'a [String],
+    /// The operation in whose receipt the deactivation stands.
+    pub operation: Option<&'a str>,
 }
 
 /// What becomes of an account.
@@ -86,6 +90,7 @@ impl Deactivations {
             accounts: connection.collection(users::COLLECTION),
             subscriptions: connection.collection(SUBSCRIPTIONS),
             rooms: connection.collection(ROOMS),
+            receipts: connection.collection(RECEIPTS),
         }
     }
 
@@ -105,19 +110,24 @@ impl Deactivations {
     ///
     /// # Errors
     /// When the database does not answer. It may have been done all the same.
-    pub async fn deactivate(&self, leaver: Leaver<'_>) -> Result<Deactivation, RepositoryError> {
+    pub async fn deactivate(&self, leaver: Leaver<'_>, receipts: &Receipts) -> Result<Deactivation, RepositoryError> {
         let mut outcome = Deactivation::Gone;
         self.connection
             .transaction(async |session| {
-                outcome = self.deactivate_within(session, leaver).await?;
+                outcome = self.deactivate_within(session, leaver, receipts).await?;
                 Ok(())
             })
             .await?;
         Ok(outcome)
     }
 
-    async fn deactivate_within(&self, session: &mut ClientSession, leaver: Leaver<'_>) -> DriverResult<Deactivation> {
-        let Leaver { account, source, import_ids } = leaver;
+    async fn deactivate_within(
+        &self,
+        session: &mut ClientSession,
+        leaver: Leaver<'_>,
+        receipts: &Receipts,
+    ) -> DriverResult<Deactivation> {
+        let Leaver { account, source, import_ids, operation } = leaver;
         let now = DateTime::now();
         let outcome = match self.decide(session, account, &HashSet::new()).await? {
             Decision::Over(outcome) => outcome,
@@ -136,6 +146,11 @@ impl Deactivations {
                 // REST looks at nothing but the tokens.
                 let change = doc! { "$set": { "active": false, "services.resume.loginTokens": [], "_updatedAt": now } };
                 self.accounts.update_one(doc! { "_id": account }, change).session(&mut *session).await?;
+                if let Some(operation) = operation {
+                    let (id, source) = (account.to_owned(), source.to_owned());
+                    let left = LeftAccount { id, username: username.clone(), import_ids: import_ids.to_vec(), source };
+                    self.note(session, receipts.of_left(operation, &left)).await?;
+                }
                 if let Some(username) = username {
                     let change = doc! { "$set": { "archived": true, "_updatedAt": now } };
                     let partners = doc! { "t": "d", "name": username };
@@ -153,6 +168,15 @@ impl Deactivations {
             self.entries.update_many(keys(source, &ids), left).session(&mut *session).await?;
         }
         Ok(outcome)
+    }
+
+    /// Stores what the receipt says, unless it says so already.
+    async fn note(&self, session: &mut ClientSession, receipt: Document) -> DriverResult<()> {
+        let same = doc! { "_id": receipt.get_str("_id").unwrap_or_default() };
+        if self.receipts.find_one(same).session(&mut *session).await?.is_none() {
+            self.receipts.insert_one(receipt).session(&mut *session).await?;
+        }
+        Ok(())
     }
 
     async fn decide(

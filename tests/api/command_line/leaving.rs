@@ -185,6 +185,47 @@ async fn missing(service: &Service, body: Value) -> Answer {
     service.post(MISSING, &body).await
 }
 
+#[tokio::test]
+async fn the_receipt_of_the_run_says_who_was_deactivated_and_verify_looks_for_them() {
+    let (workspace, service) = served_for_leavers().await;
+    nightly(&service, 0..30, &["--run", "--deactivate-missing"]).await;
+    let leaver = account(&workspace, 0).await;
+    let ran = nightly(&service, 1..31, &["--run", "--deactivate-missing"]).await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let count = service.status().await.json()["operation"]["count"].clone();
+    assert_eq!(count, json!({ "total": 1, "users": 1, "completed": 1, "error": 0 }), "he was not staged");
+
+    let receipt = service.get_as_admin("/api/v1/import.receipt").await.json();
+    assert_eq!((&receipt["deactivated"], &receipt["total"], &receipt["count"]), (&json!(1), &json!(2), &json!(2)));
+    let expected = json!({
+        "_id": leaver, "dataType": "user", "outcome": "deactivated", "became": leaver, "importIds": ["id0"],
+        "username": "user0", "reason": "The source hr no longer holds this person.",
+    });
+    assert_eq!((&receipt["records"][0]["outcome"], &receipt["records"][1]), (&json!("created"), &expected));
+    let page = service.get_as_admin("/api/v1/import.receipt?offset=1&count=1").await.json();
+    assert_eq!((&page["records"], &page["total"]), (&json!([expected]), &json!(2)));
+    let lines = call(&service.address, &["receipt", "--format", "jsonl"]).await;
+    assert_eq!(lines.output.lines().filter(|line| line.contains(r#""outcome":"deactivated""#)).count(), 1, "{lines:?}");
+    let table = call(&service.address, &["receipt"]).await;
+    assert!(
+        table.output.lines().last().unwrap().contains(&format!(r#""user","deactivated","{leaver}","id0","user0""#)),
+        "{table:?}"
+    );
+
+    let verified = call(&service.address, &["verify", "--json"]).await;
+    assert_eq!(verified.code, Some(0), "{verified:?}");
+    assert!(verified.output.contains(r#""deactivated":1,"differences":0"#), "{verified:?}");
+    workspace.update("users", &leaver, doc! { "$set": { "active": true } }).await;
+    let verified = call(&service.address, &["verify"]).await;
+    assert_eq!(verified.code, Some(1), "{verified:?}");
+    assert!(verified.output.contains(&format!("deactivated: account {leaver} of id0 is active again")), "{verified:?}");
+
+    let unknown = missing(&service, json!({ "source": "hr", "importIds": ["id1"], "operationId": "none" })).await;
+    assert_eq!(unknown.status, StatusCode::BAD_REQUEST, "{unknown:?}");
+    let errors = service.get_as_admin("/api/v1/import.errors").await.json();
+    assert_eq!(errors["total"], 0, "nobody failed");
+}
+
 /// The same by somebody who is no administrator.
 async fn missing_as_importer(service: &Service, body: Value) -> Answer {
     let request = service.request(Method::POST, MISSING).json(&body);

@@ -10,6 +10,7 @@
 
 mod history;
 mod index;
+mod left;
 mod plans;
 mod rooms;
 mod stored;
@@ -37,6 +38,7 @@ use crate::{
 };
 
 pub use index::BatchIndex;
+pub use left::LeftAccount;
 pub use plans::{PlannedBatch, PlannedChange};
 pub use rooms::{JoinedRoom, LastMessage, RoomReceipt};
 use stored::{StoredReceipt, batch_receipt, record_type, stored_receipt};
