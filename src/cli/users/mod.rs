@@ -214,7 +214,8 @@ async fn check_and_send(
     if let Some(staging) = sender.earlier_run(passwords.as_ref()).await? {
         return sender.follow_to_the_end(&staging, passwords, report).await;
     }
-    let is_worth_it = args.run && args.matching.may_leave_people_alone();
+    let refuses_some = args.reading.refused_by_workspace().next().is_some();
+    let is_worth_it = args.run && (args.matching.may_leave_people_alone() || refuses_some);
     if !(args.check || is_worth_it) {
         return sender.send(with_passwords(kept, &mut passwords)?, users, passwords, report).await;
     }
