@@ -314,6 +314,22 @@ fn an_archive_of_seventy_thousand_entries_that_counts_them_wrong_is_read() {
 }
 
 #[test]
+fn an_archive_of_seventy_thousand_entries_with_zip64_is_read() {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    for number in 0..70_000 {
+        zip.start_file(format!("general/{number}.csv"), stored).unwrap();
+        if number % 1000 == 0 {
+            zip.write_all(format!("ann,{},hello\n", 1_479_162_481_336_u64 + number).as_bytes()).unwrap();
+        }
+    }
+    let bytes = zip.finish().unwrap().into_inner();
+    assert!(bytes.windows(4).any(|window| window == b"PK\x06\x06"), "its end has the record of ZIP64");
+    let read = read(Format::Csv, &bytes);
+    assert_eq!(read.messages().len(), 70);
+}
+
+#[test]
 fn a_sparse_archive_of_five_gigabytes_is_read_without_reading_what_does_not_matter() {
     const HOLE: u64 = 5 << 30;
     let path = std::env::temp_dir().join(format!("rocketchat-import-sparse-{}.zip", std::process::id()));

@@ -3,6 +3,7 @@
 mod again;
 mod begun;
 mod cases;
+mod choosing;
 mod kills;
 mod odd_files;
 mod receipts;

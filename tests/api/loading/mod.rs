@@ -2,6 +2,7 @@
 
 mod ends;
 mod kills;
+mod large;
 mod reference;
 mod refused;
 mod report;
