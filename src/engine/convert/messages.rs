@@ -263,7 +263,7 @@ impl Messages {
 impl Converter for Messages {
     const TYPE: RecordType = RecordType::Message;
     /// More go no faster, and make other clients wait longer for the database.
-    const BATCHES_IN_FLIGHT: usize = 4;
+    const BATCHES_IN_FLIGHT: usize = 3;
     type Ready = ReadMessage;
 
     fn id_for(&self, id: &StagedId) -> String {

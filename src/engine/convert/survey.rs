@@ -19,6 +19,8 @@ type MessageKey = u128;
 /// Authors and threads of the staged messages of an operation: about 60 bytes a thread and 16 an answer.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Survey {
+    /// Messages that are not left out.
+    messages: u64,
     /// Import ids of everybody who wrote something.
     authors: IndexSet<String>,
     threads: HashMap<MessageKey, StagedThread>,
@@ -58,6 +60,7 @@ impl Survey {
             if message.is_answered {
                 answered.extend(message.id.take().as_deref().map(key_of));
             }
+            survey.messages += 1;
             survey.add(message);
         }
         for (id, thread) in &mut survey.threads {
@@ -97,6 +100,11 @@ impl Survey {
             }
             self.answers.push(Answer { ts: ts.epoch_millis(), author, next: None });
         }
+    }
+
+    /// The number of messages that are not left out.
+    pub(in crate::engine) const fn messages(&self) -> u64 {
+        self.messages
     }
 
     /// The import ids of everybody who wrote something, in order of the first message.

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 /// Documents in one command. The database stores those of a command together, and the writes of every other client that
-/// come after it wait for a majority until it has: a chat message, too. Short commands make these waits short.
-const COMMAND_DOCUMENTS: usize = 100;
+/// come after it wait for a majority until it has: a chat message, too. Longer commands make these waits longer; shorter
+/// ones cost the database more for each document.
+const COMMAND_DOCUMENTS: usize = 500;
 
 /// Returns the ranges of so many documents that go into one command each, in their order.
 pub(in crate::repository) fn commands_for(documents: usize) -> impl DoubleEndedIterator<Item = Range<usize>> {
@@ -20,10 +21,10 @@ mod tests {
 
     #[test]
     fn every_document_is_in_one_command() {
-        for documents in [0, 1, 99, 100, 101, 250] {
+        for documents in [0, 1, 499, 500, 501, 1250] {
             let all: Vec<usize> = commands_for(documents).flatten().collect();
             assert_eq!(all, (0..documents).collect::<Vec<_>>());
         }
-        assert_eq!(commands_for(250).collect::<Vec<_>>(), [0..100, 100..200, 200..250]);
+        assert_eq!(commands_for(1250).collect::<Vec<_>>(), [0..500, 500..1000, 1000..1250]);
     }
 }
