@@ -10,6 +10,15 @@ use crate::domain::{
 /// The mark of an account that stands in for a person who was not imported, but wrote something that was. It is
 /// deactivated; a later import of the person fills it and takes the mark away.
 pub const PLACEHOLDER: &str = "importPlaceholder";
+/// The mark that importers give a staged person whom no list names.
+const UNLISTED: &str = "_placeholder";
+
+/// Whether a staged user stands in for a person who is not imported: he was left out, or no list names him.
+#[must_use]
+pub fn is_stand_in(staged: StagedUser<'_>) -> bool {
+    let marks = [PLACEHOLDER, UNLISTED].into_iter().filter_map(|mark| staged.fields().get(mark));
+    marks.into_iter().any(FieldValue::is_truthy)
+}
 
 /// What a staged user lacks to become an account.
 #[derive(Debug, Clone)]

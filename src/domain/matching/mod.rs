@@ -15,7 +15,10 @@ pub use account_changes::{Column, Columns};
 pub use rules::{MatchBy, OnExisting, OnUsernameTaken, Rules, WantedRules};
 pub use stored_account::StoredAccount;
 
-use super::{document::FieldChange, staged::StagedUser};
+use super::{
+    document::{FieldChange, account::is_stand_in},
+    staged::StagedUser,
+};
 
 /// How an account was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -132,6 +135,9 @@ fn with_account(
     rules: Rules,
 ) -> Decision {
     let id = account.id().to_owned();
+    if account.is_placeholder() && is_stand_in(record) {
+        return Decision::Same { account: id, found };
+    }
     if account.is_placeholder() {
         return Decision::Fill { account: id, changes: account_changes::of_fill(record, account, candidates) };
     }

@@ -169,6 +169,10 @@ fn a_placeholder_becomes_the_persons_account_when_the_person_is_imported() {
     let fields: Vec<_> = changes.iter().map(|change| change.field.as_str()).collect();
     assert_eq!(fields, ["name", "emails", "active"]);
 
+    let left_out = record.with(crate::domain::document::account::PLACEHOLDER, FieldValue::Boolean(true));
+    let decision = decided(&left_out, std::slice::from_ref(&placeholder), rules(OnExisting::Link));
+    assert_eq!(decision, Decision::Same { account: "a".into(), found: FoundBy::ImportId });
+
     let stranger = self::record("U2", &["ann@y.example"], "ann");
     let decision = decided(&stranger, &[placeholder], Rules::of_files());
     assert_eq!(decision, Decision::Create { username_taken_by: Some("a".into()) });

@@ -7,10 +7,10 @@ use tokio::sync::Mutex;
 use crate::{
     domain::{
         document::{
-            account::{self, Enrolment, PLACEHOLDER, new_account},
+            account::{self, Enrolment, new_account},
             username::suggestions,
         },
-        field_value::{Date, FieldValue, Fields},
+        field_value::{Date, Fields},
         matching::StoredAccount,
         staged::StagedUser,
     },
@@ -20,8 +20,6 @@ use crate::{
 /// Names that are suggested to a person who brings none before the record fails, and of them with one query.
 const NAMES: usize = 1000;
 const NAMES_AT_A_TIME: usize = 20;
-/// What importers mark a person with whom no list names.
-const UNLISTED: &str = "_placeholder";
 
 /// What new accounts have in common.
 #[derive(Debug)]
@@ -72,8 +70,7 @@ impl Newcomers {
             Some(_) => None,
             None => Some(self.suggested(user, &secured.id).await?),
         };
-        let is_placeholder = [PLACEHOLDER, UNLISTED].into_iter().filter_map(|mark| staged.get(mark));
-        let is_placeholder = is_placeholder.into_iter().any(FieldValue::is_truthy);
+        let is_placeholder = account::is_stand_in(user);
         let rooms = if is_placeholder { &[] } else { rooms };
         let enrolment = Enrolment {
             id: &secured.id,
