@@ -17,7 +17,7 @@ const CHANNELS: usize = 250;
 const DAYS: usize = 400;
 const HOLE_BYTES: u64 = 5 << 30;
 const MOST_MEMORY_KB: usize = 150_000;
-const PATIENCE: Duration = Duration::from_secs(900);
+const PATIENCE: Duration = Duration::from_secs(120);
 static ZEROS: [u8; 1 << 20] = [0; 1 << 20];
 
 /// A file in which zeros take no room.
@@ -74,7 +74,6 @@ fn export() -> ServerFile {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes: .ci/full"]
 async fn an_archive_of_five_gigabytes_and_100_000_entries_is_loaded_within_150_mb() {
     let file = export();
     assert!(file.path.metadata().unwrap().len() > HOLE_BYTES);
