@@ -166,7 +166,11 @@ async fn one_user_in_the_way_of_somebody_keeps_out_nobody_else_wherever_he_stand
         assert_eq!(failed.len(), 1);
         assert_eq!(
             (&failed[0]["importIds"], &failed[0]["errors"]),
-            (&json!(["e2"]), &json!(["The e-mail address bea@corp.example is taken by the user bea (bea)."]))
+            (
+                &json!(["e2"]),
+                &json!(["The e-mail address bea@corp.example is taken by the user bea (bea). \
+                With onExisting set to link, that account gets the import id."])
+            )
         );
         let mut names: Vec<String> = workspace
             .imported()

@@ -48,7 +48,8 @@ async fn without_a_rule_somebody_who_is_there_fails_as_in_rocket_chat() {
     add_ann(&workspace).await;
     let status = import(&service, &[ann()], &json!({})).await;
     assert_eq!(status["operation"]["count"]["error"], 1, "{status}");
-    assert!(receipt(&service).await[0]["reason"].as_str().unwrap().contains("is taken by the user ann"));
+    let reason = receipt(&service).await[0]["reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains("is taken by the user ann") && reason.contains("onExisting set to link"), "{reason}");
 }
 
 #[tokio::test]

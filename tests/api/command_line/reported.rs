@@ -24,7 +24,8 @@ async fn one_user_who_fails_keeps_nobody_else_out_and_his_holder_is_named() {
         assert_eq!(finished.code, Some(1), "{finished:?}");
         let summary = summary(&finished);
         assert_eq!((&summary["run"]["created"], &summary["run"]["failed"]), (&json!(2), &json!(1)), "{summary}");
-        let reason = "The e-mail address bea@corp.example is taken by the user bea (bea).";
+        let reason = "The e-mail address bea@corp.example is taken by the user bea (bea). \
+            With onExisting set to link, that account gets the import id.";
         assert_eq!(
             (&summary["failed"][0]["importIds"], &summary["failed"][0]["errors"]),
             (&json!(["e2"]), &json!([reason]))

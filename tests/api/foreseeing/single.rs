@@ -34,7 +34,13 @@ async fn who_holds_a_name_or_an_address_is_named_and_twins_in_letter_case_are_wa
     let record = &records(&lines)[0];
     assert_eq!(
         (&record["outcome"], &record["reason"]),
-        (&json!("failed"), &json!("The e-mail address Bob@Corp.example is taken by the user Bob (b0b)."))
+        (
+            &json!("failed"),
+            &json!(
+                "The e-mail address Bob@Corp.example is taken by the user Bob (b0b). \
+            With onExisting set to link, that account gets the import id."
+            )
+        )
     );
 }
 

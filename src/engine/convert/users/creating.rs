@@ -82,7 +82,11 @@ fn not_stored(error: &RepositoryError, account: &Fields) -> String {
     format!("The account cannot be stored, perhaps because it is too large ({addresses} e-mail addresses): {error}.")
 }
 
-/// Which user name and addresses are taken, and by whom; `None` if none is.
+/// The choice that leaves the account as it is and makes it this person's.
+const LINK_OFFER: &str = "With onExisting set to link, that account gets the import id.";
+
+/// Which user name and addresses are taken, and by whom; `None` if none is. One account that has the addresses is the same
+/// person's, so the reason offers to link it.
 pub(super) fn what_is_taken(account: &Fields, holders: &[Holder]) -> Option<String> {
     let mut taken = String::new();
     let mut tell = |what: &str, value: &str, holder: &Holder| {
@@ -100,6 +104,11 @@ pub(super) fn what_is_taken(account: &Fields, holders: &[Holder]) -> Option<Stri
         if let Some(holder) = holders.iter().find(|holder| holder.emails.iter().any(|held| held == address)) {
             tell("e-mail address", address, holder);
         }
+    }
+    let is_same = |held: &String| addresses_of(account).any(|address| address.to_lowercase() == held.to_lowercase());
+    if !taken.is_empty() && holders.iter().filter(|holder| holder.emails.iter().any(is_same)).count() == 1 {
+        // As above.
+        let _ = write!(taken, " {LINK_OFFER}");
     }
     Some(taken).filter(|taken| !taken.is_empty())
 }
