@@ -13,7 +13,7 @@ use thiserror::Error;
 
 pub use account_changes::{Column, Columns};
 pub use rules::{MatchBy, OnExisting, OnUsernameTaken, Rules, WantedRules};
-pub use stored_account::StoredAccount;
+pub use stored_account::{StoredAccount, is_same};
 
 use super::{
     document::{FieldChange, account::is_stand_in},
@@ -135,11 +135,12 @@ fn with_account(
     rules: Rules,
 ) -> Decision {
     let id = account.id().to_owned();
-    if account.is_placeholder() && is_stand_in(record) {
-        return Decision::Same { account: id, found };
-    }
     if account.is_placeholder() {
-        return Decision::Fill { account: id, changes: account_changes::of_fill(record, account, candidates) };
+        return if is_stand_in(record) {
+            Decision::Same { account: id, found }
+        } else {
+            Decision::Fill { account: id, changes: account_changes::of_fill(record, account, candidates) }
+        };
     }
     match rules.on_existing {
         OnExisting::Fail => {

@@ -101,6 +101,7 @@ impl<'a> StoredAccount<'a> {
 }
 
 /// Whether two addresses or user names are the same but for letter case.
-pub(super) fn is_same(one: &str, other: &str) -> bool {
+#[must_use]
+pub fn is_same(one: &str, other: &str) -> bool {
     one == other || one.to_lowercase() == other.to_lowercase()
 }

@@ -5,6 +5,7 @@ use std::{collections::HashMap, fmt::Write as _, ops::Range};
 use crate::{
     domain::{
         field_value::{FieldValue, Fields},
+        matching::is_same,
         new_user::username_of,
     },
     repository::{Accounts, Holder, Rejection, RepositoryError},
@@ -105,8 +106,8 @@ pub(super) fn what_is_taken(account: &Fields, holders: &[Holder]) -> Option<Stri
             tell("e-mail address", address, holder);
         }
     }
-    let is_same = |held: &String| addresses_of(account).any(|address| address.to_lowercase() == held.to_lowercase());
-    if !taken.is_empty() && holders.iter().filter(|holder| holder.emails.iter().any(is_same)).count() == 1 {
+    let is_own = |held: &String| addresses_of(account).any(|address| is_same(address, held));
+    if !taken.is_empty() && holders.iter().filter(|holder| holder.emails.iter().any(is_own)).count() == 1 {
         // As above.
         let _ = write!(taken, " {LINK_OFFER}");
     }
