@@ -91,8 +91,7 @@ pub(super) async fn process<C: Converter>(batch: Batch<C>) -> Result<Counts, Bat
     let Batch { repositories, converter, lease, root, number, records, plans } = batch;
     let ready: Vec<&C::Ready> = records.iter().filter_map(|record| record.ready.as_ref().ok()).collect();
     let Some((first, last)) = records.first().zip(records.last()) else { return Ok(Counts::default()) };
-    let range = (&first.id, &last.id);
-    let planned = PlannedBatch { root: &root, operation: &lease.operation, epoch: lease.epoch, number, range };
+    let planned = PlannedBatch { root: &root, operation: &lease.operation, epoch: lease.epoch, number };
     let plan = BatchPlan::new(&repositories.receipts, planned, &plans);
     let mut stored = converter.store(&ready, &plan).await?.into_iter();
     drop(ready);

@@ -112,6 +112,29 @@ async fn an_account_that_somebody_changes_before_a_killed_batch_does_is_told_as_
     assert_eq!(records, [json!([["b"], "updated", "verifiedEmail", changed, null])]);
 }
 
+/// The first and the last record of the batch, which nothing reads.
+#[tokio::test]
+async fn a_plan_with_the_range_that_plans_once_had_is_read_and_none_has_it_any_more() {
+    let (workspace, service) = served_with_people().await;
+    service.stage(&people()[7..]).await;
+    let held = Held::receipt(&workspace, &service.operation_id().await, 0).await;
+    service.run_under(&json!({ "onExisting": "link" })).await;
+    eventually("the account is changed", PATIENCE, async || has(&workspace, doc! { "importIds": "b" }).await).await;
+    service.kill();
+    let receipts = workspace.collection(RECEIPTS);
+    let plans = doc! { "_id": { "$regex": "#plan:" } };
+    let plan = receipts.find_one(plans.clone()).await.unwrap().unwrap();
+    let names: Vec<&str> = plan.keys().map(String::as_str).collect();
+    assert_eq!(names, ["_id", "run", "changes", "at", "expires"]);
+    let range = doc! { "first": "a", "last": bson::oid::ObjectId::new() };
+    receipts.update_one(plans, doc! { "$set": range }).await.unwrap();
+    held.give_up(&workspace).await;
+    let service = workspace.serve().await;
+    let (_, records) = told(&service).await;
+    let changed = json!({ "importIds": { "before": ["old"], "after": ["old", "b"] } });
+    assert_eq!(records, [json!([["b"], "linked", "verifiedEmail", changed, null])]);
+}
+
 async fn has_plan(workspace: &Workspace) -> bool {
     workspace.collection(RECEIPTS).find_one(doc! { "_id": { "$regex": "#plan:" } }).await.unwrap().is_some()
 }

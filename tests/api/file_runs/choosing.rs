@@ -84,3 +84,47 @@ async fn deleted_people_who_are_left_out_are_there_only_if_they_wrote_something(
     let others = workspace.found("users", doc! { "importPlaceholder": true }).await;
     assert_eq!(others.len(), WROTE - 1);
 }
+
+/// One is in no list, and one is in the list and was left out.
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_that_stand_in_for_somebody_are_not_among_those_without_a_password() {
+    let person = |id: &str, name: &str| json!({ "id": id, "name": name, "profile": { "email": format!("{name}@corp.example") } });
+    let channels = json!([{ "id": "C1", "name": "dev", "created": 1_500_000_000, "creator": "U1", "members": ["U1"] }]);
+    let said = |id: &str, second: u32| json!({ "type": "message", "user": id, "ts": format!("{second}.000100"), "text": "hello" });
+    let files = [
+        ("users.json", json!([person("U1", "ann"), person("U2", "bea")])),
+        ("channels.json", channels),
+        (
+            "dev/2020-09-13.json",
+            json!([said("U1", 1_600_000_000), said("U2", 1_600_000_001), said("W9", 1_600_000_002)]),
+        ),
+    ];
+    let export = zip(&files.map(|(name, content)| (name, content.to_string())));
+    let one = json!({ "users": { "list": ["U1"] }, "channels": { "list": ["C1"] } });
+    for (input, stand_ins, people) in [(one, 2, json!([["U1"]])), (everything(), 1, json!([["U1"], ["U2"]]))] {
+        let (workspace, service) = served().await;
+        service.load("slack", &export).await;
+        assert_eq!(service.start_import(input).await.status, 200);
+        service.wait_for_state("done").await;
+        assert_eq!(workspace.found("users", doc! { "importPlaceholder": true }).await.len(), stand_ins);
+        let receipt = service.get_as_admin("/api/v1/import.receipt").await.json();
+        let records = receipt["records"].as_array().unwrap();
+        let without = records.iter().filter(|record| record["withoutPassword"] == true);
+        let without: Vec<&Value> = without.map(|record| &record["importIds"]).collect();
+        assert_eq!(json!(without), people, "{receipt}");
+        assert_eq!(receipt["withoutPassword"], without.len(), "{receipt}");
+    }
+}
+
+/// A call makes nobody a stand-in, whatever it says of him.
+#[tokio::test]
+async fn a_user_of_a_call_with_the_mark_of_a_stand_in_is_an_account_without_a_password() {
+    let (workspace, service) = served().await;
+    let user = |name: &str, mark: &str| json!({ "importIds": [name], "emails": [format!("{name}@corp.example")], "username": name, mark: true });
+    service.stage(&[user("cid", "importPlaceholder"), user("dan", "_placeholder")]).await;
+    service.run_import().await;
+    service.wait_for_state("done").await;
+    assert!(workspace.found("users", doc! { "importPlaceholder": true }).await.is_empty());
+    let receipt = service.get_as_admin("/api/v1/import.receipt").await.json();
+    assert_eq!(receipt["withoutPassword"], 2, "{receipt}");
+}

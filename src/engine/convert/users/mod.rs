@@ -63,10 +63,11 @@ pub(in crate::engine) struct ReadyUser {
 }
 
 impl ReadyUser {
-    /// Whether a new account of this user could not be logged in to. One that only stands in for somebody is not meant to be.
+    /// Whether a new account of this user could not be logged in to. One that only stands in for somebody is not meant to
+    /// be. The account says whether it does: not every record with a mark becomes such an account.
     fn lacks_password(&self) -> bool {
-        let is_placeholder = self.record.get(PLACEHOLDER).is_some_and(FieldValue::is_truthy);
-        !is_placeholder && !new_user::has_password(&self.record)
+        let stands_in = self.account.get(PLACEHOLDER).is_some_and(FieldValue::is_truthy);
+        !stands_in && !new_user::has_password(&self.record)
     }
 }
 

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     domain::{matching::FoundBy, receipt::Outcome},
-    repository::{RepositoryError, import::staged_id::StagedId},
+    repository::RepositoryError,
 };
 
 /// How long a plan is of use: an operation that nobody goes on with for so long is given up.
@@ -35,8 +35,6 @@ pub struct PlannedBatch<'a> {
     pub operation: &'a str,
     pub epoch: i64,
     pub number: u32,
-    /// The first and the last staged record.
-    pub range: (&'a StagedId, &'a StagedId),
 }
 
 /// A change that a batch is about to make in a document that is there.
@@ -59,8 +57,6 @@ struct StoredPlan {
     id: String,
     /// Not on the first level: whatever names an operation there is a receipt.
     run: StoredRun,
-    first: StagedId,
-    last: StagedId,
     changes: Vec<StoredChange>,
     at: DateTime,
     expires: DateTime,
@@ -99,13 +95,11 @@ impl Receipts {
         part: u32,
         changes: Vec<PlannedChange>,
     ) -> Result<ReceiptOutcome, RepositoryError> {
-        let PlannedBatch { root, operation, epoch, number, range: (first, last) } = batch;
+        let PlannedBatch { root, operation, epoch, number } = batch;
         let at = DateTime::now();
         let plan = StoredPlan {
             id: format!("{root}#plan:{epoch:020}:{number:010}:{part:010}"),
             run: StoredRun { operation: operation.to_owned(), epoch, batch: number.into() },
-            first: first.clone(),
-            last: last.clone(),
             changes: changes.into_iter().map(stored_change).collect(),
             at,
             expires: expiry(at, self.lifetime.min(LONGEST_LIFETIME)),
