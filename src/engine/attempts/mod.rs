@@ -1,6 +1,7 @@
 //! Attempts at the work on an operation: after an error that may pass it rests and goes on from where it had come, until the
 //! patience is at its end.
 
+mod leased_work;
 mod patience;
 mod stop;
 
@@ -14,6 +15,7 @@ use crate::{
     domain::operation::Operation,
     repository::{Imports, with_default_timeout},
 };
+pub(super) use leased_work::LeasedWork;
 use patience::Patience;
 pub(super) use stop::{PassingError, Stop};
 

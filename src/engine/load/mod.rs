@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     EngineSettings,
     activity::Activity,
-    attempts::{Attempts, PassingError, Repeatable, Stop, until_ended},
+    attempts::{Attempts, LeasedWork, PassingError, Repeatable, Stop, until_ended},
     kept_lease::KeptLease,
 };
 use crate::{
@@ -123,33 +123,28 @@ impl Repeatable for Load<'_> {
     }
 
     async fn stop(&self, stop: Stop) -> Result<(), PassingError> {
-        match stop {
-            Stop::Again(error) => return Err(error),
-            Stop::LeaseLost => log::info!("operation {} was taken over by another instance", self.id),
-            Stop::NotOurs | Stop::Foreign => self.kept.release().await?,
-            Stop::Shutdown => self.kept.hand_over().await?,
-            Stop::Ended => {
-                self.give_up().await?;
-                self.kept.release().await?;
-                log::info!("the loading of operation {} was ended from outside", self.id);
-            }
-            Stop::Failed(reason) => {
-                let update = OperationUpdate {
-                    step: Some(ProgressStep::Failed),
-                    problem: Some(reason.clone()),
-                    ..OperationUpdate::default()
-                };
-                // An operation that was ended meanwhile needs no reason.
-                with_default_timeout(self.operation.write(&update, IfInvalid::Refuse)).await?;
-                self.kept.release().await?;
-                log::error!("the file of operation {} cannot be loaded: {reason}", self.id);
-            }
-        }
-        Ok(())
+        self.stop_because(stop).await
     }
 
     async fn done(&self) -> Option<u64> {
         Some(self.batches.load(Ordering::Relaxed))
+    }
+}
+
+impl LeasedWork for Load<'_> {
+    fn kept(&self) -> &KeptLease {
+        &self.kept
+    }
+
+    async fn leave_ended(&self) -> Result<(), RepositoryError> {
+        self.give_up().await?;
+        self.kept.release().await
+    }
+
+    async fn leave_failed(&self, update: OperationUpdate) -> Result<(), RepositoryError> {
+        // An operation that was ended meanwhile needs no reason.
+        with_default_timeout(self.operation.write(&update, IfInvalid::Refuse)).await?;
+        self.kept.release().await
     }
 }
 

@@ -24,13 +24,11 @@ use std::{path::PathBuf, time::Duration};
 use super::{
     Shared,
     activity::GaugeGuard,
-    attempts::{Attempts, PassingError, Repeatable, Stop, until_ended},
+    attempts::{Attempts, LeasedWork, PassingError, Repeatable, Stop, until_ended},
     kept_lease::KeptLease,
 };
 use crate::{
-    domain::{
-        api::name_servers::NameServers, importer::Importer, progress_step::ProgressStep, record_type::RecordType,
-    },
+    domain::{api::name_servers::NameServers, importer::Importer, record_type::RecordType},
     repository::{
         IfInvalid, Lease, LeasedOperation, OperationUpdate, Repositories, RepositoryError, with_default_timeout,
     },
@@ -131,24 +129,7 @@ impl Repeatable for PendingRun<'_> {
     }
 
     async fn stop(&self, stop: Stop) -> Result<(), PassingError> {
-        match stop {
-            Stop::Again(error) => return Err(error),
-            Stop::LeaseLost => log::info!("operation {} was taken over by another instance", self.id),
-            Stop::NotOurs | Stop::Foreign => self.kept.release().await?,
-            Stop::Shutdown => self.kept.hand_over().await?,
-            Stop::Ended => {
-                self.end(OperationUpdate::default(), IfInvalid::WriteAnyway).await?;
-                log::info!("operation {} was ended from outside", self.id);
-            }
-            Stop::Failed(reason) => {
-                let failed = Some(ProgressStep::Failed);
-                let update =
-                    OperationUpdate { step: failed, problem: Some(reason.clone()), ..OperationUpdate::default() };
-                self.end(update, IfInvalid::Refuse).await?;
-                log::error!("operation {} failed: {reason}", self.id);
-            }
-        }
-        Ok(())
+        self.stop_because(stop).await
     }
 
     async fn done(&self) -> Option<u64> {
@@ -158,6 +139,20 @@ impl Repeatable for PendingRun<'_> {
 
     fn rests(&self) -> Option<GaugeGuard> {
         Some(self.shared.activity.fetches_paused.one_more())
+    }
+}
+
+impl LeasedWork for PendingRun<'_> {
+    fn kept(&self) -> &KeptLease {
+        &self.kept
+    }
+
+    async fn leave_ended(&self) -> Result<(), RepositoryError> {
+        self.end(OperationUpdate::default(), IfInvalid::WriteAnyway).await
+    }
+
+    async fn leave_failed(&self, update: OperationUpdate) -> Result<(), RepositoryError> {
+        self.end(update, IfInvalid::Refuse).await
     }
 }
 

@@ -22,12 +22,12 @@ use tokio_util::sync::CancellationToken;
 use super::{
     EngineSettings,
     activity::Activity,
-    attempts::{Attempts, PassingError, Repeatable, Stop},
+    attempts::{Attempts, LeasedWork, PassingError, Repeatable, Stop},
     convert::Survey,
     kept_lease::KeptLease,
 };
 use crate::{
-    domain::{importer::Importer, pace::Pace, progress_step::ProgressStep, state::State},
+    domain::{importer::Importer, pace::Pace, state::State},
     repository::{
         Checkpoint, IfInvalid, Lease, LeasedOperation, OperationUpdate, ReceiptSummary, Repositories, RepositoryError,
         with_default_timeout,
@@ -121,35 +121,34 @@ impl Repeatable for Run<'_> {
     }
 
     async fn stop(&self, stop: Stop) -> Result<(), PassingError> {
-        match stop {
-            Stop::Again(error) => return Err(error),
-            Stop::LeaseLost => log::info!("operation {} was taken over by another instance", self.id),
-            Stop::NotOurs => self.kept.release().await?,
-            Stop::Foreign => {
-                let problem = Some(RUN_ELSEWHERE.to_owned());
-                let update = OperationUpdate { problem, ..OperationUpdate::default() };
-                with_default_timeout(self.operation.write(&update, IfInvalid::WriteAnyway)).await?;
-                self.kept.release().await?;
-                log::warn!("operation {} is left to another process, which runs it, too", self.id);
-            }
-            Stop::Shutdown => self.kept.hand_over().await?,
-            Stop::Ended => {
-                self.end(OperationUpdate::default(), IfInvalid::WriteAnyway).await?;
-                log::info!("operation {} was ended from outside", self.id);
-            }
-            Stop::Failed(reason) => {
-                let failed = Some(ProgressStep::Failed);
-                let update =
-                    OperationUpdate { step: failed, problem: Some(reason.clone()), ..OperationUpdate::default() };
-                self.end(update, IfInvalid::Refuse).await?;
-                log::error!("operation {} failed: {reason}", self.id);
-            }
-        }
-        Ok(())
+        self.stop_because(stop).await
     }
 
     async fn done(&self) -> Option<u64> {
         Some(self.progress.actual().processed())
+    }
+}
+
+impl LeasedWork for Run<'_> {
+    fn kept(&self) -> &KeptLease {
+        &self.kept
+    }
+
+    async fn leave_ended(&self) -> Result<(), RepositoryError> {
+        self.end(OperationUpdate::default(), IfInvalid::WriteAnyway).await
+    }
+
+    async fn leave_failed(&self, update: OperationUpdate) -> Result<(), RepositoryError> {
+        self.end(update, IfInvalid::Refuse).await
+    }
+
+    async fn leave_to_others(&self) -> Result<(), RepositoryError> {
+        let problem = Some(RUN_ELSEWHERE.to_owned());
+        let update = OperationUpdate { problem, ..OperationUpdate::default() };
+        with_default_timeout(self.operation.write(&update, IfInvalid::WriteAnyway)).await?;
+        self.kept.release().await?;
+        log::warn!("operation {} is left to another process, which runs it, too", self.id);
+        Ok(())
     }
 }
 

@@ -42,6 +42,14 @@ pub struct OperationUpdate {
     pub fetched: Option<FetchedBytes>,
 }
 
+impl OperationUpdate {
+    /// The operation has failed.
+    #[must_use]
+    pub fn failure(problem: &str) -> Self {
+        Self { step: Some(ProgressStep::Failed), problem: Some(problem.to_owned()), ..Self::default() }
+    }
+}
+
 /// Bytes that an operation fetched.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FetchedBytes {
