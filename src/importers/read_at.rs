@@ -4,8 +4,10 @@ use std::{
     fmt::Debug,
     fs::File,
     io::{self, Read},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
+
+use parking_lot::Mutex;
 
 /// A file that is read from any offset. Reading blocks; importers run on threads that may wait.
 pub trait ReadAt: Debug + Send + Sync {
@@ -110,7 +112,7 @@ impl Watched {
 
     /// The last failure since this was called.
     pub(super) fn take_failure(&self) -> Option<io::Error> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.failure.lock().take()
     }
 
     fn kept<T>(&self, result: io::Result<T>) -> io::Result<T> {
@@ -119,7 +121,7 @@ impl Watched {
                 return error;
             }
             let copy = io::Error::new(error.kind(), error.to_string());
-            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            *self.failure.lock() = Some(error);
             copy
         })
     }

@@ -1,8 +1,7 @@
 //! `GET import.status`: how the newest import goes.
 
-use std::sync::{Mutex, PoisonError};
-
 use actix_web::{HttpRequest, HttpResponse, web};
+use parking_lot::Mutex;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -98,7 +97,7 @@ impl UnknownStatusLog {
         let id = operation.id().unwrap_or_default().to_owned();
         let status = format!("{:?}", operation.fields.get("status"));
         let found = Some((id, status));
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last.lock();
         if *last != found {
             if let Some((id, status)) = &found {
                 log::warn!("operation {id} has a status that no Rocket.Chat release writes: {status}");

@@ -1,13 +1,11 @@
 //! The import operations, `rocketchat_import`.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bson::{Bson, DateTime, Document, RawDocumentBuf, doc, oid::ObjectId};
 use futures::TryStreamExt as _;
 use mongodb::{Collection, error::Error as DriverError, options::ReadConcern};
+use parking_lot::Mutex;
 use tokio::time::sleep;
 
 use crate::{
@@ -118,11 +116,11 @@ impl Imports {
         let mut session = self.connection.session().await?;
         let find = || self.operations.find_one(doc! {}).sort(doc! { "ts": -1 });
         let latest = find().session(&mut session).await?;
-        if lock(&self.confirmed).as_ref() == Some(&latest) {
+        if self.confirmed.lock().as_ref() == Some(&latest) {
             return Ok(latest);
         }
         let newest = find().read_concern(ReadConcern::majority()).session(&mut session).await?;
-        *lock(&self.confirmed) = Some(newest.clone());
+        *self.confirmed.lock() = Some(newest.clone());
         Ok(newest)
     }
 
@@ -337,10 +335,6 @@ impl Imports {
         self.operations.insert_one(&stored).await?;
         read(&stored)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a user is staged as.
