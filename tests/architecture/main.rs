@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod operation_keys;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};

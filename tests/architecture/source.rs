@@ -117,7 +117,7 @@ impl SourceFile {
     }
 }
 
-fn find_files(folder: &Path, found: &mut Vec<PathBuf>) {
+pub fn find_files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
