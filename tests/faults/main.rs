@@ -22,6 +22,7 @@ mod invariants;
 mod mongod;
 mod neighbours;
 mod network;
+mod partition;
 mod passing_errors;
 mod proxy;
 mod replica_set;

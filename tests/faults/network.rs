@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use crate::{
     proxy::{Proxy, Weather},
-    replica_set::{ReplicaSet, free_port},
+    replica_set::{ELECTION_TIMEOUT, ReplicaSet, free_port},
     trial::Trial,
 };
 
@@ -17,17 +17,17 @@ const CUT: Duration = Duration::from_secs(5);
 const STORING: Duration = Duration::from_millis(300);
 
 /// A replica set of which each member is reached through a network of its own.
-async fn behind_proxies(members: usize) -> (ReplicaSet, Vec<Proxy>) {
+pub async fn behind_proxies(members: usize, election_timeout: Duration) -> (ReplicaSet, Vec<Proxy>) {
     let ports: Vec<u16> = (0..members).map(|_| free_port()).collect();
     let proxies = join_all(ports.iter().map(|port| Proxy::to(*port))).await;
     let known_by: Vec<u16> = proxies.iter().map(|proxy| proxy.port).collect();
-    (ReplicaSet::start(&ports, &known_by).await, proxies)
+    (ReplicaSet::start(&ports, &known_by, election_timeout).await, proxies)
 }
 
 /// What it stored last nobody else has, but that it did so is heard of when there is a new primary already.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_primary_whose_last_words_arrive_after_the_next_election_loses_and_doubles_nobody() {
-    let (set, networks) = behind_proxies(3).await;
+    let (set, networks) = behind_proxies(3, ELECTION_TIMEOUT).await;
     let mut trial = Trial::begin("primary cut off, then killed; its last answers arrive late", &set).await;
     let primary = set.primary().await;
     // So that there are last words: accounts are being stored at any moment.
@@ -50,7 +50,7 @@ async fn a_network_that_is_cut_and_heals_loses_and_doubles_nobody() {
         ("network cut: nothing arrives for 5 s", Weather::Stalled),
         ("network slow (0.5 s there and back) for 5 s", Weather::Slow),
     ] {
-        let (set, networks) = behind_proxies(1).await;
+        let (set, networks) = behind_proxies(1, ELECTION_TIMEOUT).await;
         let mut trial = Trial::begin(fault, &set).await;
         networks[0].becomes(weather);
         sleep(CUT).await;

@@ -20,8 +20,8 @@ use crate::{
     mongod::{Mongod, PID_FILE},
 };
 
-/// How long a primary may be silent before the others elect a new one.
-const ELECTION_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a primary may be silent before the others elect a new one, and without the others before it steps down.
+pub const ELECTION_TIMEOUT: Duration = Duration::from_secs(2);
 /// What the service calls itself to the servers.
 const SERVICE: &str = "rocketchat-import";
 const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(500);
@@ -51,11 +51,15 @@ impl ReplicaSet {
     /// The three servers that tests share. Each leaves them well.
     pub async fn of_three() -> &'static Self {
         static SHARED: OnceCell<ReplicaSet> = OnceCell::const_new();
-        SHARED.get_or_init(|| async { Self::start(&[free_port(), free_port(), free_port()], &[]).await }).await
+        SHARED
+            .get_or_init(|| async {
+                Self::start(&[free_port(), free_port(), free_port()], &[], ELECTION_TIMEOUT).await
+            })
+            .await
     }
 
     /// Servers on these ports; those of the first are known by the `advertised` ports.
-    pub async fn start(ports: &[u16], advertised: &[u16]) -> Self {
+    pub async fn start(ports: &[u16], advertised: &[u16], election_timeout: Duration) -> Self {
         assert_eq!(PID_FILE, "pid", "the guard knows the name");
         let folder = tempfile::Builder::new().prefix("rocketchat-import-faults-").tempdir().unwrap().keep();
         let guard = guard(&folder);
@@ -64,12 +68,12 @@ impl ReplicaSet {
         let known_by = ports.iter().enumerate().map(|(index, port)| advertised.get(index).unwrap_or(port));
         let addresses: Vec<String> = known_by.map(|port| format!("127.0.0.1:{port}")).collect();
         let set = Self { members, addresses, _guard: guard };
-        set.initiate().await;
+        set.initiate(election_timeout).await;
         set.well().await;
         set
     }
 
-    async fn initiate(&self) {
+    async fn initiate(&self, election_timeout: Duration) {
         eventually("the servers answer", PATIENCE, async || {
             join_all((0..self.members.len()).map(|member| self.hello(member))).await.iter().all(Option::is_some)
         })
@@ -82,7 +86,7 @@ impl ReplicaSet {
             "_id": "rs0",
             "members": members.map(Bson::from).collect::<Vec<_>>(),
             "settings": {
-                "electionTimeoutMillis": milliseconds(ELECTION_TIMEOUT),
+                "electionTimeoutMillis": milliseconds(election_timeout),
                 "heartbeatIntervalMillis": milliseconds(HEARTBEAT_INTERVAL),
             },
         };
@@ -132,6 +136,32 @@ impl ReplicaSet {
         let command = doc! { "replSetStepDown": 10, "secondaryCatchUpPeriodSecs": 5 };
         self.admin(primary).await.run_command(command).await.unwrap();
         primary
+    }
+
+    /// Has a member try to become the primary; whether it is.
+    pub async fn step_up(&self, member: usize) -> bool {
+        let elected = self.admin(member).await.run_command(doc! { "replSetStepUp": 1 }).await;
+        elected.is_ok() && self.is_primary(member).await
+    }
+
+    /// Makes a member replicate from another one, and waits until it does.
+    pub async fn follows(&self, follower: usize, other: usize) {
+        let (admin, address) = (self.admin(follower).await, &self.addresses[other]);
+        eventually("it follows the other", PATIENCE, async || {
+            let status = admin.run_command(doc! { "replSetGetStatus": 1 }).await.unwrap();
+            let follows = status.get_str("syncSourceHost").is_ok_and(|source| source == address);
+            if !follows {
+                admin.run_command(doc! { "replSetSyncFrom": address }).await.ok();
+                sleep(HEARTBEAT_INTERVAL).await;
+            }
+            follows
+        })
+        .await;
+    }
+
+    /// Whether this member takes writes, as far as it knows.
+    pub async fn is_primary(&self, member: usize) -> bool {
+        is(self.hello(member).await.as_ref(), "isWritablePrimary")
     }
 
     /// Whether the members but for this one learn of what it stores. Those that do not still elect and are elected.

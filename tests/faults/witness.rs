@@ -75,7 +75,7 @@ pub struct Version {
 
 impl Version {
     /// Whether this may be the answer to a question that came after the answer `before`.
-    fn may_follow(&self, before: &Self) -> bool {
+    pub fn may_follow(&self, before: &Self) -> bool {
         self.made > before.made
             || (self.made == before.made
                 && self.changed >= before.changed
@@ -127,6 +127,11 @@ impl Witness {
     /// The furthest answer so far.
     pub fn furthest(&self) -> Option<Version> {
         furthest(&self.seen.lock().unwrap())
+    }
+
+    /// All answers so far.
+    pub fn so_far(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
     }
 
     /// All answers, once the pollers have stopped.
