@@ -69,6 +69,12 @@ impl Networks {
         self.proxies.iter().for_each(|proxy| proxy.cuts_off([]));
     }
 
+    /// The database on this member alone, past all proxies.
+    fn direct_url(&self, member: usize, of: &Workspace) -> String {
+        let port = self.set.members[member].port;
+        format!("mongodb://127.0.0.1:{port}/{}?directConnection=true", of.database.name())
+    }
+
     /// A collection as this member has it, where writes are confirmed as `concern` says.
     async fn collection(
         &self,
@@ -77,7 +83,7 @@ impl Networks {
         name: &str,
         concern: WriteConcern,
     ) -> Collection<Document> {
-        let url = format!("mongodb://127.0.0.1:{}/?directConnection=true", self.set.members[member].port);
+        let url = self.direct_url(member, of);
         let options = CollectionOptions::builder().write_concern(concern).build();
         Client::with_uri_str(url).await.unwrap().database(of.database.name()).collection_with_options(name, options)
     }
@@ -161,8 +167,8 @@ impl Answers {
     }
 }
 
-/// The service beside the primary that was cut off says what was so at the cut, for as long as that one believes to be the
-/// primary; and nobody else does.
+/// A service beside the primary that was cut off says what was so at the cut, for as long as that one believes to be the
+/// primary; and nobody else does. The second one inside knows of no other server.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_so_before_a_cut_counts_inside_it_for_as_long_as_an_election_takes_and_nowhere_else() {
     let networks = Networks::start().await;
@@ -173,9 +179,12 @@ async fn what_was_so_before_a_cut_counts_inside_it_for_as_long_as_an_election_ta
     workspace.add_operation(operation("one").with("count", doc! { "total": 9, "completed": 1 })).await;
     let inside = serve_as(INSIDE, &workspace).await;
     let outside = serve_as(OUTSIDE, &workspace).await;
+    let direct = networks.direct_url(networks.primary, &workspace);
+    let inside_alone = Service::start(&[("MONGO_URL", &direct)]).await;
+    inside_alone.ready().await;
     let on_both_sides = workspace.serve().await;
     on_both_sides.ready().await;
-    for service in [&inside, &outside, &on_both_sides] {
+    for service in [&inside, &inside_alone, &outside, &on_both_sides] {
         assert_eq!(Answers::of(service).await.value.is_stale(), [true; 3]);
     }
 
@@ -189,30 +198,37 @@ async fn what_was_so_before_a_cut_counts_inside_it_for_as_long_as_an_election_ta
         let collection = networks.collection(parted.successor, &workspace, name, WriteConcern::majority()).await;
         collection.update_one(doc! { "_id": id }, change).await.unwrap();
     }
-    let changed = Instant::now();
-    let mut stale_until = [None; 3];
+    let written = Instant::now();
+    let mut stale_until = [[None; 3]; 2];
     while Instant::now() < parted.limit() + AFTERWARDS {
-        let (from_inside, from_outside, from_both) =
-            tokio::join!(Answers::of(&inside), Answers::of(&outside), Answers::of(&on_both_sides));
+        let (from_inside, from_alone, from_outside, from_both) = tokio::join!(
+            Answers::of(&inside),
+            Answers::of(&inside_alone),
+            Answers::of(&outside),
+            Answers::of(&on_both_sides),
+        );
         assert!(from_outside.value.is_fresh(), "beside the new primary");
-        assert!(from_both.value.is_fresh() || from_both.asked < changed + NEWS, "where both primaries are reached");
-        for (until, is_stale) in stale_until.iter_mut().zip(from_inside.value.is_stale()) {
-            if is_stale {
-                *until = Some(from_inside.asked);
+        assert!(from_both.value.is_fresh() || from_both.asked < written + NEWS, "where both primaries are reached");
+        for (stale_until, said) in stale_until.iter_mut().zip([from_inside, from_alone]) {
+            for (until, is_stale) in stale_until.iter_mut().zip(said.value.is_stale()) {
+                if is_stale {
+                    *until = Some(said.asked);
+                }
             }
         }
         sleep(PAUSE).await;
     }
-    for until in stale_until {
+    assert_eq!(inside_alone.get("/readyz").await.status, 503, "its only server is no primary");
+    for until in stale_until.into_iter().flatten() {
         let until = until.expect("what the cut-off primary says counts for a while");
         parted.hold_to_the_limit(until);
     }
 
     networks.heal();
     eventually("the service inside knows, too", PATIENCE, async || {
-        let Said { value, .. } = Answers::of(&inside).await;
-        assert_eq!(value.is_stale(), [false; 3], "nothing comes back");
-        value.is_fresh()
+        let (inside, alone) = tokio::join!(Answers::of(&inside), Answers::of(&inside_alone));
+        assert_eq!((inside.value.is_stale(), alone.value.is_stale()), ([false; 3], [false; 3]), "nothing comes back");
+        inside.value.is_fresh()
     })
     .await;
 }

@@ -10,8 +10,8 @@ use std::{sync::Arc, time::Duration};
 
 use bson::doc;
 use mongodb::{
-    Client, ClientSession, Collection, Database,
-    options::{ClientOptions, CollectionOptions, ReadPreference, SelectionCriteria, WriteConcern},
+    Client, ClientSession, Collection, Database, ServerInfo, ServerType,
+    options::{ClientOptions, CollectionOptions, ReadPreference, RunCommandOptions, SelectionCriteria, WriteConcern},
 };
 use thiserror::Error;
 
@@ -71,7 +71,7 @@ impl Connection {
         options.app_name.get_or_insert_with(|| APPLICATION_NAME.to_owned());
         options.server_selection_timeout = Some(SERVER_SELECTION_TIMEOUT);
         options.connect_timeout = Some(CONNECT_TIMEOUT);
-        options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+        options.selection_criteria = Some(primaries_only(&options));
         let mut apart = options.clone();
         apart.min_pool_size = None;
         apart.max_pool_size = Some(POOL_OF_PINGS);
@@ -102,7 +102,8 @@ impl Connection {
     pub async fn ping(&self) -> Result<(), RepositoryError> {
         let apart = self.apart.clone();
         let ping = async move || {
-            apart.run_command(doc! { "ping": 1 }).await?;
+            let primary = RunCommandOptions::builder().selection_criteria(apart.selection_criteria().cloned()).build();
+            apart.run_command(doc! { "ping": 1 }).with_options(primary).await?;
             Ok(())
         };
         with_timeout(PING_PATIENCE, self.pings.get((), ping)).await
@@ -131,6 +132,18 @@ impl Connection {
         let options = CollectionOptions::builder().write_concern(WriteConcern::majority()).build();
         self.database.collection_with_options(name, options)
     }
+}
+
+/// The servers that commands may go to.
+fn primaries_only(options: &ClientOptions) -> SelectionCriteria {
+    if options.direct_connection != Some(true) {
+        return SelectionCriteria::ReadPreference(ReadPreference::Primary);
+    }
+    // Of a server that is connected to directly, the driver reads whatever it is: also one that was the primary once and
+    // falls behind for ever.
+    SelectionCriteria::Predicate(Arc::new(|server: &ServerInfo| {
+        !matches!(server.server_type(), ServerType::RsSecondary | ServerType::RsArbiter | ServerType::RsOther)
+    }))
 }
 
 /// `message` with the password of `mongo_url` blotted out, in case the driver quotes it.
