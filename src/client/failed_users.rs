@@ -16,6 +16,13 @@ pub(crate) struct FailedUser {
     #[serde(default)]
     pub(crate) emails: Vec<String>,
     pub(crate) username: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) roles: Vec<String>,
+    /// The line of the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) line: Option<u64>,
     /// The reasons.
     #[serde(default)]
     pub(crate) errors: Vec<String>,

@@ -8,6 +8,7 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    dates::is_date,
     fields::{EMAILS, IMPORT_IDS, NAME, USERNAME, User, text_of, texts_of},
     problem::{Fault, Kind, quoted},
 };
@@ -105,6 +106,14 @@ pub(super) fn suspect(user: &User, found: &mut Found) {
         let reason = format!("name {} has typographic quotation marks round it: take them off", quoted(name));
         warnings.push(Fault::new(Kind::TypographicQuotes, reason));
     }
+    warnings.extend(texts_of(user, IMPORT_IDS).filter(|id| is_date(id)).map(|id| {
+        let reason = format!(
+            "importId {} is a date, which spreadsheets make of a value such as 3-1: format its column as text and enter it \
+             again, unless it is the id",
+            quoted(id)
+        );
+        Fault::new(Kind::Date, reason)
+    }));
     warnings.extend([username, name].into_iter().filter(|text| is_garbled(text)).map(|text| {
         let reason = format!("{} was saved in a wrong encoding before: save the source as UTF-8", quoted(text));
         Fault::new(Kind::Garbled, reason)

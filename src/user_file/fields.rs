@@ -240,6 +240,11 @@ pub(super) fn texts_of(user: &User, field: Field) -> impl Iterator<Item = &str> 
     values.iter().filter_map(Value::as_str)
 }
 
+/// Returns the first import id, which no other user of the file has.
+pub(crate) fn first_import_id(user: &User) -> Option<&str> {
+    texts_of(user, IMPORT_IDS).next()
+}
+
 /// The text of a field.
 pub(super) fn text_of(user: &User, field: Field) -> Option<&str> {
     user.get(field.name).and_then(Value::as_str).filter(|text| !text.is_empty())

@@ -12,6 +12,7 @@
 //! It knows no database and no network, and holds one line at a time in memory.
 
 mod checks;
+mod dates;
 mod draft;
 mod fields;
 mod findings;
@@ -35,7 +36,7 @@ mod target;
 mod template;
 mod users;
 
-pub(crate) use fields::User;
+pub(crate) use fields::{User, first_import_id};
 pub(crate) use findings::Findings;
 pub(crate) use input::encoding_named;
 pub(crate) use options::{Format, Options};

@@ -105,6 +105,13 @@ const WORDS: &[(&str, Target)] = &[
     ("reason", Ignore),
     ("outcome", Ignore),
     ("accountid", Ignore),
+    ("record", Ignore),
+    ("datatype", Ignore),
+    ("became", Ignore),
+    ("changed", Ignore),
+    ("foundby", Ignore),
+    ("memberships", Ignore),
+    ("withoutpassword", Ignore),
     // A hash that Rocket.Chat made; nothing else of `services` is taken.
     ("services", Nested),
     ("services.password", Nested),

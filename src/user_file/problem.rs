@@ -57,6 +57,8 @@ pub(crate) enum Kind {
     TypographicQuotes,
     /// Warning: text that was read in a wrong encoding before it came here.
     Garbled,
+    /// Warning: an import id that is a date.
+    Date,
     /// Warning: the file is a part of a longer list.
     Incomplete,
 }
@@ -78,6 +80,8 @@ pub(crate) enum Refusable {
     TypographicQuotes,
     /// Text in a wrong encoding
     Garbled,
+    /// Import ids that are dates
+    Date,
 }
 
 impl From<Refusable> for Kind {
@@ -90,6 +94,7 @@ impl From<Refusable> for Kind {
             Refusable::SwappedColumns => Self::SwappedColumns,
             Refusable::TypographicQuotes => Self::TypographicQuotes,
             Refusable::Garbled => Self::Garbled,
+            Refusable::Date => Self::Date,
         }
     }
 }

@@ -192,6 +192,7 @@ pub(crate) fn staged_user() -> Value {
                 ],
                 "description": "Names of channels and private groups that the new account joins. Rocket.Chat passes it over",
             },
+            "line": { "description": "The line of the source, a whole number from 1 on: failed users are told with it. Rocket.Chat passes it over" },
             "customFields": { "type": ["object", "null"], "description": "The workspace's own fields" },
             "services": { "type": ["object", "null"], "description": "How the user logs in, as Rocket.Chat stores it" },
             "federated": { "type": ["boolean", "null"], "description": "Whether the user is one of another server" },

@@ -70,10 +70,43 @@ async fn a_failed_user_is_told_with_what_identifies_it_and_the_reason() {
         "importIds": ["id10"],
         "emails": ["user10@example.com"],
         "username": "existing",
+        "name": "User 10",
+        "roles": ["user"],
         "errors": ["The username existing is taken by the user existing (existing)."],
         "type": "user",
     });
     assert_eq!(failed, expected);
+}
+
+#[tokio::test]
+async fn a_failed_user_is_told_with_the_line_he_was_staged_with_as_long_as_he_is_staged() {
+    let (workspace, service) = served().await;
+    workspace.add_user(user("existing")).await;
+    let mut users = staged_users(0..3);
+    for (user, line) in users.iter_mut().zip([json!(7), json!("8"), json!(-9)]) {
+        user["username"] = json!("existing");
+        user["line"] = line;
+    }
+    service.stage(&users).await;
+    service.run_import().await;
+    service.wait_for_state("done").await;
+    let told = |page: &Value| -> Vec<Value> {
+        let failed = page["errors"].as_array().unwrap().iter();
+        failed.map(|failed| json!([failed["line"], failed["place"], failed["name"], failed["roles"]])).collect()
+    };
+    let unplaced = |name: &str| json!([null, null, name, ["user"]]);
+    let expected = [json!([7, "line 7", "User 0", ["user"]]), unplaced("User 1"), unplaced("User 2")];
+    assert_eq!(told(&page(&service, "").await), expected);
+    let report = service.get_as_admin("/api/v1/import.report").await.json();
+    assert_eq!((&report["lines"][0]["place"], &report["lines"][1]["place"]), (&json!("line 7"), &Value::Null));
+
+    assert_eq!(service.post("/api/v1/import.clear", &json!({})).await.status, 200);
+    workspace.left_staged(0).await;
+    assert_eq!(
+        told(&page(&service, "").await),
+        vec![json!([null, null, null, null]); 3],
+        "the receipt knows none of it"
+    );
 }
 
 #[tokio::test]

@@ -49,6 +49,7 @@ mod retention;
 mod routing;
 mod settings;
 mod shutdown;
+mod spreadsheet_files;
 mod stalled;
 mod states;
 mod stream;

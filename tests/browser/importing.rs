@@ -1,7 +1,9 @@
 //! From a file to accounts.
 
+use std::io::Write as _;
+
 use bson::doc;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     harness::{operation, run, staged_users, user},
@@ -66,8 +68,18 @@ async fn an_import_is_followed_from_a_file_to_its_end_and_what_failed_is_seen_do
     let downloaded = browser.downloaded("failed-users.csv").await;
     let lines: Vec<&str> = downloaded.trim_start_matches('\u{feff}').lines().collect();
     assert_eq!(lines.len(), 3);
-    assert_eq!(lines[0], r#""importIds","emails","username","errors""#);
-    assert!(lines[1].starts_with(r#""'=1+1","x@example.com","existing",""#), "{}", lines[1]);
+    assert_eq!(lines[0], r#""importIds","emails","username","name","roles","line","errors""#);
+    let first = r#""'=1+1","x@example.com","existing","X","user","1202",""#;
+    assert!(lines[1].starts_with(first), "{}", lines[1]);
+    let mut list = tempfile::Builder::new().suffix(".csv").tempfile().unwrap();
+    list.write_all(downloaded.as_bytes()).unwrap();
+    let read = run(&["users", list.path().to_str().unwrap(), "--dry-run", "--json"], &[]).await;
+    let summary: Value = serde_json::from_str(&read.output).unwrap();
+    assert_eq!(
+        (read.code, &summary["users"], &summary["ignoredColumns"]),
+        (Some(0), &json!(2), &json!([])),
+        "{read:?}"
+    );
 
     let history = browser.cells("#history-table").await;
     assert_eq!(history[0][1..], ["Done, with failures", "api", "1,200", "2", "1,202", "admin"]);
@@ -282,7 +294,7 @@ async fn a_workbook_with_a_warning_is_checked_by_the_server_and_staged() {
     let staged = workspace.staged_data().await;
     assert_eq!(
         staged[0],
-        doc! { "username": "ann", "emails": ["ann@corp.example"], "importIds": ["007"], "roles": ["user"] }
+        doc! { "username": "ann", "emails": ["ann@corp.example"], "importIds": ["007"], "line": 2, "roles": ["user"] }
     );
     browser.assert_no_errors(&[]).await;
 }

@@ -105,10 +105,17 @@ impl KeptUsers {
         Ok(())
     }
 
-    /// Batches of so many users, or fewer where they are large.
-    pub(super) fn batches(self, users: usize) -> Batches {
-        Batches { begin: self.place, kept: self, users, bytes: BODY_LIMIT_BYTES }
+    /// Batches of so many users, or fewer where they are large; each user with the line of the file or without.
+    pub(super) fn batches(self, users: usize, lines: Lines) -> Batches {
+        Batches { begin: self.place, kept: self, users, lines, bytes: BODY_LIMIT_BYTES }
     }
+}
+
+/// Whether users are sent with their lines, which this service says of those who fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lines {
+    Sent,
+    LeftOut,
 }
 
 /// One body.
@@ -126,6 +133,7 @@ pub(super) struct Batches {
     /// The place of the last batch.
     begin: u64,
     users: usize,
+    lines: Lines,
     bytes: usize,
 }
 
@@ -158,7 +166,15 @@ impl Batches {
                 batch.body.push(',');
             }
             batch.users += 1;
-            batch.body.push_str(&user.text);
+            match user.text.strip_prefix('{') {
+                Some(members) if self.lines == Lines::Sent => {
+                    batch.body.push_str(r#"{"line":"#);
+                    batch.body.push_str(&user.line.to_string());
+                    batch.body.push(',');
+                    batch.body.push_str(members);
+                }
+                _ => batch.body.push_str(&user.text),
+            }
         }
         batch.body.push_str("]}");
         Ok((batch.users > 0).then_some(batch))
@@ -186,10 +202,10 @@ mod tests {
             let Value::Object(user) = json!({ "name": format!("{line}\n x") }) else { unreachable!() };
             spool.add(line, &user).unwrap();
         }
-        let batches: Vec<Batch> = spool.read().unwrap().batches(3).map(Result::unwrap).collect();
+        let batches: Vec<Batch> = spool.read().unwrap().batches(3, Lines::Sent).map(Result::unwrap).collect();
         let shape: Vec<_> = batches.iter().map(|batch| (batch.users, batch.first_line, batch.last_line)).collect();
         assert_eq!(shape, [(3, 1, 3), (3, 4, 6), (1, 7, 7)]);
-        assert_eq!(batches[2].body, "{\"users\":[{\"name\":\"7\\n x\"}]}");
+        assert_eq!(batches[2].body, "{\"users\":[{\"line\":7,\"name\":\"7\\n x\"}]}");
     }
 
     #[test]
@@ -199,7 +215,7 @@ mod tests {
             let Value::Object(user) = json!({ "name": "x".repeat(100) }) else { unreachable!() };
             spool.add(line, &user).unwrap();
         }
-        let mut batches = spool.read().unwrap().batches(4);
+        let mut batches = spool.read().unwrap().batches(4, Lines::LeftOut);
         let mut sizes = Vec::new();
         while let Some(batch) = batches.next().map(Result::unwrap) {
             let is_too_large = batch.body.len() > 200;

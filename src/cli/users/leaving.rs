@@ -62,6 +62,8 @@ pub(super) struct SourceReport {
     deactivated: u64,
     left: Vec<LeftPerson>,
     returned: Vec<ReturnedPerson>,
+    /// The operation whose receipt says who was deactivated; `None` where nobody was to be imported.
+    receipt: Option<String>,
 }
 
 /// A source and the people of a whole file.
@@ -127,7 +129,8 @@ impl SourceFile<'_> {
         operation: Option<&str>,
         report: &mut Option<SourceReport>,
     ) -> Result<(), CommandError> {
-        let report = report.insert(SourceReport { source: self.source.to_owned(), ..SourceReport::default() });
+        let receipt = operation.map(str::to_owned);
+        let report = report.insert(SourceReport { source: self.source.to_owned(), receipt, ..SourceReport::default() });
         let mut is_over = !self.args.deactivate_missing;
         while !is_over {
             let Leaving { limit, left, remaining, .. } = self.deactivate(client, false, operation).await?;
@@ -201,6 +204,13 @@ impl SourceReport {
         if self.limit.is_some() {
             let verb = if self.is_check { "would be deactivated" } else { "deactivated" };
             console.notice(&format!("{}: {} {verb}", self.source, counted(self.deactivated, "account")));
+            if self.receipt.is_none() && !self.is_check && self.deactivated > 0 {
+                console.notice(&format!(
+                    "{source}: nobody was to be imported, so no receipt says who was deactivated: \
+                     import.leavers?source={source} does",
+                    source = self.source
+                ));
+            }
         }
         if let Some(added @ 1..) = self.added {
             console.notice(&format!("{}: {} new, {} in all", self.source, counted(added, "import id"), self.people));

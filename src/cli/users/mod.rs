@@ -2,6 +2,7 @@
 
 mod batches;
 mod check;
+mod failures;
 mod file;
 mod foreseeing;
 mod leaving;
@@ -12,14 +13,14 @@ mod replacing;
 mod report;
 mod sending;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 use tokio::task::spawn_blocking;
 
 use self::{
     batches::KeptUsers,
-    check::{Check, RejectList, print_template, shown},
+    check::{Check, RejectList, Rejected, print_template, shown},
     foreseeing::{Plan, foresee},
     leaving::{LeavingArgs, SourceReport},
     matching::MatchingArgs,
@@ -64,7 +65,7 @@ pub(super) struct UsersArgs {
     #[arg(long)]
     skip_bad: bool,
 
-    /// Write the bad lines to this file, with their number and the reason
+    /// Write the bad lines, and the lines of users who fail, to this file, with their number and the reason
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
 
@@ -147,8 +148,14 @@ async fn import(
             if let Some(people) = &people {
                 report.source = people.foresee(client).await?;
             }
-            let file = CheckedFile { name: &file, kept, users, rejects };
-            let result = check_and_send(args, file, client, console, report).await;
+            let rejects = Arc::new(rejects);
+            let mut rejected = Rejected::default();
+            let file = CheckedFile { name: &file, kept, users, rejects: &rejects };
+            let result = check_and_send(args, file, &mut rejected, client, console, report).await;
+            if let Some(failed) = &report.failed {
+                rejected.failed(failed);
+                report.rejected(write_rejects(&rejects, rejected).await?.0);
+            }
             match people {
                 // Failed users are in the file, and so is everybody else.
                 Some(people) if args.run && report.has_run() => {
@@ -198,13 +205,21 @@ struct CheckedFile<'a> {
     name: &'a str,
     kept: KeptUsers,
     users: u64,
-    rejects: RejectList,
+    rejects: &'a Arc<RejectList>,
+}
+
+/// Writes the list of `--rejects` anew; its lines, and the users again.
+async fn write_rejects(rejects: &Arc<RejectList>, rejected: Rejected) -> Result<(Option<u64>, Rejected), CommandError> {
+    let rejects = Arc::clone(rejects);
+    let write = move || rejects.add(&rejected).map(|written| (written, rejected));
+    spawn_blocking(write).await.map_err(CommandError::failed)?
 }
 
 /// Has the server say what a run would do, where that is wanted or may save the run; then stages whom that concerns.
 async fn check_and_send(
     args: &UsersArgs,
     CheckedFile { name: file, mut kept, users, rejects }: CheckedFile<'_>,
+    rejected: &mut Rejected,
     client: &Client,
     console: &Console,
     report: &mut Report,
@@ -233,7 +248,9 @@ async fn check_and_send(
     let failing = foreseen.counts.failed;
     report.foreseen(foreseen);
     if !refusals.is_empty() {
-        let written = spawn_blocking(move || rejects.add(&refusals)).await.map_err(CommandError::failed)??;
+        rejected.refusals = refusals;
+        let (written, all) = write_rejects(rejects, std::mem::take(rejected)).await?;
+        *rejected = all;
         report.rejected(written);
     }
     left_out(args, file, false, report)?;

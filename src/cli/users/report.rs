@@ -11,6 +11,7 @@ use super::{
         words::{counted, printable},
     },
     check::{Checked, shown},
+    failures,
     foreseeing::Foreseen,
     leaving::SourceReport,
 };
@@ -34,7 +35,7 @@ pub(super) struct Report {
     warnings: Vec<Problem>,
     #[serde(flatten)]
     findings: Findings,
-    /// Lines that were written to the list of those that are left out.
+    /// Lines that were written to the list of those that are left out, and of users who failed.
     rejected: u64,
     pub(super) operation: Option<String>,
     pub(super) staged: u64,
@@ -209,7 +210,7 @@ impl Report {
         }
         show_unsure(console, &outcomes.unsure, outcomes.unsure_count, ", see rocketchat-import receipt");
         match &self.failed {
-            Some(failed) => failed.iter().for_each(|user| console.notice(&line_about(user))),
+            Some(failed) => failures::show(console, failed),
             None if outcomes.failed > 0 => console.notice("this server does not tell which users failed, and why"),
             None => {}
         }
@@ -228,7 +229,7 @@ impl Report {
             }
         }
         if self.rejected > 0 {
-            console.notice(&format!("{} written to the file of --rejects", counted(self.rejected, "bad line")));
+            console.notice(&format!("{} written to the file of --rejects", counted(self.rejected, "line")));
         }
     }
 
@@ -264,12 +265,5 @@ fn show_unsure(console: &Console, unsure: &[UnsureMatch], count: u64, where_to_l
 fn line_about_match(unsure: &UnsureMatch) -> String {
     let found = if unsure.found_by == "username" { "its user name alone" } else { "an address that nobody verified" };
     let line = format!("look at {}: the account {} was found by {found}", unsure.import_ids.join(", "), unsure.account);
-    printable(&line)
-}
-
-fn line_about(user: &FailedUser) -> String {
-    let names = user.username.iter().chain(&user.emails).chain(&user.import_ids);
-    let names: Vec<&str> = names.map(String::as_str).collect();
-    let line = format!("failed: {}: {}", names.join(", "), user.errors.join("; "));
     printable(&line)
 }

@@ -7,7 +7,7 @@ use tokio::signal::ctrl_c;
 
 use super::{
     UsersArgs,
-    batches::{Batch, Batches, KeptUsers},
+    batches::{Batch, Batches, KeptUsers, Lines},
     disk,
     passwords::{Begun, ImportIds, Passwords, People, Written},
     replacing::confirm,
@@ -68,7 +68,8 @@ impl<'a> Sender<'a> {
             passwords.store(Begun { operation: staging.operation().to_owned(), fingerprint })?;
         }
         to_send.pass_over(staging.staged()).map_err(|error| disk(&error))?;
-        let batches = to_send.batches(self.args.batch as usize);
+        let lines = if staging.matches_people() { Lines::Sent } else { Lines::LeftOut };
+        let batches = to_send.batches(self.args.batch as usize, lines);
         let staged = tokio::select! {
             staged = stage(batches, users, &mut staging, self.console) => Some(staged),
             _ = ctrl_c() => None,

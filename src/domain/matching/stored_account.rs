@@ -79,7 +79,9 @@ impl<'a> StoredAccount<'a> {
         self.emails().next().is_some() && record.emails().next().is_some() && self.verification_of(record).is_none()
     }
 
-    pub(super) fn has_username_of(self, record: StagedUser<'_>) -> bool {
+    /// Whether the account has the record's user name, in any letter case.
+    #[must_use]
+    pub fn has_username_of(self, record: StagedUser<'_>) -> bool {
         record.username().is_some_and(|username| self.username().is_some_and(|known| is_same(known, username)))
     }
 

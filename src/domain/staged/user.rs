@@ -68,6 +68,17 @@ impl<'a> StagedUser<'a> {
         }
     }
 
+    /// The line of the source that the person comes from, counted from 1.
+    ///
+    /// Ours: Rocket.Chat stages the field and never reads it.
+    #[must_use]
+    pub fn line(self) -> Option<u64> {
+        match self.0.get("line")? {
+            FieldValue::Integer(line) => u64::try_from(*line).ok().filter(|line| *line > 0),
+            _ => None,
+        }
+    }
+
     /// `user` or `bot`.
     #[must_use]
     pub fn kind(self) -> Option<&'a str> {

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::{
     list_part::{Page, part_of_list},
     report::{PlacedRecord, parts, placed},
+    staged_origin::{Origin, short},
 };
 use crate::{
     domain::{
@@ -26,9 +27,6 @@ use crate::{
     repository::{Part, ReceiptRecords, Repositories, RepositoryError, Which},
 };
 
-/// Bytes of one text of a failed user that are shown.
-const TEXT_BYTES: usize = 4 * 1024;
-
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct FailedUser {
@@ -39,6 +37,14 @@ pub(super) struct FailedUser {
     emails: Vec<String>,
     #[schema(required)]
     username: Option<String>,
+    /// The display name of a user who is staged still.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    name: Option<String>,
+    /// The first twenty roles of a user who is staged still, the default ones among them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    roles: Vec<String>,
     errors: Vec<String>,
     /// `user`, `contact`, `channel`, `message`, or `entry` for an entry of an archive as a whole.
     #[serde(rename = "type")]
@@ -47,6 +53,10 @@ pub(super) struct FailedUser {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     place: Option<String>,
+    /// The line of a user who was staged with one and is staged still.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    line: Option<u64>,
 }
 
 /// The body, which is written piece by piece.
@@ -82,8 +92,12 @@ pub(super) struct FailedUsers {
                     "importIds": ["old-system-17"],
                     "emails": ["jane@example.com"],
                     "username": "jane",
+                    "name": "Jane Roe",
+                    "roles": ["user"],
                     "errors": ["The username jane is taken by the user jane (rbAXPnMktTFbNpwtJ)."],
-                    "type": "user"
+                    "type": "user",
+                    "place": "line 7",
+                    "line": 7
                 }],
                 "count": 1,
                 "offset": 0,
@@ -150,37 +164,48 @@ fn problem_of_file(line: ReportLine) -> FailedUser {
         import_ids: line.ids,
         emails: Vec::new(),
         username: None,
+        name: None,
+        roles: Vec::new(),
         errors: vec![line.reason],
         kind: line.kind,
         place: Some(line.place).filter(|place| !place.is_empty()),
+        line: None,
     }
 }
 
-fn failed_record(PlacedRecord { kind, record, place }: PlacedRecord) -> FailedUser {
+fn failed_record(PlacedRecord { kind, record, origin }: PlacedRecord) -> FailedUser {
+    let Origin { place, line, name, roles } = origin;
     FailedUser {
         id: Some(record.id.as_text()),
         import_ids: record.import_ids,
         emails: record.emails,
         username: record.username,
+        name,
+        roles,
         errors: record.reason.into_iter().collect(),
         kind: kind.data_type().to_owned(),
         place,
+        line,
     }
 }
 
 fn failed_user(record: &Fields) -> FailedUser {
     let data = record.get("data").and_then(FieldValue::as_object);
+    let Origin { place, line, name, roles } = Origin::of(record);
     FailedUser {
         id: record.get("_id").and_then(FieldValue::as_text).map(short),
         import_ids: data.and_then(|data| data.get("importIds")).map(texts_of).unwrap_or_default(),
         emails: data.map(|data| emails_of(data).map(short).collect()).unwrap_or_default(),
         username: data.and_then(username_of).map(short),
+        name,
+        roles,
         errors: match record.get("errors") {
             Some(FieldValue::List(errors)) => errors.iter().filter_map(message_of).map(short).collect(),
             _ => Vec::new(),
         },
         kind: record.get("dataType").and_then(FieldValue::as_text).map(short).unwrap_or_default(),
-        place: record.get("place").and_then(FieldValue::as_text).map(short),
+        place,
+        line,
     }
 }
 
@@ -193,9 +218,4 @@ fn texts_of(list: &FieldValue) -> Vec<String> {
         FieldValue::List(texts) => texts.iter().filter_map(FieldValue::as_text).map(short).collect(),
         _ => Vec::new(),
     }
-}
-
-fn short(text: &str) -> String {
-    let end = (0..=TEXT_BYTES.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
-    text[..end.unwrap_or_default()].to_owned()
 }

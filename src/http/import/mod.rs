@@ -15,6 +15,7 @@ mod report;
 mod run_body;
 mod source;
 mod staged_data;
+mod staged_origin;
 mod start;
 mod status;
 mod status_stream;

@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     list_part::{Page, part_of_list},
     receipt::reported_operation,
+    staged_origin::Origin,
 };
 use crate::{
     domain::{
@@ -100,7 +101,7 @@ pub(super) struct LineBody {
     outcome: &'static str,
     #[serde(rename = "type")]
     kind: String,
-    /// The entry of the archive, with line, element or message time.
+    /// The entry of the archive, with line, element or message time; the line of a user who was staged with one.
     #[schema(required)]
     place: Option<String>,
     /// Ids in the system it came from.
@@ -212,14 +213,14 @@ pub(super) const fn parts(Part { offset, limit }: Part, length: u64) -> (Part, P
     (Part { offset, limit: taken }, Part { offset: offset.saturating_sub(length), limit: limit - taken })
 }
 
-/// A failed record with its place in the file.
+/// A failed record and where it comes from.
 pub(super) struct PlacedRecord {
     pub(super) kind: RecordType,
     pub(super) record: RecordReceipt,
-    pub(super) place: Option<String>,
+    pub(super) origin: Origin,
 }
 
-/// Failed records, which are staged still, with their places in the file.
+/// Failed records with what their staged form says, as long as they are staged.
 pub(super) fn placed(
     repositories: &Repositories,
     records: impl Stream<Item = Result<(RecordType, RecordReceipt), RepositoryError>> + Send + 'static,
@@ -232,8 +233,8 @@ pub(super) fn placed(
             let ids: Vec<_> = records.iter().map(|(_, record)| record.id.clone()).collect();
             let mut places = staged.places(&ids).await?;
             let records = records.into_iter().map(move |(kind, record)| {
-                let place = places.remove(&record.id.as_text()).filter(|place| !place.is_empty());
-                Ok(PlacedRecord { kind, record, place })
+                let origin = places.remove(&record.id.as_text()).map(|staged| Origin::of(&staged)).unwrap_or_default();
+                Ok(PlacedRecord { kind, record, origin })
             });
             Ok(stream::iter(records))
         }
@@ -270,11 +271,11 @@ impl From<ReportLine> for LineBody {
 }
 
 impl From<PlacedRecord> for LineBody {
-    fn from(PlacedRecord { kind, record, place }: PlacedRecord) -> Self {
+    fn from(PlacedRecord { kind, record, origin }: PlacedRecord) -> Self {
         Self {
             outcome: "failed",
             kind: kind.data_type().to_owned(),
-            place,
+            place: origin.place,
             ids: record.import_ids,
             reason: record.reason.unwrap_or_default(),
             count: 1,

@@ -81,16 +81,16 @@ impl StagedView {
         Ok(self.records.find_one(older).projection(doc! { "_id": 1 }).await?.is_some())
     }
 
-    /// Where these staged records stand in their file, by their ids as texts.
-    pub async fn places(&self, ids: &[StagedId]) -> Result<HashMap<String, String>, RepositoryError> {
+    /// Where these staged records stand in their file: `place` and `dataType`, and of their `data` `line`, `name` and `roles`,
+    /// by their ids as texts.
+    pub async fn places(&self, ids: &[StagedId]) -> Result<HashMap<String, Fields>, RepositoryError> {
         let ids: Vec<&Bson> = ids.iter().map(|id| &id.0).collect();
-        let found = self.records.find(doc! { "_id": { "$in": ids } }).projection(doc! { "place": 1 }).await?;
-        let places = found.map_err(RepositoryError::from).map(|record| read(&record?));
-        let text = |record: &Fields, name: &str| record.get(name).and_then(|value| value.as_text()).map(str::to_owned);
-        places
-            .try_filter_map(|record| async move { Ok(text(&record, "_id").zip(text(&record, "place"))) })
-            .try_collect()
-            .await
+        let mut shown = data_shown(&["line", "name"], &["roles"]);
+        shown.extend(doc! { "dataType": 1, "place": 1 });
+        let found = self.records.find(doc! { "_id": { "$in": ids } }).projection(shown).await?;
+        let records = found.map_err(RepositoryError::from).map(|record| read(&record?));
+        let id = |record: &Fields| record.get("_id").and_then(|id| id.as_text()).map(str::to_owned);
+        records.try_filter_map(|record| async move { Ok(id(&record).map(|id| (id, record))) }).try_collect().await
     }
 
     /// The data of these records: single fields, and the first values of lists.
@@ -116,13 +116,13 @@ impl StagedView {
     }
 
     /// The staged users of the root operation that failed in the order they were staged: `_id`, `errors`, `dataType`, `place`,
-    /// and of their `data` `username`, `emails` and `importIds`.
+    /// and of their `data` `line`, `username`, `name`, `emails`, `importIds` and `roles`.
     pub async fn failed(
         &self,
         root: &str,
         Part { offset, limit }: Part,
     ) -> Result<impl Stream<Item = Result<Fields, RepositoryError>> + Send + use<>, RepositoryError> {
-        let mut shown = data_shown(&["username"], &["emails", "importIds"]);
+        let mut shown = data_shown(&["line", "username", "name"], &["emails", "importIds", "roles"]);
         shown.extend(doc! { "errors": { "$slice": SHOWN_VALUES }, "dataType": 1, "place": 1 });
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let found = self.records.find(failures(root)).sort(doc! { "_id": 1 }).skip(offset).limit(limit);

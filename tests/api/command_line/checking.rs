@@ -117,6 +117,19 @@ async fn the_same_file_every_night_stages_nothing_and_writes_nothing() {
     let summary = summary(&more);
     assert_eq!((&summary["staged"], &summary["run"]["created"]), (&json!(10), &json!(10)), "{summary}");
     assert!(more.errors.contains("10 created, 3000 already there, 0 failed of 3010"), "{more:?}");
+
+    // The import id says that he is the same person.
+    let moved = csv_of(0..3010).replace("user1523@example.com", "fifteen.23@example.com");
+    let moved = File::new("users.csv", moved);
+    for (rule, same, updated) in [("skip", 3010, 0), ("update", 3009, 1)] {
+        let fourth = call(&service.address, &["users", moved.path(), "--run", "--json", "--on-existing", rule]).await;
+        assert_eq!(fourth.code, Some(0), "{fourth:?}");
+        let summary = super::summary(&fourth);
+        let run = &summary["run"];
+        let told = (&run["created"], &run["same"], &run["updated"], &run["failed"]);
+        assert_eq!(told, (&json!(0), &json!(same), &json!(updated), &json!(0)), "{rule}: {summary}");
+    }
+    assert_eq!(workspace.count_imported().await, 3010);
 }
 
 #[tokio::test]

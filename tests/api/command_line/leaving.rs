@@ -102,6 +102,10 @@ async fn who_is_missing_is_signed_out_and_deactivated_as_rocket_chat_does_it() {
     let ran = nightly(&service, 1..30, &["--run", "--deactivate-missing"]).await;
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.errors.contains("hr: 1 account deactivated"), "{ran:?}");
+    let without_receipt =
+        "hr: nobody was to be imported, so no receipt says who was deactivated: import.leavers?source=hr does";
+    assert!(ran.errors.contains(without_receipt), "{ran:?}");
+    assert_eq!(summary(&ran)["source"]["receipt"], Value::Null);
     assert!(ran.errors.contains("1 room with a new owner; nobody else is active in the rooms alone"), "{ran:?}");
     let second = account(&workspace, 2).await;
     let expected = json!([{
@@ -192,6 +196,10 @@ async fn the_receipt_of_the_run_says_who_was_deactivated_and_verify_looks_for_th
     let leaver = account(&workspace, 0).await;
     let ran = nightly(&service, 1..31, &["--run", "--deactivate-missing"]).await;
     assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(!ran.errors.contains("no receipt says"), "{ran:?}");
+    let told = summary(&ran);
+    assert_eq!(told["source"]["receipt"], told["operation"], "{told}");
+    assert!(told["operation"].is_string(), "{told}");
     let count = service.status().await.json()["operation"]["count"].clone();
     assert_eq!(count, json!({ "total": 1, "users": 1, "completed": 1, "error": 0 }), "he was not staged");
 

@@ -27,7 +27,8 @@ async fn staged(name: &str, text: impl AsRef<[u8]>, flags: &[&str]) -> Vec<Value
     let arguments = [&["users", file.path()], flags].concat();
     let finished = call(&service.address, &arguments).await;
     assert!(matches!(finished.code, Some(0 | 1)), "{finished:?}");
-    let users = workspace.staged_data().await;
+    let mut users = workspace.staged_data().await;
+    assert!(users.iter_mut().all(|user| user.remove("line").is_some()), "{users:?}");
     users.into_iter().map(|user| bson::Bson::Document(user).into_relaxed_extjson()).collect()
 }
 

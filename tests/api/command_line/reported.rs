@@ -4,7 +4,10 @@ use bson::{Bson, doc};
 use serde_json::{Value, json};
 
 use super::{File, add_roles, call, operation_count, summary};
-use crate::harness::{served, user};
+use crate::{
+    harness::{Finished, run, served, user},
+    spreadsheet_files::{TableFile, tables},
+};
 
 fn address(address: &str) -> Bson {
     bson::bson!([{ "address": address, "verified": true }])
@@ -56,22 +59,54 @@ async fn a_wrong_user_or_a_wrong_setting_is_named_before_anything_is_sent() {
     assert_eq!((workspace.count_staged().await, workspace.operations().await.len()), (0, 0));
 }
 
-#[tokio::test]
-async fn accounts_of_a_file_have_their_own_roles_and_the_default_ones_each_once() {
+/// Imports five people, and asserts their roles: those of the first, and the default ones of all.
+async fn assert_roles(name: &str, text: &str) {
     let (workspace, service) = served().await;
     add_roles(&workspace).await;
     workspace.set("Accounts_Registration_Users_Default_Roles", "user, livechat-agent ,user").await;
-    let file = File::new(
-        "people.csv",
-        "username,emails,importIds,roles\nann,a@corp.example,1,admin;admin\nbea,b@corp.example,2,\n",
-    );
+    let file = File::new(name, text);
     let finished = call(&service.address, &["users", file.path(), "--run"]).await;
     assert_eq!(finished.code, Some(0), "{finished:?}");
-    for (username, expected) in
-        [("ann", &["admin", "user", "livechat-agent"][..]), ("bea", &["user", "livechat-agent"])]
-    {
-        let account = workspace.collection("users").find_one(doc! { "username": username }).await.unwrap().unwrap();
-        assert_eq!(account.get("roles"), Some(&Bson::from(expected.to_vec())), "{username}");
+    for number in 0..5 {
+        let own = if number == 0 { &["admin"][..] } else { &[] };
+        let expected: Vec<&str> = own.iter().copied().chain(["user", "livechat-agent"]).collect();
+        let account = doc! { "username": format!("user{number}") };
+        let account = workspace.collection("users").find_one(account).await.unwrap().unwrap();
+        assert_eq!(account.get("roles"), Some(&Bson::from(expected)), "{name}, user{number}");
+    }
+}
+
+#[tokio::test]
+async fn accounts_of_a_file_have_their_own_roles_and_the_default_ones_each_once() {
+    let roles = [r#","roles":["admin","admin"]"#, r#","roles":["user"]"#, r#","roles":[]"#, r#","roles":null"#, ""];
+    let objects = roles.iter().enumerate().map(|(number, roles)| {
+        format!("{{\"username\":\"user{number}\",\"emails\":[\"u{number}@corp.example\"],\"importIds\":[\"{number}\"]{roles}}}\n")
+    });
+    assert_roles("people.jsonl", &objects.collect::<String>()).await;
+    let rows = ["admin;admin", "user", "", " ", ";"].iter().enumerate();
+    let rows = rows.map(|(number, roles)| format!("user{number},u{number}@corp.example,{number},{roles}\n"));
+    let header = "username,emails,importIds,roles\n".to_owned();
+    assert_roles("people.csv", &std::iter::once(header).chain(rows).collect::<String>()).await;
+}
+
+#[tokio::test]
+async fn tables_that_spreadsheets_leave_are_read_or_refused_by_line() {
+    for TableFile { name, text, users, told } in tables() {
+        let file = File::new(name, text);
+        let finished = run(&["users", file.path(), "--dry-run", "--json"], &[]).await;
+        let summary = summary(&finished);
+        assert_eq!(summary["users"], users.as_array().unwrap().len(), "{name}: {finished:?}");
+        let said = ["problems", "warnings"].map(|list| summary[list].as_array().unwrap().len());
+        assert_eq!(said.iter().sum::<usize>(), told.len(), "{name}: {finished:?}");
+        assert_eq!(
+            finished.code,
+            Some(if said[0] == 0 && summary["users"] != 0 { 0 } else { 2 }),
+            "{name}: {finished:?}"
+        );
+        for (line, words) in told {
+            let is_said = |said: &str| said.contains(&format!("line {line}: ")) && said.contains(words);
+            assert!(finished.errors.lines().any(is_said), "{name}: {finished:?} lacks {words:?} of line {line}");
+        }
     }
 }
 
@@ -130,4 +165,90 @@ async fn somebody_who_is_there_is_linked_and_a_name_of_another_person_gets_a_num
     assert_eq!(kim.get_str("username").unwrap(), "kim-1");
     let receipt: Value = service.get_as_admin("/api/v1/import.receipt").await.json();
     assert!(receipt["records"][0]["reason"].as_str().unwrap().contains("kim-1"), "{receipt}");
+}
+
+/// The lines that the command says errors of, and those that it only warns about.
+fn said(finished: &Finished) -> [Vec<u64>; 2] {
+    let summary = summary(finished);
+    ["problems", "warnings"].map(|list| {
+        let lines = summary[list].as_array().unwrap().iter();
+        let mut lines: Vec<u64> = lines.map(|problem| problem["line"].as_u64().unwrap()).collect();
+        lines.dedup();
+        lines
+    })
+}
+
+#[tokio::test]
+async fn warnings_keep_nobody_out_and_each_kind_is_an_error_only_if_that_is_wanted() {
+    let (workspace, service) = served().await;
+    let text = "username,emails,importIds\nEve,Eve@corp.example,1\neve,eva@corp.example,2\nann,ann lee@corp.example,3\n\
+                Bea Poe,bea@corp.example,4\ncid,cid@corp.example,1-Mar\n";
+    let file = File::new("people.csv", text);
+    for (kinds, errors, warnings) in [
+        (&[][..], &[][..], &[3, 4, 5, 6][..]),
+        (&["case-twins"], &[3], &[4, 5, 6]),
+        (&["address"], &[4], &[3, 5, 6]),
+        (&["username"], &[5], &[3, 4, 6]),
+        (&["date"], &[6], &[3, 4, 5]),
+        (&["date", "address"], &[4, 6], &[3, 5]),
+    ] {
+        let refuse: Vec<&str> = kinds.iter().flat_map(|kind| ["--refuse", kind]).collect();
+        for way in ["--dry-run", "--check"] {
+            let finished = call(
+                &service.address,
+                &[&["users", file.path(), "--json", "--on-existing", "fail", way][..], &refuse].concat(),
+            )
+            .await;
+            assert_eq!(finished.code, Some(if errors.is_empty() { 0 } else { 2 }), "{kinds:?}: {finished:?}");
+            assert_eq!(said(&finished), [errors, warnings], "{kinds:?} {way}: {finished:?}");
+        }
+        let query: String = kinds.iter().map(|kind| format!("&refuse={kind}")).collect::<Vec<_>>().concat();
+        let answer =
+            service.post_body(&format!("/api/v1/import.check?workspace=false{query}"), None, text).await.json();
+        let counts = (answer["problemCount"].as_u64(), answer["warningCount"].as_u64());
+        assert_eq!(counts, (Some(errors.len() as u64), Some(warnings.len() as u64)), "{kinds:?}: {answer}");
+    }
+    assert_eq!(workspace.operations().await.len(), 0);
+    let ran = call(&service.address, &["users", file.path(), "--run", "--on-existing", "fail"]).await;
+    assert_eq!((ran.code, workspace.count_imported().await), (Some(0), 5), "{ran:?}");
+}
+
+#[tokio::test]
+async fn a_thousand_failures_are_summed_up_and_their_lines_are_in_the_file_of_rejects() {
+    const USERS: usize = 1000;
+    let (workspace, service) = served().await;
+    for number in 0..USERS {
+        if number % 10 > 0 {
+            let holder = user(&format!("holder{number}"));
+            let holder = holder.with("username", format!("user{number}"));
+            let address = address(&format!("other{number}@corp.example"));
+            workspace.add_user(holder.with("emails", address)).await;
+        }
+    }
+    let rows = (0..USERS).map(|number| format!("user{number};user{number}@corp.example;id{number};Sales\n"));
+    let text: String = std::iter::once("Login;Mail;Personnel Number;Team\n".to_owned()).chain(rows).collect();
+    let (file, list) = (File::new("people.csv", text), File::new("rejects.csv", ""));
+    let rules = ["--map", "Team=bio", "--run", "--json", "--replace"];
+    let arguments = [&["users", file.path(), "--rejects", list.path()][..], &rules].concat();
+    let finished = call(&service.address, &arguments).await;
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    let summary = summary(&finished);
+    assert_eq!((&summary["run"]["failed"], &summary["rejected"]), (&json!(900), &json!(900)));
+    assert_eq!((&summary["failed"][0]["line"], &summary["failed"][0]["name"]), (&json!(3), &Value::Null));
+    let lines: Vec<&str> = finished.errors.lines().filter(|line| line.starts_with("failed: ")).collect();
+    let sum =
+        "failed: 900 users: the user name of … (…) belongs to somebody with another e-mail address: account … (…)";
+    assert_eq!((lines.len(), lines[20]), (21, sum), "{}", finished.errors);
+    assert!(lines[0].starts_with("failed: line 3: user1, user1@corp.example, id1: the user name of id1"), "{lines:?}");
+
+    let rejects = std::fs::read_to_string(list.path()).unwrap();
+    let first = "3,the user name of id1 (@user1) belongs to somebody with another e-mail address: account holder1 (@user1),\
+                 user1,user1@corp.example,id1,Sales";
+    assert_eq!((rejects.lines().count(), rejects.lines().nth(1)), (901, Some(first)));
+    // Mended, as a person would: another name.
+    std::fs::write(list.path(), rejects.replace(",user", ",new.user").replace("new.user@", "user@")).unwrap();
+    let again = call(&service.address, &[&["users", list.path()][..], &rules].concat()).await;
+    assert_eq!(again.code, Some(0), "{again:?}");
+    let created = super::summary(&again)["run"]["created"].clone();
+    assert_eq!((created, workspace.count_imported().await), (json!(900), 1000 + 900));
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{File, add_roles, call, summary};
-use crate::harness::{Finished, run, served};
+use crate::harness::{Finished, run, served, user};
 
 const BCRYPT: &str = "$2b$10$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZabcde";
 
@@ -14,7 +14,8 @@ async fn staged(name: &str, text: &str, flags: &[&str]) -> (Vec<Value>, Finished
     let file = File::new(name, text);
     let arguments = [&["users", file.path(), "--json"], flags].concat();
     let finished = call(&service.address, &arguments).await;
-    let users = workspace.staged_data().await;
+    let mut users = workspace.staged_data().await;
+    assert!(users.iter_mut().all(|user| user.remove("line").is_some()), "{users:?}");
     let users = users.into_iter().map(|user| without_default_role(bson::Bson::Document(user).into_relaxed_extjson()));
     (users.collect(), finished)
 }
@@ -185,15 +186,37 @@ async fn a_mattermost_bulk_file_is_named_and_its_users_are_imported_on_demand() 
 
 #[tokio::test]
 async fn the_pages_list_of_failed_users_is_taken_without_its_apostrophes_and_reasons() {
-    let text = "\u{feff}\"importIds\",\"emails\",\"username\",\"errors\"\r\n\"'+4915\",\"a@corp.example\",\"'@bob\",\"taken\"\r\n\
-                \"2\",\"b@corp.example\",\"'=cmd\",\"the e-mail address is taken\"\r\n";
+    let text = "\u{feff}\"importIds\",\"emails\",\"username\",\"name\",\"roles\",\"line\",\"errors\"\r\n\
+                \"'+4915\",\"a@corp.example\",\"'@bob\",\"'=Bob\",\"guest;user\",\"17\",\"taken\"\r\n\
+                \"2\",\"b@corp.example\",\"'=cmd\",\"\",\"user\",\"\",\"the e-mail address is taken\"\r\n";
     let (users, finished) = staged("failed-users.csv", text, &[]).await;
     assert_eq!(finished.code, Some(0), "{finished:?}");
     assert_eq!(
         users,
         [
-            json!({ "importIds": ["+4915"], "emails": ["a@corp.example"], "username": "@bob" }),
+            json!({
+                "importIds": ["+4915"], "emails": ["a@corp.example"], "username": "@bob", "name": "=Bob",
+                "roles": ["guest"],
+            }),
             json!({ "importIds": ["2"], "emails": ["b@corp.example"], "username": "=cmd" }),
         ]
     );
+}
+
+#[tokio::test]
+async fn the_table_of_a_receipt_is_read_as_a_list_of_users() {
+    let (workspace, service) = served().await;
+    workspace.add_user(user("bea")).await;
+    let file = File::new("users.csv", "username,emails,importIds\nann,ann@corp.example,+1\nbea,bea@corp.example,2\n");
+    let ran = call(&service.address, &["users", file.path(), "--run", "--on-existing", "fail"]).await;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let table = call(&service.address, &["receipt"]).await.output;
+    let file = File::new("receipt.csv", table.replace("\"bea\"", "\"bea.poe\""));
+    let again = call(&service.address, &["users", file.path(), "--run", "--json", "--replace"]).await;
+    assert_eq!(again.code, Some(0), "{again:?}");
+    let told = summary(&again);
+    assert_eq!((&told["users"], &told["ignoredColumns"]), (&json!(2), &json!([])), "{told}");
+    assert_eq!((&told["run"]["created"], &told["run"]["same"]), (&json!(1), &json!(1)), "{told}");
+    let bea = workspace.collection("users").find_one(bson::doc! { "importIds": "2" }).await.unwrap().unwrap();
+    assert_eq!(bea.get_str("username").unwrap(), "bea.poe");
 }

@@ -61,6 +61,7 @@ async fn served_with_people() -> (Workspace, Service) {
     (workspace, service)
 }
 
+/// Kills a run before the receipt of its only batch, which changes four accounts.
 async fn killed_before_its_receipt_a_batch_is_told_as_one_that_was_not(rules: Value) {
     let (_undisturbed, service) = served_with_people().await;
     service.stage(&people()).await;
@@ -89,6 +90,12 @@ async fn killed_before_its_receipt_a_batch_is_told_as_one_that_was_not(rules: Va
 #[tokio::test]
 async fn who_was_linked_by_a_killed_batch_is_linked_in_the_receipt() {
     killed_before_its_receipt_a_batch_is_told_as_one_that_was_not(json!({ "onExisting": "link" })).await;
+}
+
+#[tokio::test]
+async fn who_got_another_name_from_a_killed_batch_is_told_with_the_account_that_has_his() {
+    let rules = json!({ "onExisting": "link", "onUsernameTaken": "suffix" });
+    killed_before_its_receipt_a_batch_is_told_as_one_that_was_not(rules).await;
 }
 
 #[tokio::test]

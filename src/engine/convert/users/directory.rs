@@ -96,6 +96,12 @@ impl Directory {
         decide(record, &candidates, rules)
     }
 
+    /// The `_id` of the first account that has the record's user name.
+    pub(super) fn holder_of_username(&self, record: StagedUser<'_>) -> Option<String> {
+        let mut candidates = self.candidates(record).into_iter().map(StoredAccount::new);
+        candidates.find(|account| account.has_username_of(record)).map(|account| account.id().to_owned())
+    }
+
     /// Whether the account has a value that a change took from an account: it can be stored only after that change.
     pub(super) fn has_given_up_value(&self, id: &str) -> bool {
         let account = self.accounts.get(id).map(StoredAccount::new);

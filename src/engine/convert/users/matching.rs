@@ -250,8 +250,9 @@ pub(super) async fn decided(
     let ReadyUser { record, account, .. } = user;
     if let Some(own) = directory.get(id_of(account)).map(StoredAccount::new) {
         // An earlier try of this run has made it.
-        let note = StagedUser::new(record).username().zip(own.username()).filter(|(wanted, given)| wanted != given);
-        let note = note.map(|(wanted, given)| format!("The user name {wanted} was taken; this one is {given}."));
+        let staged = StagedUser::new(record);
+        let note = staged.username().zip(own.username()).filter(|(wanted, given)| wanted != given);
+        let note = note.map(|(wanted, given)| renamed(wanted, directory.holder_of_username(staged).as_deref(), given));
         return Ok(Decided::Over(Ok(Stored { note, ..created(account) })));
     }
     if let Some(before) = before.as_ref().filter(|before| before.is_whole) {
@@ -302,12 +303,21 @@ pub(super) async fn decided(
                 Some(free) => {
                     let account = account.clone().with("username", FieldValue::Text(free.as_str().into()));
                     directory.insert(account.clone());
-                    let note = format!("The user name {username} belongs to the account {holder}; this one is {free}.");
+                    let note = renamed(username, Some(&holder), &free);
                     Decided::Create(Box::new(account), Some(note))
                 }
             }
         }
     })
+}
+
+/// The sentence about a new account with another user name than the one that was wanted.
+fn renamed(wanted: &str, holder: Option<&str>, given: &str) -> String {
+    match holder {
+        Some(holder) => format!("The user name {wanted} belongs to the account {holder}; this one is {given}."),
+        // Its holder is gone since an earlier try.
+        None => format!("The user name {wanted} was taken; this one is {given}."),
+    }
 }
 
 /// What a decided change plans for the account of this user.

@@ -30,9 +30,10 @@ export async function checkFile(api, file, onExisting, kept, signal) {
   let last = null;
   let warned = 0;
   for await (const line of linesOf(response.body)) {
-    const { user, record, problem, end, error } = JSON.parse(line);
+    const { user, line: lineOfUser, record, problem, end, error } = JSON.parse(line);
     if (user !== undefined) {
-      last = user;
+      // The list of failed users says it.
+      last = { ...user, line: lineOfUser };
     } else if (record !== undefined) {
       const { line: place, importIds: [importId], reason } = record;
       if (record.outcome === 'refused') keep(checked.problems, { line: place, importId, reason });

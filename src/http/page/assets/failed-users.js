@@ -12,7 +12,8 @@ const LARGEST_PAGE = 100;
 const LOAD_INTERVAL_MS = 3000;
 
 const COLUMNS = [{ name: 'Import id' }, { name: 'Username' }, { name: 'E-mail' }, { name: 'Reason' }];
-const CSV_COLUMNS = ['importIds', 'emails', 'username', 'errors'];
+// The reader of files of users knows these names, and passes the last two over.
+const CSV_COLUMNS = ['importIds', 'emails', 'username', 'name', 'roles', 'line', 'errors'];
 
 const STATES_WITHOUT = ['none', 'new', 'loading'];
 
@@ -108,9 +109,7 @@ export class FailedUsers {
     button.setAttribute('aria-disabled', 'true');
     try {
       const failed = await this.#all();
-      const rows = failed.map(cellsOf)
-        .map(([ids, emails, username, reasons]) => [ids.join(';'), emails.join(';'), username, reasons.join(' ')]);
-      download('failed-users.csv', 'text/csv;charset=utf-8', writeCsv([CSV_COLUMNS, ...rows]));
+      download('failed-users.csv', 'text/csv;charset=utf-8', writeCsv([CSV_COLUMNS, ...failed.map(rowOf)]));
       notice(byId('failed-error'), null);
     } catch (error) {
       if (error.kind !== 'closed') notice(byId('failed-error'), error.message);
@@ -129,6 +128,13 @@ export class FailedUsers {
       }
     }
   }
+}
+
+function rowOf({ importIds, emails, username, name, roles, line, errors }) {
+  return [
+    importIds.join(';'), emails.join(';'), username ?? '', name ?? '', (roles ?? []).join(';'), String(line ?? ''),
+    errors.join(' '),
+  ];
 }
 
 function cellsOf({ importIds, emails, username, errors }) {
