@@ -141,3 +141,31 @@ async fn of_two_instances_one_dies_while_a_file_is_loaded_and_one_sleeps_while_i
     trial.services[0].signal(Signal::SIGCONT);
     trial.reckon().await;
 }
+
+/// A step that only the primary has stored yet is this run's own, however long a majority takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn secondaries_that_answer_late_do_not_make_a_run_believe_in_another_process() {
+    /// Longer than a run looks before it believes that somebody else has changed the operation.
+    const LATE: Duration = Duration::from_millis(600);
+    const BETWEEN: Duration = Duration::from_millis(50);
+
+    let set = ReplicaSet::of_three().await;
+    let mut trial = FileTrial::begin("file: the secondaries answer 0.6 s late while it runs", set).await;
+    trial.has("rocketchat_import_data", EXPORT.all()).await;
+    trial.last().wait_for_state("ready").await;
+    let input = json!({ "users": { "all": true }, "channels": { "all": true } });
+    let started = trial.last().post("/api/v1/startImport", &json!({ "input": input })).await;
+    assert_eq!(started.status, 200, "{}", started.body);
+    let primary = set.primary().await;
+    let secondaries =
+        || set.members.iter().enumerate().filter(|(member, _)| *member != primary).map(|(_, member)| member);
+    let since = Instant::now();
+    while trial.last().status().await.json()["state"] == "importing" && since.elapsed() < PATIENCE {
+        secondaries().for_each(|member| member.freeze());
+        sleep(LATE).await;
+        secondaries().for_each(|member| member.thaw());
+        sleep(BETWEEN).await;
+    }
+    trial.stood_still = since.elapsed();
+    trial.reckon().await;
+}

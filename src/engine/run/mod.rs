@@ -96,7 +96,7 @@ impl Repeatable for Run<'_> {
             // Nobody else may write counters beside the last ones.
             end = &mut work => {
                 end?;
-                let kept = *kept_step.lock();
+                let kept = kept_step.get();
                 return self.close(kept).await;
             }
             reason = watch(self.repositories, &self.id, &self.operation, &self.progress, &kept_step) => reason,
@@ -110,7 +110,7 @@ impl Repeatable for Run<'_> {
         stop.cancel();
         match timeout(DRAIN_PATIENCE, work).await {
             Ok(Ok(())) => {
-                let kept = *kept_step.lock();
+                let kept = kept_step.get();
                 return self.close(kept).await;
             }
             Ok(Err(Stop::Ended | Stop::Shutdown)) => {}

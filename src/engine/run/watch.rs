@@ -18,8 +18,8 @@ use crate::repository::{
 
 /// How often to look. Counters are due, and an invalidation is to be noticed, within 250 ms.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// How often in a row an operation must be found as another process left it. A step of ours is stored a moment before it
-/// is known here.
+/// How often in a row an operation must be found as another process left it. What this instance writes meanwhile may be read
+/// a moment before it is known here.
 const FOREIGN_LOOKS: u32 = 3;
 
 /// Watches over the run of the operation `id` until there is a reason to stop it. Once `kept` is set, an operation of the
@@ -64,7 +64,7 @@ struct Watch<'a> {
 impl Watch<'_> {
     async fn look(&mut self) -> Result<Option<Stop>, RepositoryError> {
         // Read before the operation, which may be over by then.
-        let kept = *self.kept.lock();
+        let kept = self.kept.get();
         let Some(found) = self.repositories.imports.find(self.id).await?.filter(Operation::is_valid) else {
             return Ok(Some(Stop::Ended));
         };
@@ -100,6 +100,9 @@ impl Watch<'_> {
     /// Whether the operation is not as this instance has written it last.
     fn is_foreign(&self, found: &Operation, kept: ProgressStep) -> bool {
         let counts = found.counts();
-        found.step() != Some(kept) || (counts != self.progress.last_stored() && Some(counts) != self.tried)
+        // Until a majority has it, a step may be there for long without an answer.
+        let is_at = |step: Option<ProgressStep>| step.is_some() && found.step() == step;
+        !(is_at(Some(kept)) || is_at(self.kept.next()))
+            || (counts != self.progress.last_stored() && Some(counts) != self.tried)
     }
 }

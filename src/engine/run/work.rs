@@ -24,8 +24,28 @@ use crate::{
     repository::{Checkpoint, OperationUpdate, ReceiptSummary, RunStart, with_default_timeout},
 };
 
-/// The step at which the operation is to stay, once it is at one.
-pub(super) type KeptStep = Mutex<Option<ProgressStep>>;
+/// The step at which the operation is to stay, once it is at one, and the one that it is being brought to.
+#[derive(Debug, Default)]
+pub(super) struct KeptStep(Mutex<(Option<ProgressStep>, Option<ProgressStep>)>);
+
+impl KeptStep {
+    pub(super) fn get(&self) -> Option<ProgressStep> {
+        self.0.lock().0
+    }
+
+    /// The step whose write has no answer yet. It may have been stored.
+    pub(super) fn next(&self) -> Option<ProgressStep> {
+        self.0.lock().1
+    }
+
+    fn begin(&self, next: ProgressStep) {
+        self.0.lock().1 = Some(next);
+    }
+
+    fn set(&self, step: ProgressStep) {
+        *self.0.lock() = (Some(step), None);
+    }
+}
 
 /// The types of records in Rocket.Chat's order, each with its step.
 ///
@@ -115,7 +135,7 @@ impl Run<'_> {
         let mut processed = Processed { next_number: summary.next_number, summary, plans };
         self.reset_progress(start, &processed.summary, stored);
         for (kind, step) in TYPES.into_iter().filter(|(kind, _)| subject.has(*kind)) {
-            if place_of(step) > (*kept.lock()).and_then(place_of) {
+            if place_of(step) > kept.get().and_then(place_of) {
                 self.keep(step, None, kept).await?;
             }
             self.import(kind, &subject, start, &mut processed, stop).await?;
@@ -131,8 +151,9 @@ impl Run<'_> {
     }
 
     async fn keep(&self, step: ProgressStep, total: Option<u64>, kept: &KeptStep) -> Result<(), Stop> {
+        kept.begin(step);
         self.write(&OperationUpdate { step: Some(step), total, ..OperationUpdate::default() }).await?;
-        *kept.lock() = Some(step);
+        kept.set(step);
         Ok(())
     }
 
