@@ -19,11 +19,13 @@ use crate::{
     repository::{ChoosableRecord, Mark, Repositories, RepositoryError, SoughtAccounts, StagedId},
 };
 
+/// The types that are decided record by record.
+const FEW: [RecordType; 3] = [RecordType::User, RecordType::Contact, RecordType::Channel];
 /// Records that are decided together.
 const DECIDED_AT_A_TIME: usize = 500;
 
-/// Marks what the selection leaves out of the root operation, which `importer` filled, and makes placeholders for the authors
-/// of the rest.
+/// Adopts the records of the root operation, which `importer` filled, marks what the selection leaves out, and makes
+/// placeholders for the authors of the rest.
 ///
 /// # Errors
 /// Some may have been marked all the same.
@@ -34,13 +36,19 @@ pub(super) async fn choose(
     selection: &Selection,
 ) -> Result<Survey, RepositoryError> {
     let choosing = Choosing { repositories, root, selection };
+    let Repositories { staged_choice, staging, .. } = repositories;
+    staging.adopt_of(&FEW, root).await?;
     let (left_out, mut needed, named) = choosing.channels().await?;
-    if *selection != Selection::everything() {
+    let survey = if *selection == Selection::everything() {
+        // Either takes a second for a million messages.
+        tokio::try_join!(staging.adopt(root), Survey::read(repositories, root))?.1
+    } else {
+        staging.adopt(root).await?;
         choosing.contacts().await?;
         let rooms: Vec<&str> = left_out.import_ids().collect();
-        repositories.staged_choice.leave_out_messages(root, &rooms).await?;
-    }
-    let survey = Survey::read(repositories, root).await?;
+        staged_choice.leave_out_messages(root, &rooms).await?;
+        Survey::read(repositories, root).await?
+    };
     needed.extend(survey.authors().map(str::to_owned));
     if importer == Importer::Csv {
         // The ids of CSV files are user names, and people who have an account need no row to be members or creators.

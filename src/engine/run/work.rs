@@ -208,7 +208,6 @@ impl Run<'_> {
     /// Adopts the records of a file, chooses from them and counts them.
     async fn count_chosen(&self, subject: &Subject<'_>, stop: &CancellationToken) -> Result<u64, Stop> {
         let staging = &self.repositories.staging;
-        self.patiently(staging.adopt(subject.root), stop).await?;
         let survey = self.patiently(self.choose(subject), stop).await?;
         // Counting them once more takes as long as reading them.
         let mut found = survey.messages();

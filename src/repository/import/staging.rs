@@ -171,8 +171,18 @@ impl Staging {
     /// # Errors
     /// Some records may have been adopted all the same.
     pub async fn adopt(&self, root: &str) -> Result<(), RepositoryError> {
-        let unlabelled = doc! { "operation": { "$exists": false } };
-        self.records.update_many(unlabelled, doc! { "$set": { "operation": root } }).await?;
+        self.adopt_those(doc! {}, root).await
+    }
+
+    /// As [`Self::adopt`], for records of these types, of which there are few.
+    pub async fn adopt_of(&self, kinds: &[RecordType], root: &str) -> Result<(), RepositoryError> {
+        let types: Vec<&str> = kinds.iter().map(|kind| kind.data_type()).collect();
+        self.adopt_those(doc! { "dataType": { "$in": types } }, root).await
+    }
+
+    async fn adopt_those(&self, mut records: Document, root: &str) -> Result<(), RepositoryError> {
+        records.insert("operation", doc! { "$exists": false });
+        self.records.update_many(records, doc! { "$set": { "operation": root } }).await?;
         Ok(())
     }
 
@@ -203,12 +213,13 @@ impl Staging {
         self.count_among(importable(root, kind), of_type).await
     }
 
-    /// Counts by the index of the types, or without it where about `of_types` records have these types and few have others:
-    /// the index costs more for each record than the record itself. Zero is an unknown number.
+    /// Counts records, where about `of_types` have their types. Zero is an unknown number.
     async fn count_among(&self, records: Document, of_types: u64) -> Result<u64, RepositoryError> {
         let mut count = self.records.count_documents(records);
-        if of_types > 0 && of_types.saturating_mul(INDEX_COST) >= self.records.estimated_document_count().await? {
-            count = count.hint(Hint::Keys(doc! { "$natural": 1 }));
+        if of_types > 0
+            && let Some(in_turn) = in_turn(of_types, self.records.estimated_document_count().await?)
+        {
+            count = count.hint(in_turn);
         }
         Ok(count.await?)
     }
@@ -264,6 +275,12 @@ impl Staging {
         let changed = self.records.update_many(failed, doc! { "$unset": { "data.password": 1 } }).await?;
         Ok(changed.modified_count)
     }
+}
+
+/// The way to `of_types` records among all of them without the index of the types, where that is faster: the index costs
+/// more for each record than the record itself.
+pub(super) fn in_turn(of_types: u64, all: u64) -> Option<Hint> {
+    (of_types.saturating_mul(INDEX_COST) >= all).then(|| Hint::Keys(doc! { "$natural": 1 }))
 }
 
 fn between(gap: &Gap) -> Document {
