@@ -46,7 +46,7 @@ pub use pending::{
     ListedRecord, MessageState, PendingAccount, PendingAccounts, PendingMessages, WaitingMessage, Worklists,
 };
 pub use records::{
-    AccountChange, Accounts, ChangeOutcome, Contacts, Holder, Identities, Identity, Joining, MatchedAccounts, Messages,
+    AccountChange, Accounts, ChangeOutcome, Contacts, Holder, Identities, Identity, JoinedPeople, Joining, MatchedAccounts, Messages,
     People, RefusedBecause, Rejection, RoomGrowth, RoomInserted, Rooms, RoomsWanted, SoughtAccounts, Subscriptions,
     mentioned,
 };

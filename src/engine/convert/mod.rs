@@ -3,6 +3,7 @@
 mod contacts;
 mod lookups;
 mod messages;
+mod new_rooms;
 mod plan;
 mod room_members;
 mod rooms;

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+
 use crate::{
     domain::{
         document::{
@@ -12,53 +14,74 @@ use crate::{
         field_value::{Date, Fields},
         staged::ChannelType,
     },
-    repository::{Repositories, RepositoryError, RoomNote},
+    repository::{JoinedPeople, Repositories, RepositoryError, RoomNote, Subscriptions},
 };
 
+/// Rooms that people join at once. Leaves room among the driver's ten connections for everybody else.
+const ROOMS_AT_ONCE: usize = 4;
+
 /// A room that an import made, and everybody who belongs into it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct RoomToJoin<'a> {
-    pub(super) room: &'a Fields,
+    pub(super) room: Fields,
     /// Its `_id`.
-    pub(super) id: &'a str,
+    pub(super) id: String,
     pub(super) kind: ChannelType,
-    pub(super) members: &'a Members<'a>,
-    pub(super) note: &'a RoomNote,
+    pub(super) members: Members<'a>,
+    pub(super) note: RoomNote,
 }
 
-/// Lets the members join who are not in the room and have not joined it by an import before. Done again, it changes
-/// nothing.
+impl RoomToJoin<'_> {
+    fn ids(&self) -> impl Iterator<Item = &str> {
+        self.members.people.iter().map(|person| person.id.as_str())
+    }
+
+    fn owner(&self) -> Option<&str> {
+        self.members.owner.map(|owner| owner.id.as_str())
+    }
+
+    /// Everybody who joins it by this import, also by an attempt before: it may have ended right then.
+    fn joined(&self) -> JoinedPeople<'_> {
+        let people: Vec<&str> = self.ids().filter(|person| !self.note.joined.contains(*person)).collect();
+        let owner = self.owner().filter(|owner| people.contains(owner));
+        JoinedPeople { room: &self.id, people, owner }
+    }
+
+    /// Lets the members join who are not in the room and have not joined it by an import before.
+    async fn subscribe(&self, subscriptions: &Subscriptions) -> Result<Result<(), String>, RepositoryError> {
+        let Self { room, id, kind, members, note } = self;
+        let present: HashSet<String> = subscriptions.members(id, &self.ids().collect::<Vec<_>>()).await?;
+        let new = joining(members, |person| present.contains(person), |person| note.joined.contains(person));
+        let now = Date::now();
+        let subscription = |person: &Person| match kind {
+            ChannelType::DirectMessage => direct_subscription(id, person, &members.people, now),
+            ChannelType::Channel | ChannelType::PrivateGroup => {
+                let part = if self.owner() == Some(&person.id) { Part::Owner } else { Part::Member };
+                room_subscription(room, person, part, now)
+            }
+        };
+        let new: Vec<Fields> = new.iter().map(|person| subscription(person)).collect();
+        Ok(subscriptions.insert(&new.iter().collect::<Vec<_>>()).await?.map_or(Ok(()), Err))
+    }
+}
+
+/// Lets people join their rooms. Done again, it changes nothing. For each room why the database refused somebody, if it
+/// did.
 ///
 /// # Errors
-/// Some may have joined all the same. The text says why the database refused somebody.
+/// Some may have joined all the same.
 pub(super) async fn join(
     repositories: &Repositories,
-    to_join: RoomToJoin<'_>,
-) -> Result<Result<(), String>, RepositoryError> {
-    let RoomToJoin { room, id, kind, members, note } = to_join;
-    let ids: Vec<&str> = members.people.iter().map(|person| person.id.as_str()).collect();
-    let present: HashSet<String> = repositories.subscriptions.members(id, &ids).await?;
-    let new = joining(members, |person| present.contains(person), |person| note.joined.contains(person));
-    let now = Date::now();
-    let owner = members.owner.map(|owner| owner.id.as_str());
-    let subscription = |person: &Person| match kind {
-        ChannelType::DirectMessage => direct_subscription(id, person, &members.people, now),
-        ChannelType::Channel | ChannelType::PrivateGroup => {
-            let part = if owner == Some(&person.id) { Part::Owner } else { Part::Member };
-            room_subscription(room, person, part, now)
-        }
-    };
-    let subscriptions: Vec<Fields> = new.iter().map(|person| subscription(person)).collect();
-    let subscriptions: Vec<&Fields> = subscriptions.iter().collect();
-    if let Some(reason) = repositories.subscriptions.insert(&subscriptions).await? {
-        return Ok(Err(reason));
-    }
-    // Those who came in by an attempt before as well: it may have ended right here.
-    let joined: Vec<&str> = ids.iter().copied().filter(|person| !note.joined.contains(*person)).collect();
-    if kind != ChannelType::DirectMessage && !joined.is_empty() {
-        let owner = owner.filter(|owner| joined.contains(owner));
-        repositories.people.add_room(id, &joined, owner).await?;
-    }
-    repositories.room_notes.add_joined(id, &joined).await?;
-    Ok(Ok(()))
+    rooms: &[RoomToJoin<'_>],
+) -> Result<Vec<Result<(), String>>, RepositoryError> {
+    let subscribing: Vec<_> = rooms.iter().map(|room| room.subscribe(&repositories.subscriptions)).collect();
+    let subscribed: Vec<Result<(), String>> = stream::iter(subscribing).buffered(ROOMS_AT_ONCE).try_collect().await?;
+    let complete = || rooms.iter().zip(&subscribed).filter(|(_, subscribed)| subscribed.is_ok()).map(|(room, _)| room);
+    // Direct messages are in nobody's list.
+    let listed: Vec<JoinedPeople<'_>> =
+        complete().filter(|room| room.kind != ChannelType::DirectMessage).map(RoomToJoin::joined).collect();
+    repositories.people.add_rooms(&listed).await?;
+    let joined: Vec<JoinedPeople<'_>> = complete().map(RoomToJoin::joined).collect();
+    repositories.room_notes.add_joined(&joined).await?;
+    Ok(subscribed)
 }

@@ -10,6 +10,7 @@ use futures::TryStreamExt as _;
 use super::{
     BatchPlan, Converter, Identity, StoreError, Stored, UniqueValue,
     lookups::PeopleLookup,
+    new_rooms::{NewRoom, make, make_together},
     room_members::{RoomToJoin, join},
 };
 use crate::{
@@ -20,16 +21,14 @@ use crate::{
             room_match::{FoundBy, StoredRoom, existing_room},
             room_names::RoomNames,
         },
-        field_value::{Date, FieldValue, Fields},
+        field_value::{FieldValue, Fields},
         receipt::Outcome,
         record_type::RecordType,
         staged::{ChannelType, StagedChannel},
     },
-    repository::{ChangedField, PlannedChange, Repositories, RepositoryError, RoomInserted, RoomsWanted, StagedId},
+    repository::{ChangedField, PlannedChange, Repositories, RepositoryError, RoomNote, RoomsWanted, StagedId},
 };
 
-/// Names that are tried for a new room.
-const NAME_ATTEMPTS: u32 = 10_000;
 const ARCHIVED: &str = "archived";
 
 /// Makes a room of each staged one, or links the one that is there.
@@ -57,6 +56,15 @@ type Result<T> = std::result::Result<T, RepositoryError>;
 type Storing<T> = std::result::Result<T, StoreError>;
 /// What became of one room, or why it failed.
 type RoomOutcome = std::result::Result<Stored, String>;
+/// What became of one room, and who is to join it.
+type Settled<'p> = (RoomOutcome, Option<RoomToJoin<'p>>);
+
+/// The new rooms of a batch.
+struct MadeRooms {
+    notes: HashMap<String, RoomNote>,
+    /// Those that are stored, by `_id`.
+    rooms: HashMap<String, Fields>,
+}
 
 impl Rooms {
     /// A converter for the rooms of the root operation, which `user` imports.
@@ -97,36 +105,43 @@ impl Rooms {
         self.repositories.rooms.candidates(&wanted).await
     }
 
-    async fn room(
+    /// Makes or links a room. Its members are to join it then.
+    async fn room<'p>(
         &self,
         read: &ReadRoom,
-        people: &People,
+        room: NewRoom<'p>,
         candidates: &mut Vec<Fields>,
+        made: &mut MadeRooms,
         plan: &BatchPlan<'_>,
-    ) -> Storing<RoomOutcome> {
-        let staged = StagedChannel::new(&read.data);
-        let members = match self.members(read, people) {
-            Ok(members) => members,
-            Err(error) => return Ok(Err(error.to_string())),
-        };
-        let (kind, members) = members;
-        let ids: Vec<&str> = members.people.iter().map(|person| person.id.as_str()).collect();
-        let made_id = room::room_id(staged, kind, &self.importer, &members);
-        let views: Vec<StoredRoom<'_>> = candidates.iter().map(StoredRoom::new).collect();
-        let found = existing_room(staged, &ids, &views).map(|(room, by)| (room.fields().clone(), by));
-        if let Some((room, by)) = found {
-            return self.link(read, (&room, by, &made_id), &members, candidates, plan).await;
+    ) -> Storing<Settled<'p>> {
+        if let Some((found, by)) = found(&room, candidates) {
+            return self.link(read, (found.clone(), by), room, candidates, plan).await;
         }
-        self.repositories.room_notes.begin(&made_id, &self.root).await?;
-        let made = match self.make(staged, kind, &made_id, &members).await? {
-            Ok(made) => made,
-            Err(reason) => return Ok(Err(reason)),
+        let stored = match made.rooms.remove(&room.id) {
+            Some(stored) => stored,
+            None => match make(&self.repositories.rooms, &self.names, &room).await? {
+                Ok(stored) => stored,
+                Err(reason) => return Ok((Err(reason), None)),
+            },
         };
-        let note = self.repositories.room_notes.find(&made_id).await?.unwrap_or_default();
-        let to_join = RoomToJoin { room: &made, id: &made_id, kind, members: &members, note: &note };
-        let joined = join(&self.repositories, to_join).await?;
-        candidates.push(made);
-        Ok(joined.map(|()| Stored::new(Outcome::Created, made_id)))
+        candidates.push(stored.clone());
+        let NewRoom { kind, id, members, .. } = room;
+        let note = made.notes.remove(&id).unwrap_or_default();
+        let created = Ok(Stored::new(Outcome::Created, id.clone()));
+        Ok((created, Some(RoomToJoin { room: stored, id, kind, members, note })))
+    }
+
+    fn new_room<'p>(&'p self, read: &'p ReadRoom, people: &'p People) -> std::result::Result<NewRoom<'p>, String> {
+        let (kind, members) = self.members(read, people).map_err(|error| error.to_string())?;
+        let staged = StagedChannel::new(&read.data);
+        Ok(NewRoom { staged, kind, id: room::room_id(staged, kind, &self.importer, &members), members })
+    }
+
+    /// Notes the rooms that are not there, and stores those that can be stored together.
+    async fn begin(&self, new: &[&NewRoom<'_>]) -> Result<MadeRooms> {
+        let ids: Vec<&str> = new.iter().map(|room| room.id.as_str()).collect();
+        let notes = self.repositories.room_notes.begin(&ids, &self.root).await?;
+        Ok(MadeRooms { notes, rooms: make_together(&self.repositories.rooms, &self.names, new).await? })
     }
 
     fn members<'p>(
@@ -145,15 +160,15 @@ impl Rooms {
     }
 
     /// Takes over what the source says of a room that is there.
-    async fn link(
+    async fn link<'p>(
         &self,
         read: &ReadRoom,
-        (there, found, made_id): (&Fields, FoundBy, &str),
-        members: &Members<'_>,
+        (there, found): (Fields, FoundBy),
+        NewRoom { id: made_id, members, .. }: NewRoom<'p>,
         candidates: &mut [Fields],
         plan: &BatchPlan<'_>,
-    ) -> Storing<RoomOutcome> {
-        let view = StoredRoom::new(there);
+    ) -> Storing<Settled<'p>> {
+        let view = StoredRoom::new(&there);
         let id = view.id().to_owned();
         let note = self.repositories.room_notes.find(&id).await?;
         let is_made_now = note.as_ref().is_some_and(|note| note.made_by == self.root);
@@ -161,11 +176,11 @@ impl Rooms {
         let changes = room::changes(StagedChannel::new(&read.data), view, found, false);
         let before = plan.earlier().of_record(&record).filter(|before| before.document == id);
         if let Some(before) = before.filter(|before| is_made(before, &changes)) {
-            return self.linked_before(before).await;
+            return Ok((self.linked_before(before).await?, None));
         }
         if !changes.is_empty() {
             if !is_made_now {
-                plan.note(vec![planned(record, id.clone(), &changes, there)]).await?;
+                plan.note(vec![planned(record, id.clone(), &changes, &there)]).await?;
             }
             self.repositories.rooms.change(&id, &changes).await?;
             if changes.archive {
@@ -175,19 +190,15 @@ impl Rooms {
                 *candidate = changed(candidate, &changes);
             }
         }
-        let kind = view.kind().unwrap_or(ChannelType::PrivateGroup);
-        if let Some(note) = note.filter(|_| room::is_made_here(view, made_id)) {
-            let to_join = RoomToJoin { room: there, id: &id, kind, members, note: &note };
-            if let Err(reason) = join(&self.repositories, to_join).await? {
-                return Ok(Err(reason));
-            }
-        }
         let outcome = match &changes {
             _ if is_made_now => Outcome::Created,
             changes if changes.is_empty() => Outcome::Same,
             changes => outcome_of(changes),
         };
-        Ok(Ok(Stored { changed: changed_fields(&changes, there), ..Stored::new(outcome, id) }))
+        let outcome = Ok(Stored { changed: changed_fields(&changes, &there), ..Stored::new(outcome, id.clone()) });
+        let kind = view.kind().unwrap_or(ChannelType::PrivateGroup);
+        let note = note.filter(|_| room::is_made_here(view, &made_id));
+        Ok((outcome, note.map(|note| RoomToJoin { room: there, id, kind, members, note })))
     }
 
     /// The outcome of a room that an earlier try has changed. It may have died before it archived the subscriptions.
@@ -197,44 +208,6 @@ impl Rooms {
         }
         let changed = before.changed.clone();
         Ok(Ok(Stored { changed, ..Stored::new(before.outcome, before.document.clone()) }))
-    }
-
-    /// Stores a new room under the first name that nobody has.
-    async fn make(
-        &self,
-        staged: StagedChannel<'_>,
-        kind: ChannelType,
-        id: &str,
-        members: &Members<'_>,
-    ) -> Result<std::result::Result<Fields, String>> {
-        let rooms = &self.repositories.rooms;
-        let mut reason = "No name is free for the room.".to_owned();
-        for attempt in 0..NAME_ATTEMPTS {
-            let now = Date::now();
-            let made = if kind == ChannelType::DirectMessage {
-                room::new_direct_message(staged, id, members, now)
-            } else {
-                let name = self.names.name(staged.name().unwrap_or_default(), attempt);
-                // Where the index of names is missing, this is all that keeps them apart.
-                if rooms.is_taken(&name.name).await? {
-                    continue;
-                }
-                room::new_room(staged, kind, id, &name, members, now)
-            };
-            match rooms.insert(&made).await? {
-                RoomInserted::Inserted => return Ok(Ok(made)),
-                RoomInserted::IsThere => {
-                    let there = rooms.of(&[id]).await?.remove(id);
-                    return Ok(there.ok_or_else(|| "The room was removed while it was imported.".to_owned()));
-                }
-                RoomInserted::NameTaken => {}
-                RoomInserted::Refused(because) => {
-                    reason = because;
-                    break;
-                }
-            }
-        }
-        Ok(Err(reason))
     }
 }
 
@@ -271,12 +244,33 @@ impl Converter for Rooms {
         }
         let people = self.people.of(ids).await?;
         let mut candidates = self.candidates(batch, &people).await?;
-        let mut outcomes = Vec::with_capacity(batch.len());
-        for read in batch {
-            outcomes.push(self.room(read, &people, &mut candidates, plan).await?);
+        let rooms: Vec<_> = batch.iter().map(|read| self.new_room(read, &people)).collect();
+        let new: Vec<&NewRoom<'_>> = rooms.iter().flatten().filter(|room| found(room, &candidates).is_none()).collect();
+        let mut made = self.begin(&new).await?;
+        let mut settled = Vec::with_capacity(batch.len());
+        for (read, room) in batch.iter().zip(rooms) {
+            settled.push(match room {
+                Ok(room) => self.room(read, room, &mut candidates, &mut made, plan).await?,
+                Err(reason) => (Err(reason), None),
+            });
+        }
+        let (mut outcomes, to_join): (Vec<RoomOutcome>, Vec<Option<RoomToJoin<'_>>>) = settled.into_iter().unzip();
+        let places: Vec<usize> = (0..to_join.len()).filter(|place| to_join[*place].is_some()).collect();
+        let to_join: Vec<RoomToJoin<'_>> = to_join.into_iter().flatten().collect();
+        for (place, joined) in places.into_iter().zip(join(&self.repositories, &to_join).await?) {
+            if let Err(reason) = joined {
+                outcomes[place] = Err(reason);
+            }
         }
         Ok(outcomes)
     }
+}
+
+/// The room that is there.
+fn found<'c>(room: &NewRoom<'_>, candidates: &'c [Fields]) -> Option<(&'c Fields, FoundBy)> {
+    let members: Vec<&str> = room.members.people.iter().map(|person| person.id.as_str()).collect();
+    let views: Vec<StoredRoom<'c>> = candidates.iter().map(StoredRoom::new).collect();
+    existing_room(room.staged, &members, &views).map(|(room, by)| (room.fields(), by))
 }
 
 /// The first record of each import id that more than one record has.

@@ -1,6 +1,11 @@
-//! The size of commands that store many documents.
+//! Commands that store or change many documents.
 
 use std::ops::Range;
+
+use bson::{Document, doc};
+use mongodb::Collection;
+
+use crate::repository::RepositoryError;
 
 /// Documents in one command. The database stores those of a command together, and the writes of every other client that
 /// come after it wait for a majority until it has: a chat message, too. Longer commands make these waits longer; shorter
@@ -13,6 +18,44 @@ pub(in crate::repository) fn commands_for(documents: usize) -> impl DoubleEndedI
         let first = command * COMMAND_DOCUMENTS;
         first..documents.min(first + COMMAND_DOCUMENTS)
     })
+}
+
+/// A change of one document.
+#[derive(Debug, Clone)]
+pub(in crate::repository) struct Update {
+    pub(in crate::repository) filter: Document,
+    pub(in crate::repository) change: Document,
+    /// Whether a document is made where the filter finds none.
+    pub(in crate::repository) upsert: bool,
+}
+
+/// Makes these changes in any order, by a majority.
+///
+/// # Errors
+/// Some may have been made all the same.
+pub(in crate::repository) async fn update_each<T: Send + Sync>(
+    collection: &Collection<T>,
+    updates: &[Update],
+) -> Result<(), RepositoryError> {
+    let database = collection.client().database(&collection.namespace().db);
+    for part in commands_for(updates.len()) {
+        let updates = &updates[part];
+        let as_command = |update: &Update| doc! { "q": &update.filter, "u": &update.change, "upsert": update.upsert };
+        let command = doc! {
+            "update": collection.name(),
+            "updates": updates.iter().map(as_command).collect::<Vec<_>>(),
+            "ordered": false,
+            "writeConcern": { "w": "majority" },
+        };
+        let answer = database.run_command(command).await?;
+        if answer.contains_key("writeErrors") || answer.contains_key("writeConcernError") {
+            // One by one, so that the driver says what is wrong.
+            for Update { filter, change, upsert } in updates {
+                collection.update_one(filter.clone(), change.clone()).upsert(*upsert).await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

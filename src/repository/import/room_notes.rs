@@ -1,11 +1,15 @@
 //! Notes of imports on the rooms they made, and on who joined them, in a collection of our own.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use bson::{Bson, DateTime, Document, doc};
+use futures::TryStreamExt as _;
 use mongodb::Collection;
 
-use crate::repository::{Connection, RepositoryError};
+use crate::repository::{
+    Connection, JoinedPeople, RepositoryError,
+    connection::commands::{Update, update_each},
+};
 
 const COLLECTION: &str = "rocketchat_import_service_rooms";
 
@@ -29,30 +33,49 @@ impl RoomNotes {
         Self { notes: connection.collection(COLLECTION) }
     }
 
-    /// Notes that the root operation makes the room, unless another one has.
-    pub async fn begin(&self, room: &str, operation: &str) -> Result<(), RepositoryError> {
-        let note = doc! { "$setOnInsert": { "madeBy": operation, "joined": [], "at": DateTime::now() } };
-        self.notes.update_one(doc! { "_id": room }, note).upsert(true).await?;
-        Ok(())
+    /// Notes that the root operation makes these rooms, unless another one has made them; the notes on them.
+    pub async fn begin(&self, rooms: &[&str], operation: &str) -> Result<HashMap<String, RoomNote>, RepositoryError> {
+        if rooms.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let begin = |room: &&str| Update {
+            filter: doc! { "_id": room },
+            change: doc! { "$setOnInsert": { "madeBy": operation, "joined": [], "at": DateTime::now() } },
+            upsert: true,
+        };
+        update_each(&self.notes, &rooms.iter().map(begin).collect::<Vec<_>>()).await?;
+        let mut noted = self.notes.find(doc! { "_id": { "$in": rooms } }).await?;
+        let mut notes = HashMap::new();
+        while let Some(note) = noted.try_next().await? {
+            notes.insert(note.get_str("_id").unwrap_or_default().to_owned(), room_note(&note));
+        }
+        Ok(notes)
     }
 
     /// Returns the note on a room that an import made.
     pub async fn find(&self, room: &str) -> Result<Option<RoomNote>, RepositoryError> {
-        let Some(note) = self.notes.find_one(doc! { "_id": room }).await? else { return Ok(None) };
-        let joined = note.get_array("joined").into_iter().flatten().filter_map(Bson::as_str);
-        Ok(Some(RoomNote {
-            made_by: note.get_str("madeBy").unwrap_or_default().to_owned(),
-            joined: joined.map(str::to_owned).collect(),
-        }))
+        Ok(self.notes.find_one(doc! { "_id": room }).await?.as_ref().map(room_note))
     }
 
-    /// Notes that these people have joined.
-    pub async fn add_joined(&self, room: &str, people: &[&str]) -> Result<(), RepositoryError> {
-        if people.is_empty() {
-            return Ok(());
-        }
-        let change = doc! { "$addToSet": { "joined": { "$each": people } } };
-        self.notes.update_one(doc! { "_id": room }, change).await?;
-        Ok(())
+    /// Notes that these people have joined their rooms.
+    ///
+    /// # Errors
+    /// Some may have been noted all the same.
+    pub async fn add_joined(&self, joined: &[JoinedPeople<'_>]) -> Result<(), RepositoryError> {
+        let joined = joined.iter().filter(|joined| !joined.people.is_empty());
+        let update = |JoinedPeople { room, people, .. }: &JoinedPeople<'_>| Update {
+            filter: doc! { "_id": room },
+            change: doc! { "$addToSet": { "joined": { "$each": people } } },
+            upsert: false,
+        };
+        update_each(&self.notes, &joined.map(update).collect::<Vec<_>>()).await
+    }
+}
+
+fn room_note(note: &Document) -> RoomNote {
+    let joined = note.get_array("joined").into_iter().flatten().filter_map(Bson::as_str);
+    RoomNote {
+        made_by: note.get_str("madeBy").unwrap_or_default().to_owned(),
+        joined: joined.map(str::to_owned).collect(),
     }
 }

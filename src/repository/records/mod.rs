@@ -16,7 +16,7 @@ pub use contacts::Contacts;
 pub use identities::{Identities, Identity};
 pub use matched_accounts::{AccountChange, ChangeOutcome, MatchedAccounts, SoughtAccounts};
 pub use messages::Messages;
-pub use people::People;
+pub use people::{JoinedPeople, People};
 pub(in crate::repository) use rooms::COLLECTION as ROOMS;
 pub use rooms::{RoomGrowth, RoomInserted, Rooms, RoomsWanted, mentioned};
 pub(in crate::repository) use subscriptions::COLLECTION as SUBSCRIPTIONS;

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use bson::{DateTime, Document, RawDocumentBuf, doc};
 use futures::TryStreamExt as _;
+use indexmap::IndexMap;
 use mongodb::Collection;
 
 use super::bulk::{read_all, text_of};
@@ -12,8 +13,23 @@ use crate::{
         document::{Person, room::OWNER_PRIORITY},
         field_value::{FieldValue, Fields},
     },
-    repository::{Connection, RepositoryError, access::users::COLLECTION},
+    repository::{
+        Connection, RepositoryError,
+        access::users::COLLECTION,
+        connection::commands::{Update, update_each},
+    },
 };
+
+/// People who joined a room.
+#[derive(Debug, Clone)]
+pub struct JoinedPeople<'a> {
+    /// The room's `_id`.
+    pub room: &'a str,
+    /// The `_id`s of their accounts.
+    pub people: Vec<&'a str>,
+    /// The one of them who owns the room.
+    pub owner: Option<&'a str>,
+}
 
 /// Reads accounts as people, and keeps their lists of rooms.
 #[derive(Debug, Clone)]
@@ -76,23 +92,32 @@ impl People {
         Ok(accounts.iter().map(|account| (person_of(account), roles(account))).collect())
     }
 
-    /// Adds a room to the lists of rooms of these people; to that of its owner with his right. Done again, it changes
-    /// nothing but `_updatedAt`.
+    /// Adds rooms to the lists of rooms of the people who joined them; to those of their owners with their right. Each account
+    /// is changed once, however many rooms it gets. Done again, it changes nothing.
     ///
     /// Source: `packages/models/src/models/Users.ts` (`addRoomByUserIds`), `apps/meteor/server/lib/roles`.
-    pub async fn add_room(&self, room: &str, people: &[&str], owner: Option<&str>) -> Result<(), RepositoryError> {
-        let change = doc! { "$addToSet": { "__rooms": room }, "$set": { "_updatedAt": DateTime::now() } };
-        self.accounts.update_many(doc! { "_id": { "$in": people }, "__rooms": { "$ne": room } }, change).await?;
-        if let Some(owner) = owner {
-            let field = format!("roomRolePriorities.{room}");
-            let mut lacks_it = doc! { "_id": owner };
-            lacks_it.insert(field.clone(), doc! { "$exists": false });
-            let priority = i32::try_from(OWNER_PRIORITY).unwrap_or_default();
-            let mut set = Document::new();
-            set.insert(field, priority);
-            self.accounts.update_one(lacks_it, doc! { "$set": set }).await?;
+    ///
+    /// # Errors
+    /// Some may have been added all the same.
+    pub async fn add_rooms(&self, joined: &[JoinedPeople<'_>]) -> Result<(), RepositoryError> {
+        let mut rooms: IndexMap<&str, Vec<&str>> = IndexMap::new();
+        for JoinedPeople { room, people, .. } in joined {
+            people.iter().for_each(|person| rooms.entry(person).or_default().push(room));
         }
-        Ok(())
+        let now = DateTime::now();
+        let lists = rooms.into_iter().map(|(person, rooms)| Update {
+            filter: doc! { "_id": person, "__rooms": { "$not": { "$all": &rooms } } },
+            change: doc! { "$addToSet": { "__rooms": { "$each": &rooms } }, "$set": { "_updatedAt": now } },
+            upsert: false,
+        });
+        let rights = joined.iter().filter_map(|JoinedPeople { room, owner, .. }| {
+            let (mut lacks_it, mut right) = (doc! { "_id": (*owner)? }, Document::new());
+            let field = format!("roomRolePriorities.{room}");
+            lacks_it.insert(field.clone(), doc! { "$exists": false });
+            right.insert(field, i32::try_from(OWNER_PRIORITY).unwrap_or_default());
+            Some(Update { filter: lacks_it, change: doc! { "$set": right }, upsert: false })
+        });
+        update_each(&self.accounts, &lists.chain(rights).collect::<Vec<_>>()).await
     }
 
     /// Returns those of these import ids that an account has.

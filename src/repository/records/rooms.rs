@@ -94,23 +94,29 @@ impl Rooms {
         self.read(doc! { "default": true, "t": { "$in": kinds } }, doc! { "lastMessage": 0 }).await
     }
 
-    /// Stores a new room.
-    pub async fn insert(&self, room: &Fields) -> Result<RoomInserted, RepositoryError> {
-        let refused = insert_each(&self.rooms, &[room]).await?;
-        Ok(match refused.into_iter().next().map(|refused| refused.because) {
-            None => RoomInserted::Inserted,
-            Some(RefusedBecause::SameId) => RoomInserted::IsThere,
-            Some(RefusedBecause::Taken(index)) if index.starts_with(NAME_INDEX) => RoomInserted::NameTaken,
-            Some(RefusedBecause::Taken(index)) => {
-                RoomInserted::Refused(format!("Another room has the same value (unique index {index})."))
-            }
-            Some(RefusedBecause::Other(reason)) => RoomInserted::Refused(reason),
-        })
+    /// Stores new rooms, by a majority; for each, in order, what became of it.
+    ///
+    /// # Errors
+    /// Some may have been stored all the same.
+    pub async fn insert_all(&self, rooms: &[&Fields]) -> Result<Vec<RoomInserted>, RepositoryError> {
+        let mut inserted = vec![RoomInserted::Inserted; rooms.len()];
+        for refused in insert_each(&self.rooms, rooms).await? {
+            inserted[refused.position] = match refused.because {
+                RefusedBecause::SameId => RoomInserted::IsThere,
+                RefusedBecause::Taken(index) if index.starts_with(NAME_INDEX) => RoomInserted::NameTaken,
+                RefusedBecause::Taken(index) => {
+                    RoomInserted::Refused(format!("Another room has the same value (unique index {index})."))
+                }
+                RefusedBecause::Other(reason) => RoomInserted::Refused(reason),
+            };
+        }
+        Ok(inserted)
     }
 
-    /// Whether a room has this name.
-    pub async fn is_taken(&self, name: &str) -> Result<bool, RepositoryError> {
-        Ok(self.rooms.find_one(doc! { "name": name }).projection(doc! { "_id": 1 }).await?.is_some())
+    /// Whether a room has one of these names.
+    pub async fn is_any_taken(&self, names: &[String]) -> Result<bool, RepositoryError> {
+        let taken = self.rooms.find_one(doc! { "name": { "$in": names } }).projection(doc! { "_id": 1 });
+        Ok(taken.await?.is_some())
     }
 
     /// Changes a room that is there.

@@ -19,7 +19,7 @@ use crate::{
         staged::StagedUser,
     },
     engine::convert::Stored,
-    repository::{Joining, People, Repositories, RepositoryError, Rooms, Subscriptions},
+    repository::{JoinedPeople, Joining, People, Repositories, RepositoryError, Rooms, Subscriptions},
 };
 
 /// Lets new accounts join channels.
@@ -158,7 +158,7 @@ impl Memberships {
                 Joining::Refused(reason) => notes.push((*position, format!("The channel {id}: {reason}"))),
             }
         }
-        if members.is_empty() { Ok(()) } else { self.people.add_room(id, &members, None).await }
+        self.people.add_rooms(&[JoinedPeople { room: id, people: members, owner: None }]).await
     }
 }
 
