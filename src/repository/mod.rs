@@ -35,9 +35,9 @@ pub use files::{AppendError, FileId, Files, NewFile, StoredFile, Upload};
 pub use import::{
     BatchReceipt, ChangedField, Checkpoint, ChoosableRecord, Claim, ClusterTime, Discarded, FetchedBytes,
     FileOfOperation, FileUse, Gap, IdempotentCall, IfInvalid, Imports, JoinedRoom, KeyUse, Keys, LastMessage, Lease,
-    LeasedOperation, Leases, LeftAccount, LoadReports, Mark, MessageLinks, MessageNote, MessageNotes, MessagesStatus,
-    NewRecord, OperationFeed, OperationUpdate, Origin, Part, PlannedBatch, PlannedChange, QuickInsert, Reading,
-    ReceiptOutcome, ReceiptRecords, ReceiptSummary, Receipts, RecordReceipt, Removal, RemovalTask, Removals,
+    LeasedOperation, Leases, LeftAccount, LoadReports, Mark, MessageLinks, MessageNotes, MessagesStatus, NewRecord,
+    NotedPlace, OperationFeed, OperationUpdate, Origin, Part, PlacedNote, PlannedBatch, PlannedChange, QuickInsert,
+    Reading, ReceiptOutcome, ReceiptRecords, ReceiptSummary, Receipts, RecordReceipt, Removal, RemovalTask, Removals,
     Resumption, ResumptionCause, RoomNote, RoomNotes, RoomReceipt, RunStart, Selections, Snapshot, SourceRecord,
     StageOutcome, StagedChoice, StagedId, StagedRecord, StagedView, Staging, Terms, Which, WriteOutcome,
 };
@@ -46,9 +46,9 @@ pub use pending::{
     ListedRecord, MessageState, PendingAccount, PendingAccounts, PendingMessages, WaitingMessage, Worklists,
 };
 pub use records::{
-    AccountChange, Accounts, ChangeOutcome, Contacts, Holder, Identities, Identity, JoinedPeople, Joining, MatchedAccounts, Messages,
-    People, RefusedBecause, Rejection, RoomGrowth, RoomInserted, Rooms, RoomsWanted, SoughtAccounts, Subscriptions,
-    mentioned,
+    AccountChange, Accounts, ChangeOutcome, Contacts, Holder, Identities, Identity, JoinedPeople, Joining,
+    MatchedAccounts, Messages, People, RefusedBecause, Rejection, RoomGrowth, RoomInserted, Rooms, RoomsWanted,
+    SoughtAccounts, Subscriptions, mentioned,
 };
 pub use rocketchat_files::{FileBytes, OwnUpload, OwnUploads, RocketChatFiles, Shelf, StoredUpload, UploadKind};
 pub use setup::{

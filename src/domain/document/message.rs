@@ -114,6 +114,16 @@ impl MessageIds {
             Self::OfFile { importer } => stable_id(RecordType::Message, &[importer, room, id]),
         }
     }
+
+    /// The room of a message, by the id that stays the same for every import of its source: that of the source where ids of
+    /// messages come from there, else the `_id` `room`.
+    #[must_use]
+    pub fn steady_room<'a>(self, staged: StagedMessage<'a>, room: &'a str) -> &'a str {
+        match self {
+            Self::Staged => staged.room().unwrap_or(room),
+            Self::OfFile { .. } => room,
+        }
+    }
 }
 
 /// Makes the message of a staged message.

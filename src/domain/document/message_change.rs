@@ -152,7 +152,7 @@ mod tests {
     }
 
     fn noted(message: &Message) -> ImportedMessage {
-        ImportedMessage { source: message.source.clone(), edited_at: date(&message.document, "editedAt") }
+        ImportedMessage { source: message.source, edited_at: date(&message.document, "editedAt") }
     }
 
     #[test]

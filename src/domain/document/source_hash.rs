@@ -6,10 +6,11 @@ use super::{FieldValue, Fields};
 use crate::domain::stable_hash::hex;
 
 /// A hash of a source record, by which a later import sees that nothing changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceHash(String);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceHash([u8; HASH_BYTES]);
 
-const HASH_BYTES: usize = 16;
+/// The bytes of a hash.
+pub const HASH_BYTES: usize = 16;
 
 impl SourceHash {
     /// The hash of a staged record. The order of its fields and fields without a value do not count.
@@ -17,19 +18,33 @@ impl SourceHash {
     pub fn new(staged: &Fields) -> Self {
         let mut hash = Sha256::new();
         add_fields(&mut hash, staged);
-        Self(hex(&hash.finalize()[..HASH_BYTES]))
+        let mut bytes = [0; HASH_BYTES];
+        bytes.copy_from_slice(&hash.finalize()[..HASH_BYTES]);
+        Self(bytes)
     }
 
-    /// The hash that was stored as this text.
+    /// The hash with these bytes.
     #[must_use]
-    pub const fn from_stored(hash: String) -> Self {
-        Self(hash)
+    pub const fn from_bytes(bytes: [u8; HASH_BYTES]) -> Self {
+        Self(bytes)
     }
 
-    /// The text to store.
+    /// The hash that was stored as this text. A text that is none makes the hash of no record.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub fn from_text(text: &str) -> Self {
+        let bytes = u128::from_str_radix(text, 16).unwrap_or_default();
+        Self(bytes.to_be_bytes())
+    }
+
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; HASH_BYTES] {
         &self.0
+    }
+
+    /// The hash as hexadecimal digits.
+    #[must_use]
+    pub fn to_text(self) -> String {
+        hex(&self.0)
     }
 }
 

@@ -21,7 +21,9 @@ use crate::{
         record_type::RecordType,
         staged::StagedMessage,
     },
-    repository::{MessageNote, PlannedChange, RefusedBecause, Repositories, RepositoryError, SourceRecord, StagedId},
+    repository::{
+        NotedPlace, PlacedNote, PlannedChange, RefusedBecause, Repositories, RepositoryError, SourceRecord, StagedId,
+    },
 };
 
 /// Makes a message of each staged one, or changes the one that an earlier import made of it.
@@ -144,43 +146,37 @@ impl Messages {
 
     /// Whether the message is this record's: nobody's yet, or recognised in it.
     async fn takes(&self, message: &Message, read: &ReadMessage) -> Result<bool> {
-        let by = self.source_record(read);
-        let note = MessageNote { taken_by: Some(by.clone()), ..self.note_of(message, read) };
-        if self.repositories.message_notes.add(&[note]).await?.is_empty() {
-            return Ok(true);
-        }
-        self.repositories.message_notes.take(&message.id, &by).await
+        let (notes, by) = (&self.repositories.message_notes, self.source_record(read));
+        Ok(notes.begin(&message.id, by.clone(), &imported(message)).await? || notes.take(&message.id, &by).await?)
     }
 
     fn source_record(&self, read: &ReadMessage) -> SourceRecord {
         SourceRecord { root: self.root.clone(), record: read.record.clone() }
     }
 
-    fn note_of(&self, message: &Message, read: &ReadMessage) -> MessageNote {
-        MessageNote {
-            id: message.id.clone(),
-            made_by: Some(self.source_record(read)),
-            taken_by: None,
-            imported: imported(message),
-        }
+    fn place_of<'a>(&self, message: &'a Message, read: &'a ReadMessage) -> NotedPlace<'a> {
+        NotedPlace { id: &message.id, room: self.ids.steady_room(read.staged(), &message.room), ts: message.ts }
     }
 
     /// Stores those messages that are not there; what became of them.
     async fn make(&self, new: &[(usize, &Message, &ReadMessage)], outcomes: &mut Outcomes) -> Result<()> {
-        let notes: Vec<MessageNote> = new.iter().map(|(_, message, read)| self.note_of(message, read)).collect();
-        let known = self.repositories.message_notes.add(&notes).await?;
-        let ids: Vec<&str> = known.iter().filter_map(|place| notes.get(*place)).map(|note| note.id.as_str()).collect();
-        let before = self.repositories.message_notes.of(&ids).await?;
-        let mut to_insert = Vec::with_capacity(new.len());
-        for (place, one @ (position, message, read)) in new.iter().enumerate() {
-            let note = known.contains(&place).then(|| before.get(&message.id)).flatten();
-            match note.map(|note| note.made_by.as_ref()) {
-                None => to_insert.push(one),
-                Some(Some(by)) if *by == self.source_record(read) => to_insert.push(one),
+        let places: Vec<NotedPlace<'_>> = new.iter().map(|(_, message, read)| self.place_of(message, read)).collect();
+        let notes = self.repositories.message_notes.of(&places).await?;
+        let (mut to_insert, mut to_note) = (Vec::with_capacity(new.len()), Vec::with_capacity(new.len()));
+        let mut of_batch = HashSet::with_capacity(new.len());
+        for (place, one @ (position, message, read)) in places.into_iter().zip(new) {
+            let maker = notes.get(&message.id).map(|note| note.made_by.as_ref());
+            match maker {
+                None if of_batch.insert(&message.id) => {
+                    to_note.push(PlacedNote { place, record: &read.record, imported: imported(message) });
+                    to_insert.push(one);
+                }
+                Some(Some(by)) if by.is(&self.source_record(read)) => to_insert.push(one),
                 // A second record of the same message, or a message that was deleted here.
-                Some(_) => outcomes[*position] = Some(Ok(self.stored(Outcome::Same, message))),
+                _ => outcomes[*position] = Some(Ok(self.stored(Outcome::Same, message))),
             }
         }
+        self.repositories.message_notes.add(&self.root, &to_note).await?;
         let documents: Vec<&Fields> = to_insert.iter().map(|(_, message, _)| &message.document).collect();
         let refused = self.repositories.messages.insert(&documents).await?;
         for (position, message, _) in &to_insert {
@@ -208,26 +204,37 @@ impl Messages {
         outcomes: &mut Outcomes,
         plan: &BatchPlan<'_>,
     ) -> std::result::Result<(), StoreError> {
-        let ids: Vec<&str> = known.iter().map(|(_, message, _)| message.id.as_str()).collect();
-        let notes = self.repositories.message_notes.of(&ids).await?;
-        let is_made_now = |message: &Message, read: &ReadMessage| {
-            let by = notes.get(&message.id).and_then(|note| note.made_by.as_ref());
-            by.is_some_and(|by| *by == self.source_record(read))
-        };
-        let to_compare: Vec<&str> = known
+        let places: Vec<NotedPlace<'_>> = known.iter().map(|(_, message, read)| self.place_of(message, read)).collect();
+        let message_notes = &self.repositories.message_notes;
+        let mut notes = message_notes.of(&places).await?;
+        let made_now: HashSet<&str> = known
             .iter()
             .filter(|(_, message, read)| {
+                let by = notes.get(&message.id).and_then(|note| note.made_by.as_ref());
+                by.is_some_and(|by| by.is(&self.source_record(read)))
+            })
+            .map(|(_, message, _)| message.id.as_str())
+            .collect();
+        let to_compare: Vec<&str> = known
+            .iter()
+            .filter(|(_, message, _)| {
                 let is_unchanged = notes.get(&message.id).is_some_and(|note| note.imported.source == message.source);
-                !is_made_now(message, read) && !is_unchanged
+                !made_now.contains(message.id.as_str()) && !is_unchanged
             })
             .map(|(_, message, _)| message.id.as_str())
             .collect();
         let stored_messages = self.repositories.messages.of(&to_compare).await?;
+        // The source may have moved a message in time.
+        let moved = places.iter().filter(|place| !notes.contains_key(place.id)).filter_map(|place| {
+            let ts = date_in(stored_messages.get(place.id)?, "ts").filter(|ts| *ts != place.ts)?;
+            Some(NotedPlace { ts, ..*place })
+        });
+        notes.extend(message_notes.of(&moved.collect::<Vec<_>>()).await?);
         let (mut renewed, mut changes, mut planned) = (Vec::new(), Vec::new(), Vec::new());
         for (position, message, read) in known {
             let before = plan.earlier().of_record(&read.record).filter(|before| before.document == message.id);
             let as_it_is = before.map_or(Outcome::Same, |before| before.outcome);
-            let outcome = if is_made_now(message, read) {
+            let outcome = if made_now.contains(message.id.as_str()) {
                 Ok(Outcome::Created)
             } else if let Some(there) = stored_messages.get(&message.id) {
                 let note = notes.get(&message.id).map(|note| &note.imported);
@@ -256,7 +263,7 @@ impl Messages {
                 outcomes[position] = Some(Ok(self.stored(Outcome::Same, message)));
             }
         }
-        Ok(self.repositories.message_notes.renew(&renewed).await?)
+        Ok(message_notes.renew(&renewed).await?)
     }
 }
 
@@ -279,8 +286,9 @@ impl Converter for Messages {
         Ok(ReadMessage { record: id.as_text(), data })
     }
 
-    fn exclusive(&self, _: &ReadMessage) -> Vec<UniqueValue> {
-        Vec::new()
+    /// Of two records of one message the second meets what the first made.
+    fn exclusive(&self, ready: &ReadMessage) -> Vec<UniqueValue> {
+        ready.staged().id().map(|id| UniqueValue::MessageId(id.to_owned())).into_iter().collect()
     }
 
     async fn store(
@@ -323,11 +331,14 @@ fn planned_change(message: &Message, read: &ReadMessage) -> PlannedChange {
 }
 
 fn imported(message: &Message) -> ImportedMessage {
-    let edited_at = match message.document.get("editedAt") {
+    ImportedMessage { source: message.source, edited_at: date_in(&message.document, "editedAt") }
+}
+
+fn date_in(fields: &Fields, name: &str) -> Option<Date> {
+    match fields.get(name) {
         Some(FieldValue::Date(date)) => Some(*date),
         _ => None,
-    };
-    ImportedMessage { source: message.source.clone(), edited_at }
+    }
 }
 
 /// Logs how much was left out of messages because it is not known here.

@@ -148,4 +148,6 @@ pub(super) struct Identity {
 pub(super) enum UniqueValue {
     Username(String),
     Email(String),
+    /// The id of a message in its source.
+    MessageId(String),
 }

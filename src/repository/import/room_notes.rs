@@ -44,9 +44,9 @@ impl RoomNotes {
             upsert: true,
         };
         update_each(&self.notes, &rooms.iter().map(begin).collect::<Vec<_>>()).await?;
-        let mut noted = self.notes.find(doc! { "_id": { "$in": rooms } }).await?;
+        let mut found = self.notes.find(doc! { "_id": { "$in": rooms } }).await?;
         let mut notes = HashMap::new();
-        while let Some(note) = noted.try_next().await? {
+        while let Some(note) = found.try_next().await? {
             notes.insert(note.get_str("_id").unwrap_or_default().to_owned(), room_note(&note));
         }
         Ok(notes)

@@ -102,7 +102,9 @@ impl People {
     pub async fn add_rooms(&self, joined: &[JoinedPeople<'_>]) -> Result<(), RepositoryError> {
         let mut rooms: IndexMap<&str, Vec<&str>> = IndexMap::new();
         for JoinedPeople { room, people, .. } in joined {
-            people.iter().for_each(|person| rooms.entry(person).or_default().push(room));
+            for person in people {
+                rooms.entry(person).or_default().push(room);
+            }
         }
         let now = DateTime::now();
         let lists = rooms.into_iter().map(|(person, rooms)| Update {

@@ -5,6 +5,7 @@ mod begun;
 mod cases;
 mod choosing;
 mod kills;
+mod noted;
 mod odd_files;
 mod receipts;
 

@@ -1,0 +1,89 @@
+//! Notes on imported messages, by which a further import knows what it made and what was deleted here.
+
+use super::{
+    again::{Export, first_messages, said},
+    *,
+};
+
+const NOTES: &str = "rocketchat_import_service_messages";
+const MESSAGES: &str = "rocketchat_message";
+/// The bytes of one note of a pack, and those of the hash of its source.
+const NOTE_BYTES: usize = 48;
+const SOURCE: std::ops::Range<usize> = 24..40;
+
+impl Workspace {
+    async fn delete_message(&self, id: &str) {
+        let deleted = self.collection(MESSAGES).delete_one(doc! { "_id": id }).await.unwrap();
+        assert_eq!(deleted.deleted_count, 1, "{id}");
+    }
+}
+
+/// The notes of a pack, as releases before packs stored them: each in a document of its own.
+fn single_notes(pack: &Document, ids: &[String]) -> Vec<Document> {
+    let notes = pack.get_binary_generic("notes").unwrap();
+    assert_eq!(notes.len(), ids.len() * NOTE_BYTES);
+    let single = |(id, note): (&String, &[u8])| {
+        let source = rocketchat_import::domain::stable_hash::hex(&note[SOURCE]);
+        doc! { "_id": id, "madeBy": { "root": pack.get_str("root").unwrap(), "record": "earlier" }, "source": source }
+    };
+    ids.iter().zip(notes.chunks(NOTE_BYTES)).map(single).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_notes_of_an_older_release_hold_on() {
+    let (workspace, service) = served().await;
+    let mut export = Export { bea: "bea", dev: first_messages(), ops: None };
+    service.import("slack", &export.zip()).await;
+    let pack = workspace.found(NOTES, doc! { "_id.room": "C01" }).await.remove(0);
+    let ids: Vec<String> = (1..=8).map(|number| format!("slack-C01-160000000{number}-000100")).collect();
+    workspace.collection(NOTES).delete_many(doc! {}).await.unwrap();
+    workspace.fill(NOTES, single_notes(&pack, &ids)).await;
+    workspace.delete_message(&ids[1]).await;
+    let before = workspace.found(MESSAGES, doc! { "_id": { "$in": &ids } }).await;
+    service.import("slack", &export.zip()).await;
+    assert_eq!(workspace.found(MESSAGES, doc! { "_id": { "$in": &ids } }).await, before);
+
+    export.dev[3]["text"] = json!("better");
+    service.import("slack", &export.zip()).await;
+    let there = workspace.found(MESSAGES, doc! { "_id": { "$in": &ids } }).await;
+    assert_eq!(there.len(), 7);
+    assert_eq!(there[2].get_str("msg").unwrap(), "better");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_messages_of_a_room_are_noted_together() {
+    let (workspace, service) = served().await;
+    let dev = (0..1200).map(|second| said("U01", &format!("{}.000100", 1_600_000_000 + second), "hello")).collect();
+    service.import("slack", &Export { bea: "bea", dev, ops: None }.zip()).await;
+    assert_eq!(workspace.collection(MESSAGES).count_documents(doc! { "msg": "hello" }).await.unwrap(), 1200);
+    let notes = workspace.found(NOTES, doc! {}).await.len();
+    assert!(notes < 20, "{notes} documents");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_come_in_any_order_are_known_again() {
+    let (workspace, service) = served().await;
+    let record = |kind: &str, data: Value| json!({ "dataType": kind, "data": data }).to_string();
+    let person = json!({ "importIds": ["u1"], "username": "ann", "emails": ["ann@corp.example"], "name": "Ann" });
+    let room = json!({ "importIds": ["r1"], "name": "dev", "t": "c", "u": { "_id": "u1" }, "users": ["u1"] });
+    let message = |number: i64| {
+        // Backwards, and two of them in order.
+        let day = if number == 5 { 40 } else { 30 - number };
+        let ts = bson::DateTime::from_millis(1_600_000_000_000 + day * 86_400_000).try_to_rfc3339_string().unwrap();
+        let data = json!({ "_id": format!("m{number}"), "rid": "r1", "u": { "_id": "u1" }, "ts": { "$date": ts }, "msg": format!("number {number}") });
+        record("message", data)
+    };
+    let mut lines = vec![record("user", person), record("channel", room)];
+    lines.extend((1..=10).map(message));
+    let file = lines.join("\n").into_bytes();
+    let first = service.import("records", &file).await;
+    assert_eq!(first["count"]["error"], 0, "{first}");
+    let made = workspace.found(MESSAGES, doc! { "msg": { "$regex": "^number" } }).await;
+    assert_eq!(made.len(), 10);
+    for gone in ["number 3", "number 6"] {
+        workspace.collection(MESSAGES).delete_one(doc! { "msg": gone }).await.unwrap();
+    }
+    let left = workspace.found(MESSAGES, doc! { "msg": { "$regex": "^number" } }).await;
+    service.import("records", &file).await;
+    assert_eq!(workspace.found(MESSAGES, doc! { "msg": { "$regex": "^number" } }).await, left);
+}
