@@ -19,6 +19,8 @@ use crate::{
 
 /// Rooms that people join at once. Leaves room among the driver's ten connections for everybody else.
 const ROOMS_AT_ONCE: usize = 4;
+/// Members that rooms have whose people join together; a room alone may have more.
+const JOINED_TOGETHER: usize = 10_000;
 
 /// A room that an import made, and everybody who belongs into it.
 #[derive(Debug)]
@@ -71,6 +73,29 @@ impl RoomToJoin<'_> {
 /// # Errors
 /// Some may have joined all the same.
 pub(super) async fn join(
+    repositories: &Repositories,
+    rooms: &[RoomToJoin<'_>],
+) -> Result<Vec<Result<(), String>>, RepositoryError> {
+    let mut joined = Vec::with_capacity(rooms.len());
+    let mut rest = rooms;
+    while !rest.is_empty() {
+        let (together, others) = rest.split_at(joined_together(rest));
+        joined.extend(join_together(repositories, together).await?);
+        rest = others;
+    }
+    Ok(joined)
+}
+
+/// The number of the first of these rooms that people join together.
+fn joined_together(rooms: &[RoomToJoin<'_>]) -> usize {
+    let people = rooms.iter().scan(0, |people, room| {
+        *people += room.members.people.len();
+        Some(*people)
+    });
+    people.take_while(|people| *people <= JOINED_TOGETHER).count().max(1)
+}
+
+async fn join_together(
     repositories: &Repositories,
     rooms: &[RoomToJoin<'_>],
 ) -> Result<Vec<Result<(), String>>, RepositoryError> {

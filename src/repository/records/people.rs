@@ -20,6 +20,9 @@ use crate::{
     },
 };
 
+/// Accounts whose changes are held at a time.
+const CHANGED_AT_A_TIME: usize = 1000;
+
 /// People who joined a room.
 #[derive(Debug, Clone)]
 pub struct JoinedPeople<'a> {
@@ -119,7 +122,14 @@ impl People {
             right.insert(field, i32::try_from(OWNER_PRIORITY).unwrap_or_default());
             Some(Update { filter: lacks_it, change: doc! { "$set": right }, upsert: false })
         });
-        update_each(&self.accounts, &lists.chain(rights).collect::<Vec<_>>()).await
+        let mut updates = lists.chain(rights);
+        loop {
+            let some: Vec<Update> = updates.by_ref().take(CHANGED_AT_A_TIME).collect();
+            if some.is_empty() {
+                return Ok(());
+            }
+            update_each(&self.accounts, &some).await?;
+        }
     }
 
     /// Returns those of these import ids that an account has.
