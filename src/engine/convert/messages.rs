@@ -207,19 +207,20 @@ impl Messages {
         let places: Vec<NotedPlace<'_>> = known.iter().map(|(_, message, read)| self.place_of(message, read)).collect();
         let message_notes = &self.repositories.message_notes;
         let mut notes = message_notes.of(&places).await?;
+        // By their records: another record of the same message has not made it.
         let made_now: HashSet<&str> = known
             .iter()
             .filter(|(_, message, read)| {
                 let by = notes.get(&message.id).and_then(|note| note.made_by.as_ref());
                 by.is_some_and(|by| by.is(&self.source_record(read)))
             })
-            .map(|(_, message, _)| message.id.as_str())
+            .map(|(_, _, read)| read.record.as_str())
             .collect();
         let to_compare: Vec<&str> = known
             .iter()
-            .filter(|(_, message, _)| {
+            .filter(|(_, message, read)| {
                 let is_unchanged = notes.get(&message.id).is_some_and(|note| note.imported.source == message.source);
-                !made_now.contains(message.id.as_str()) && !is_unchanged
+                !made_now.contains(read.record.as_str()) && !is_unchanged
             })
             .map(|(_, message, _)| message.id.as_str())
             .collect();
@@ -234,7 +235,7 @@ impl Messages {
         for (position, message, read) in known {
             let before = plan.earlier().of_record(&read.record).filter(|before| before.document == message.id);
             let as_it_is = before.map_or(Outcome::Same, |before| before.outcome);
-            let outcome = if made_now.contains(message.id.as_str()) {
+            let outcome = if made_now.contains(read.record.as_str()) {
                 Ok(Outcome::Created)
             } else if let Some(there) = stored_messages.get(&message.id) {
                 let note = notes.get(&message.id).map(|note| &note.imported);
