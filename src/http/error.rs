@@ -254,6 +254,10 @@ impl From<Refusal> for ApiError {
             Refusal::NotInitialized => "Import operation not initialized.",
             Refusal::Finished => "The current import operation is already finished.",
             Refusal::TakesNoData => "The current import operation can not receive new data.",
+            Refusal::TooMany => {
+                "The database does not store so many users at once: it cut the transaction short, and none is staged. Send \
+                 fewer at once."
+            }
             Refusal::MissingData => MISSING_DATA,
             Refusal::UnknownRole { .. } => UNKNOWN_ROLE,
             Refusal::NotFound => "error-operation-not-found",

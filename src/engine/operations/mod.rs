@@ -92,6 +92,9 @@ pub(crate) enum Refusal {
     KeyReused,
     #[error("a call with the same idempotency key is in work")]
     KeyInWork,
+    /// More users than the database stores in one transaction.
+    #[error("the database cut the transaction short")]
+    TooMany,
     #[error("users lack required data")]
     MissingData,
     #[error("users have roles that do not exist")]
@@ -205,6 +208,7 @@ impl Operations {
             StageOutcome::TakesNoData => Err(Refusal::TakesNoData),
             StageOutcome::InWork => Err(Refusal::KeyInWork),
             StageOutcome::KeyReused => Err(Refusal::KeyReused),
+            StageOutcome::TooMany => Err(Refusal::TooMany),
         }
     }
 

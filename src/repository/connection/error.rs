@@ -120,9 +120,17 @@ pub(in crate::repository) fn is_about_operation(code: i32) -> bool {
 /// The code of a document with a unique value that another one has.
 pub(in crate::repository) const DUPLICATE_KEY: i32 = 11_000;
 
+const NO_SUCH_TRANSACTION: i32 = 251;
+const TRANSACTION_TOO_LONG: i32 = 290;
+
 /// Whether a document with a unique value of this one's is stored already.
 pub(in crate::repository) fn is_duplicate_key(error: &DriverError) -> bool {
     has_code(error, &[DUPLICATE_KEY])
+}
+
+/// Whether the database has given up the transaction that a command is part of. It does so with those that take too long.
+pub(in crate::repository) fn is_cut_short(error: &DriverError) -> bool {
+    has_code(error, &[NO_SUCH_TRANSACTION, TRANSACTION_TOO_LONG])
 }
 
 /// Whether an insertion of several documents failed for nothing but documents that are stored already, or have a unique value

@@ -6,7 +6,7 @@ use bson::{Bson, DateTime, Document, RawDocumentBuf, doc, oid::ObjectId};
 use futures::TryStreamExt as _;
 use mongodb::{Collection, error::Error as DriverError, options::ReadConcern};
 use parking_lot::Mutex;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::{
     domain::{
@@ -16,7 +16,7 @@ use crate::{
     repository::{
         Connection, RepositoryError,
         bson::{numbers::smallest, read::read_fields, write::document_of},
-        connection::shared_reads::SharedReads,
+        connection::{error::is_cut_short, shared_reads::SharedReads},
         import::{
             keys::{IdempotentCall, KeyConflict, KeyUse, Keys},
             staging,
@@ -34,6 +34,10 @@ const HISTORY_LENGTH: i64 = 20;
 /// How often, and at which interval, a key is tried to be stored that another call is storing.
 const KEY_ATTEMPTS: u32 = 3;
 const KEY_RETRY_INTERVAL: Duration = Duration::from_millis(50);
+/// Less than the database's own limit is unless somebody changes it, 60 s.
+///
+/// Source: MongoDB, `transactionLifetimeLimitSeconds`.
+const LONGEST_TRANSACTION: Duration = Duration::from_secs(50);
 
 /// Operations that staged records may still belong to.
 const LATEST_OPERATIONS: i64 = 20;
@@ -78,6 +82,8 @@ pub enum StageOutcome {
     InWork,
     /// The idempotency key was used with another body.
     KeyReused,
+    /// The database does not keep a transaction open for as long as so many take.
+    TooMany,
 }
 
 impl Imports {
@@ -282,9 +288,11 @@ impl Imports {
             "status": { "$in": [ProgressStep::New.as_str(), ProgressStep::UserSelection.as_str()] },
         };
         let staged = self.connection.collection::<Document>(staging::COLLECTION);
+        let mut times_cut_short = 0;
         let result = self
             .connection
             .transaction(async |session| {
+                let until = Instant::now() + LONGEST_TRANSACTION;
                 if let Some(call) = call {
                     self.keys.store(root, call, &mut *session).await?;
                 }
@@ -296,7 +304,15 @@ impl Imports {
                     if records.is_empty() {
                         break;
                     }
-                    staged.insert_many(&records).session(&mut *session).await?;
+                    if Instant::now() >= until {
+                        return Err(DriverError::custom(StageOutcome::TooMany));
+                    }
+                    if let Err(error) = staged.insert_many(&records).session(&mut *session).await {
+                        times_cut_short += u32::from(is_cut_short(&error));
+                        // Another primary does not know the transaction of the one before, either: once.
+                        let is_too_long = times_cut_short > 1;
+                        return Err(if is_too_long { DriverError::custom(StageOutcome::TooMany) } else { error });
+                    }
                     added += records.len() as u64;
                 }
                 // The operation comes last, right before the end: should this instance die, what it has touched stays
@@ -315,7 +331,6 @@ impl Imports {
             .await;
         match result {
             Ok(()) => Ok(StageOutcome::Staged),
-            Err(error) if error.get_custom::<StageOutcome>().is_some() => Ok(StageOutcome::TakesNoData),
             Err(error) => match (error.get_custom::<KeyConflict>(), call) {
                 (Some(KeyConflict::Used), Some(call)) => Ok(match self.keys.find(root, call).await? {
                     Some(KeyUse::SameBody) => StageOutcome::Staged,
@@ -324,7 +339,7 @@ impl Imports {
                     None => StageOutcome::InWork,
                 }),
                 (Some(KeyConflict::InWork), _) => Ok(StageOutcome::InWork),
-                _ => Err(error.into()),
+                _ => error.get_custom().copied().ok_or_else(|| error.into()),
             },
         }
     }

@@ -1,9 +1,10 @@
 //! Bodies of a size that somebody has to say no to, or has to cope with.
 
+use bson::doc;
 use serde_json::json;
 
 use super::ADD_USERS;
-use crate::harness::{Framing, Service, served, staged_user, staged_users, user};
+use crate::harness::{Framing, Mongo, Service, Workspace, served, staged_user, staged_users, user};
 
 /// As much as Rocket.Chat takes.
 const LIMIT_BYTES: usize = 50 * 1024 * 1024;
@@ -88,4 +89,22 @@ async fn forty_megabytes_of_users_in_one_call_are_staged() {
     service.add_users(&users).await;
     assert_eq!(workspace.collection("rocketchat_import_data").count_documents(bson::doc! {}).await.unwrap(), 4000);
     assert_eq!(service.status().await.json()["operation"]["count"], json!({ "total": 4000, "users": 4000 }));
+}
+
+#[tokio::test]
+async fn more_than_the_database_stores_in_one_transaction_says_so_and_stages_nothing() {
+    let mongo = Mongo::own();
+    let workspace = Workspace::on(&mongo).await.ready_for_imports().await;
+    let service = workspace.serve().await;
+    service.new_import().await;
+    let limit = doc! { "setParameter": 1, "transactionLifetimeLimitSeconds": 1 };
+    workspace.database.client().database("admin").run_command(limit).await.unwrap();
+    // A debug build takes several seconds for them.
+    let refused = service.try_add_users(&staged_users(0..150_000)).await;
+    let reason = refused.json()["error"].as_str().unwrap().to_owned();
+    assert_eq!(refused.status, 400, "{reason}");
+    assert!(reason.contains("cut the transaction short, and none is staged. Send fewer at once"), "{reason}");
+    assert_eq!(workspace.count_staged().await, 0);
+    service.add_users(&staged_users(0..100)).await;
+    assert_eq!(workspace.count_staged().await, 100);
 }
