@@ -399,7 +399,7 @@ async fn a_user_that_lacks_privileges_is_told_so_before_an_import_begins_and_nee
     let service = Service::start(&[("MONGO_URL", &service_url(&workspace))]).await;
     service.ready().await;
     let line = service.logged("create-database-user").await;
-    let missing = format!("find, insert, update, remove on {LACKED}");
+    let missing = format!("find, insert, update, remove, createIndex on {LACKED}");
     assert!(line.contains(&missing) && line.contains("level=ERROR"), "{line}");
     let ready = service.get("/readyz").await.json();
     assert_eq!(ready["checks"]["privileges"], json!({ "status": "incomplete", "missing": [missing] }));

@@ -9,7 +9,7 @@ use crate::harness::{Finished, Mongo, Workspace, operation, run, workspace};
 
 const OURS_START: &str = "rocketchat_import_service_";
 const OURS: &str = "rocketchat_import_service_migrations";
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 11] = [
     "0001_import_newest_first",
     "0002_import_valid",
     "0003_staging_data_type",
@@ -19,6 +19,8 @@ const NAMES: [&str; 9] = [
     "0007_uploads_of_ours",
     "0008_sources",
     "0009_sources_by_import_id",
+    "0010_run_leases_until",
+    "0011_removals_until",
 ];
 
 async fn migrate(workspace: &Workspace) -> Finished {

@@ -266,10 +266,12 @@ async fn the_search_for_deliveries_that_are_due_reads_no_record_of_one_that_was_
     let workspace = workspace().await;
     let service = telling(&workspace, &hook.url).await;
     service.ready().await;
+    workspace.record_commands().await;
     for number in 0..20 {
         add_done(&workspace, &format!("number-{number}")).await;
     }
     all_delivered(&workspace, 20).await;
+    workspace.assert_indexed(&["webhooks"]).await;
     let due = doc! { "state": "pending", "$expr": { "$lte": ["$dueAt", "$$NOW"] } };
     let search = doc! { "find": RECORDS, "filter": due, "sort": { "recordedAt": 1 } };
     let explained = doc! { "explain": search, "verbosity": "executionStats" };

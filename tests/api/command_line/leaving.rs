@@ -386,3 +386,21 @@ async fn somebody_whom_another_source_still_holds_stays_until_the_last_one_loses
     assert_eq!(of("payroll", 1..3).await, 1, "nobody else holds him");
     assert!(!is_active().await);
 }
+
+#[tokio::test]
+async fn a_nightly_import_reads_by_an_index() {
+    let (workspace, service) = served_for_leavers().await;
+    workspace.record_commands().await;
+    for (numbers, code) in [(0..30, 0), (1..30, 0), (0..31, 0)] {
+        let night = nightly(&service, numbers, &["--run", "--deactivate-missing"]).await;
+        assert_eq!(night.code, Some(code), "{night:?}");
+    }
+    for path in
+        ["import.receipt", "import.receipt?format=csv", "import.errors", "import.verify", "import.leavers?source=hr"]
+    {
+        let answer = service.get_as_admin(&format!("/api/v1/{path}")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.body);
+    }
+    workspace.left_staged(0).await;
+    workspace.assert_indexed(&["keys", "receipts", "run_leases", "sources"]).await;
+}

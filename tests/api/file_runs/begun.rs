@@ -5,6 +5,16 @@ use super::{
     *,
 };
 
+impl Service {
+    /// How many messages the last import created, updated and left the same.
+    async fn message_outcomes(&self) -> (u64, u64, u64) {
+        let receipt = self.get_as_admin("/api/v1/import.receipt?of=messages").await.json();
+        let places = receipt["places"].as_array().unwrap();
+        let sum = |name: &str| places.iter().filter_map(|place| place[name].as_u64()).sum();
+        (sum("created"), sum("updated"), sum("same"))
+    }
+}
+
 /// Starts the import of the file and kills the instance once the change is there that the batch makes; the next instance.
 async fn killed_before_the_receipt(
     workspace: &Workspace,
@@ -57,8 +67,63 @@ async fn messages_that_were_updated_by_a_killed_batch_are_updated_in_the_receipt
     let is_updated = async || !workspace.found("rocketchat_message", doc! { "msg": "better" }).await.is_empty();
     // Before it are one of people and one of rooms.
     let service = killed_before_the_receipt(&workspace, service, 2, is_updated).await;
-    let receipt = service.get_as_admin("/api/v1/import.receipt?of=messages").await.json();
-    let places = receipt["places"].as_array().unwrap();
-    let sum = |name: &str| places.iter().filter_map(|place| place[name].as_u64()).sum::<u64>();
-    assert_eq!((sum("created"), sum("updated"), sum("same")), (0, 1, 8), "{receipt}");
+    assert_eq!(service.message_outcomes().await, (0, 1, 8));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_stands_twice_in_a_killed_batch_is_created_once_and_same_once() {
+    let (workspace, service) = served().await;
+    let record = |kind: &str, data: Value| json!({ "dataType": kind, "data": data }).to_string();
+    let person = json!({ "importIds": ["u1"], "username": "ann", "emails": ["ann@corp.example"], "name": "Ann" });
+    let room = json!({ "importIds": ["r1"], "name": "dev", "t": "c", "u": { "_id": "u1" }, "users": ["u1"] });
+    let message = json!({
+        "_id": "m1", "rid": "r1", "u": { "_id": "u1" }, "ts": { "$date": "2020-09-13T12:00:00Z" }, "msg": "hello",
+    });
+    let lines = [
+        record("user", person),
+        record("channel", room),
+        record("message", message.clone()),
+        record("message", message),
+    ];
+    service.load("records", lines.join("\n").as_bytes()).await;
+    let hello = doc! { "msg": "hello" };
+    let is_made = async || !workspace.found("rocketchat_message", hello.clone()).await.is_empty();
+    // Before it are one of people and one of rooms.
+    let service = killed_before_the_receipt(&workspace, service, 2, is_made).await;
+    assert_eq!(workspace.found("rocketchat_message", hello.clone()).await.len(), 1);
+    assert_eq!(service.message_outcomes().await, (1, 0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_of_a_file_that_comes_again_and_is_taken_over_reads_by_an_index() {
+    let (workspace, service) = served().await;
+    workspace.record_commands().await;
+    let mut export = Export { bea: "bea", dev: first_messages(), ops: None };
+    service.import("slack", &export.zip()).await;
+    export.dev[2]["text"] = json!("better");
+    export.dev[2]["edited"] = json!({ "user": "U02", "ts": "1600000099.000000" });
+    service.load("slack", &export.zip()).await;
+    let is_updated = async || !workspace.found("rocketchat_message", doc! { "msg": "better" }).await.is_empty();
+    let service = killed_before_the_receipt(&workspace, service, 2, is_updated).await;
+    let reports = ["import.receipt", "import.receipt?of=messages", "import.errors", "import.report", "import.verify"];
+    for path in ["getImportFileData", "getImportProgress"].iter().chain(&reports) {
+        let answer = service.get_as_admin(&format!("/api/v1/{path}")).await;
+        assert!(answer.status == 200 || path.starts_with("get"), "{path}: {}", answer.body);
+    }
+    service.load("slack", &export.zip()).await;
+    assert_eq!(service.start_import(json!({ "users": { "list": ["U01"] } })).await.status, 200);
+    service.wait_for_state("done").await;
+    workspace.left_staged(0).await;
+    let read = [
+        "files.chunks",
+        "files.files",
+        "messages",
+        "receipts",
+        "reports",
+        "rooms",
+        "run_leases",
+        "selections",
+        "uploads",
+    ];
+    workspace.assert_indexed(&read).await;
 }

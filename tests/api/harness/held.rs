@@ -27,12 +27,7 @@ impl Held {
     /// Holds back the receipt of a batch.
     pub async fn receipt(workspace: &Workspace, operation: &str, number: u32) -> Self {
         // An index that is being made and this would wait for each other.
-        let migrations = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap().count() as u64;
-        let applied = workspace.collection("rocketchat_import_service_migrations");
-        eventually("the migrations are applied", PATIENCE, async || {
-            applied.count_documents(doc! { "_id": { "$ne": "lock" } }).await.unwrap() == migrations
-        })
-        .await;
+        workspace.migrated().await;
         let id = format!("{operation}:{number:010}");
         let mut held = Self::begin(workspace).await;
         workspace.collection(RECEIPTS).insert_one(doc! { "_id": &id }).session(&mut held.session).await.unwrap();

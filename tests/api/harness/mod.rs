@@ -6,6 +6,7 @@ mod held;
 mod importing;
 mod limited;
 mod mongo;
+mod profile;
 mod program;
 mod raw;
 mod receipts;

@@ -1,9 +1,13 @@
 //! What an import has left in the database.
 
+use std::time::Duration;
+
 use bson::{Document, doc};
 use futures::TryStreamExt as _;
 
-use super::{Service, Workspace, workspace};
+use super::{Service, Workspace, eventually, workspace};
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Workspace {
     /// Every record of the staging area, in the order they were staged.
@@ -37,6 +41,16 @@ impl Workspace {
             .upsert(true)
             .await
             .unwrap();
+    }
+
+    /// Waits until the service over the workspace has made its indexes.
+    pub async fn migrated(&self) {
+        let migrations = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap().count() as u64;
+        let applied = self.collection("rocketchat_import_service_migrations");
+        eventually("the migrations are applied", PATIENCE, async || {
+            applied.count_documents(doc! { "_id": { "$ne": "lock" } }).await.unwrap() == migrations
+        })
+        .await;
     }
 
     async fn all(&self, collection: &str) -> Vec<Document> {

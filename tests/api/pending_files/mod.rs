@@ -144,6 +144,7 @@ async fn every_file_is_stored_as_rocket_chat_reads_it_and_shown_in_its_message()
     }
     workspace.add_messages(messages).await;
     let service = Service::start(&[("MONGO_URL", &workspace.url), ("RUST_LOG", "debug,mongodb=info")]).await;
+    workspace.record_commands().await;
     let total = files.len() as u64;
     let operation = service.fetch_files(total).await;
     assert_eq!(
@@ -193,6 +194,7 @@ async fn every_file_is_stored_as_rocket_chat_reads_it_and_shown_in_its_message()
     assert_eq!(receipt["records"][0]["dataType"], "file");
     let verified = async || service.verified(id).await;
     assert_eq!(verified().await.last().unwrap()["summary"]["differences"], 0);
+    workspace.assert_indexed(&["receipts", "run_leases", "worklists"]).await;
     let film = workspace.upload_of("m3").await.get_str("_id").unwrap().to_owned();
     let chunks = workspace.collection("rocketchat_uploads.chunks");
     chunks.delete_one(doc! { "files_id": &film, "n": 1 }).await.unwrap();
