@@ -91,9 +91,12 @@ async fn main() {
     let stored = workspace.collection::<Document>("rocketchat_message");
     let imported = stored.count_documents(doc! { "rid": { "$ne": chat::ROOM } }).await.unwrap();
     assert!(imported >= messages as u64, "{imported} messages are there");
-    let (limit, (batch, at_once)) = plain::best_rate(&mongo, &workspace, messages).await;
+    let plain = plain::best(&mongo, &workspace, messages).await;
+    let (limit, (batch, at_once)) = (plain.rate, plain.choice);
     println!(
-        "plain driver, {batch} a batch, {at_once} at once: {limit:.0} messages/s; the run at {:.0} %",
+        "plain driver, {batch} a batch, {at_once} at once: {limit:.0} messages/s, the last tenth at {:.2} of the first; the \
+         run at {:.0} %",
+        plain.last_tenth,
         rate / limit * 100.0
     );
     let pattern = plain::one_by_one(&mongo, &workspace, ONE_BY_ONE).await;

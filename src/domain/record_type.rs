@@ -17,6 +17,9 @@ impl RecordType {
     /// The types that are staged.
     pub const ALL: [Self; 4] = [Self::User, Self::Contact, Self::Channel, Self::Message];
 
+    /// The staged types of which there are few beside many messages.
+    pub const BESIDE_MESSAGES: [Self; 3] = [Self::User, Self::Contact, Self::Channel];
+
     /// The word that staged records carry as `dataType`, and receipts.
     ///
     /// Source: `packages/core-typings/src/import/IImportRecord.ts`.

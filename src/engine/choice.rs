@@ -19,8 +19,6 @@ use crate::{
     repository::{ChoosableRecord, Mark, Repositories, RepositoryError, SoughtAccounts, StagedId},
 };
 
-/// The types that are decided record by record.
-const FEW: [RecordType; 3] = [RecordType::User, RecordType::Contact, RecordType::Channel];
 /// Records that are decided together.
 const DECIDED_AT_A_TIME: usize = 500;
 
@@ -37,7 +35,7 @@ pub(super) async fn choose(
 ) -> Result<Survey, RepositoryError> {
     let choosing = Choosing { repositories, root, selection };
     let Repositories { staged_choice, staging, .. } = repositories;
-    staging.adopt_of(&FEW, root).await?;
+    staging.adopt_of(&RecordType::BESIDE_MESSAGES, root).await?;
     let (left_out, mut needed, named) = choosing.channels().await?;
     let survey = if *selection == Selection::everything() {
         // Either takes a second for a million messages.

@@ -215,7 +215,7 @@ type People = HashMap<String, Arc<Person>>;
 
 impl Converter for Rooms {
     const TYPE: RecordType = RecordType::Channel;
-    const BATCH_RECORDS: usize = 50;
+    const BATCH_RECORDS: usize = 100;
     // One after the other: of two rooms of one name the first one gets it.
     const BATCHES_IN_FLIGHT: usize = 1;
     type Ready = ReadRoom;

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use bson::{Document, doc};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use mongodb::Collection;
 
 use crate::repository::RepositoryError;
@@ -11,6 +12,9 @@ use crate::repository::RepositoryError;
 /// come after it wait for a majority until it has: a chat message, too. Longer commands make these waits longer; shorter
 /// ones cost the database more for each document.
 const COMMAND_DOCUMENTS: usize = 500;
+
+/// Commands of one call that the database works on at once.
+const COMMANDS_AT_ONCE: usize = 2;
 
 /// Returns the ranges of so many documents that go into one command each, in their order.
 pub(in crate::repository) fn commands_for(documents: usize) -> impl DoubleEndedIterator<Item = Range<usize>> {
@@ -37,22 +41,24 @@ pub(in crate::repository) async fn update_each<T: Send + Sync>(
     collection: &Collection<T>,
     updates: &[Update],
 ) -> Result<(), RepositoryError> {
+    let commands: Vec<_> = commands_for(updates.len()).map(|part| update_at_once(collection, &updates[part])).collect();
+    stream::iter(commands).buffer_unordered(COMMANDS_AT_ONCE).try_collect().await
+}
+
+async fn update_at_once<T: Send + Sync>(collection: &Collection<T>, updates: &[Update]) -> Result<(), RepositoryError> {
     let database = collection.client().database(&collection.namespace().db);
-    for part in commands_for(updates.len()) {
-        let updates = &updates[part];
-        let as_command = |update: &Update| doc! { "q": &update.filter, "u": &update.change, "upsert": update.upsert };
-        let command = doc! {
-            "update": collection.name(),
-            "updates": updates.iter().map(as_command).collect::<Vec<_>>(),
-            "ordered": false,
-            "writeConcern": { "w": "majority" },
-        };
-        let answer = database.run_command(command).await?;
-        if answer.contains_key("writeErrors") || answer.contains_key("writeConcernError") {
-            // One by one, so that the driver says what is wrong.
-            for Update { filter, change, upsert } in updates {
-                collection.update_one(filter.clone(), change.clone()).upsert(*upsert).await?;
-            }
+    let as_command = |update: &Update| doc! { "q": &update.filter, "u": &update.change, "upsert": update.upsert };
+    let command = doc! {
+        "update": collection.name(),
+        "updates": updates.iter().map(as_command).collect::<Vec<_>>(),
+        "ordered": false,
+        "writeConcern": { "w": "majority" },
+    };
+    let answer = database.run_command(command).await?;
+    if answer.contains_key("writeErrors") || answer.contains_key("writeConcernError") {
+        // One by one, so that the driver says what is wrong.
+        for Update { filter, change, upsert } in updates {
+            collection.update_one(filter.clone(), change.clone()).upsert(*upsert).await?;
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 pub(in crate::repository) mod commands;
 pub(in crate::repository) mod error;
 pub(in crate::repository) mod observer;
+pub(in crate::repository) mod read_ahead;
 pub(in crate::repository) mod shared_reads;
 pub(in crate::repository) mod timeouts;
 

@@ -17,7 +17,7 @@ use crate::{
     repository::{
         Connection, RepositoryError,
         bson::{read::read_fields, write::document_of},
-        connection::error::is_duplicate_key,
+        connection::{error::is_duplicate_key, read_ahead::read_ahead},
     },
 };
 
@@ -157,13 +157,12 @@ impl StagedChoice {
         if let Some(in_turn) = self.messages_in_turn().await? {
             found = found.hint(in_turn);
         }
-        Ok(found.await?.map(|record| Ok(message_links(&record?))))
+        Ok(read_ahead(found.await?).map(|record| Ok(message_links(&record?))))
     }
 
     /// The way to the messages that is faster than the index of the types, if there is one.
     async fn messages_in_turn(&self) -> Result<Option<Hint>, RepositoryError> {
-        let others = RecordType::ALL.into_iter().filter(|kind| *kind != RecordType::Message);
-        let others: Vec<&str> = others.map(RecordType::data_type).collect();
+        let others = RecordType::BESIDE_MESSAGES.map(RecordType::data_type).to_vec();
         let others = self.records.count_documents(doc! { "dataType": { "$in": others } }).await?;
         let all = self.records.estimated_document_count().await?;
         Ok(in_turn(all.saturating_sub(others), all))

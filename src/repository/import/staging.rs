@@ -33,6 +33,8 @@ pub(super) const PLACEHOLDER_MARK: &str = "placeholder";
 pub(super) const CURSOR_BATCH: u32 = 1000;
 /// How much more it costs the database to find a record by an index and read it than to read it in turn.
 const INDEX_COST: u64 = 3;
+/// How much more it costs the database to find a record by an index, and to sort it, than to pass over one in turn.
+const SORT_COST: u64 = 4;
 /// Gaps that are looked into at once.
 const LOOKS_AT_ONCE: usize = 16;
 /// The codes of a document that would exceed 16 MiB after an update.
@@ -92,7 +94,8 @@ impl Staging {
         gap: &Gap,
     ) -> Result<impl Stream<Item = Result<StagedRecord, RepositoryError>> + Send + use<>, RepositoryError> {
         let projection = doc! { "data": 1, "errors": 1, PLACEHOLDER_MARK: 1 };
-        let records = self.find_in(root, kind, gap).projection(projection).batch_size(CURSOR_BATCH);
+        let are_few = self.are_few(kind).await?;
+        let records = self.find_in(root, kind, gap, are_few).projection(projection).batch_size(CURSOR_BATCH);
         let after = gap.after.clone();
         let records = records.await?.map(|record| record.map(|record| staged_record(&record)));
         Ok(records.map_err(RepositoryError::from).try_filter(move |record| {
@@ -103,29 +106,41 @@ impl Staging {
 
     /// Whether there is a record of this type within any of the gaps.
     pub async fn has_any(&self, root: &str, kind: RecordType, gaps: &[Gap]) -> Result<bool, RepositoryError> {
+        let are_few = self.are_few(kind).await?;
         // Over places and not the gaps: a closure over references is not general enough for a task.
         let looks = stream::iter(0..gaps.len()).map(|place| async move {
             let gap = &gaps[place];
             // The lower end is not within the gap, but the database's bound is inclusive.
-            let records = self.find_in(root, kind, gap).projection(doc! { "_id": 1 }).limit(2).batch_size(2);
+            let records = self.find_in(root, kind, gap, are_few).projection(doc! { "_id": 1 }).limit(2).batch_size(2);
             let ids: Vec<StagedId> = records.await?.map_ok(|record| id_of(&record)).try_collect().await?;
             Ok::<bool, RepositoryError>(ids.iter().any(|id| Some(id) != gap.after.as_ref()))
         });
         looks.buffer_unordered(LOOKS_AT_ONCE).try_any(|is_there| async move { is_there }).await
     }
 
+    /// Whether so few of all records have this type that the index of the types finds them best.
+    async fn are_few(&self, kind: RecordType) -> Result<bool, RepositoryError> {
+        match kind {
+            RecordType::Contact | RecordType::Channel => Ok(true),
+            // All that is staged, or a few beside many messages.
+            RecordType::User => {
+                let most = self.records.estimated_document_count().await? / SORT_COST;
+                let users = self.records.count_documents(doc! { "dataType": kind.data_type() });
+                Ok(most > 0 && users.limit(most + 1).await? <= most)
+            }
+            RecordType::Message | RecordType::File | RecordType::Avatar => Ok(false),
+        }
+    }
+
     /// The records of this type from the gap's lower end, inclusive, to its upper one, in the order of their ids.
-    fn find_in(&self, root: &str, kind: RecordType, gap: &Gap) -> Find<'_, RawDocumentBuf> {
-        // Few among many messages: the index of the types finds them. Files have texts as ids.
-        let is_few = matches!(kind, RecordType::Contact | RecordType::Channel);
+    fn find_in(&self, root: &str, kind: RecordType, gap: &Gap, are_few: bool) -> Find<'_, RawDocumentBuf> {
         let mut filter = records_of(root, kind);
-        if is_few {
-            filter.insert("_id", between(gap));
+        if are_few {
+            filter.extend(within(gap));
+            // By the type as well, so that the database does not pass over all others in the order of `_id`.
+            return self.records.find(filter).sort(doc! { "dataType": 1, "_id": 1 }).allow_disk_use(true);
         }
         let mut records = self.records.find(filter).sort(doc! { "_id": 1 });
-        if is_few {
-            return records.allow_disk_use(true);
-        }
         // Bounds of the index and not conditions: those compare within one type of id only.
         records = records.hint(Hint::Keys(doc! { "_id": 1 }));
         if let Some(after) = &gap.after {
@@ -283,15 +298,12 @@ pub(super) fn in_turn(of_types: u64, all: u64) -> Option<Hint> {
     (of_types.saturating_mul(INDEX_COST) >= all).then(|| Hint::Keys(doc! { "$natural": 1 }))
 }
 
-fn between(gap: &Gap) -> Document {
-    let mut bounds = doc! { "$exists": true };
-    if let Some(after) = &gap.after {
-        bounds.insert("$gt", &after.0);
-    }
-    if let Some(before) = &gap.before {
-        bounds.insert("$lt", &before.0);
-    }
-    bounds
+/// The condition on the ids, in the order of the index: ids may have several types.
+fn within(gap: &Gap) -> Document {
+    let compared = |with: &str, end: &StagedId| doc! { with: ["$_id", { "$literal": &end.0 }] };
+    let after = gap.after.iter().map(|after| compared("$gt", after));
+    let before = gap.before.iter().map(|before| compared("$lt", before));
+    doc! { "$expr": { "$and": after.chain(before).collect::<Vec<_>>() } }
 }
 
 pub(super) fn id_of(record: &RawDocument) -> StagedId {
