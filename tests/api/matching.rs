@@ -53,6 +53,28 @@ async fn without_a_rule_somebody_who_is_there_fails_as_in_rocket_chat() {
 }
 
 #[tokio::test]
+async fn three_thousand_people_who_come_again_and_again_are_created_once() {
+    let (workspace, service) = served().await;
+    let mut people = staged_users(0..3000);
+    let night = async |people: &[Value], on_existing: &str| {
+        let status = import(&service, people, &json!({ "onExisting": on_existing })).await;
+        assert_eq!(status["operation"]["count"]["error"], 0, "{status}");
+        let receipt = service.get_as_admin("/api/v1/import.receipt?format=jsonl").await.body;
+        ["created", "updated", "same"].map(|outcome| receipt.matches(&format!(r#""outcome":"{outcome}""#)).count())
+    };
+    assert_eq!(night(&people, "skip").await, [3000, 0, 0]);
+    assert_eq!(night(&people, "skip").await, [0, 0, 3000]);
+    people.extend(staged_users(3000..3010));
+    assert_eq!(night(&people, "skip").await, [10, 0, 3000]);
+    people[77]["emails"] = json!(["seventy.seven@corp.example"]);
+    assert_eq!(night(&people, "update").await, [0, 1, 3009]);
+    assert_eq!(workspace.count_imported().await, 3010);
+    let moved =
+        doc! { "emails.address": "seventy.seven@corp.example", "importIds": people[77]["importIds"][0].as_str() };
+    assert_eq!(workspace.collection("users").count_documents(moved).await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn with_skip_somebody_who_is_there_is_no_error_and_stays_as_he_is() {
     let (workspace, service) = served().await;
     add_ann(&workspace).await;
