@@ -35,11 +35,12 @@ pub use files::{AppendError, FileId, Files, NewFile, StoredFile, Upload};
 pub use import::{
     BatchReceipt, ChangedField, Checkpoint, ChoosableRecord, Claim, ClusterTime, Discarded, FetchedBytes,
     FileOfOperation, FileUse, Gap, IdempotentCall, IfInvalid, Imports, JoinedRoom, KeyUse, Keys, LastMessage, Lease,
-    LeasedOperation, Leases, LeftAccount, LoadReports, Mark, MessageLinks, MessageNotes, MessagesStatus, NewRecord,
-    NotedPlace, OperationFeed, OperationUpdate, Origin, Part, PlacedNote, PlannedBatch, PlannedChange, QuickInsert,
-    Reading, ReceiptOutcome, ReceiptRecords, ReceiptSummary, Receipts, RecordReceipt, Removal, RemovalTask, Removals,
-    Resumption, ResumptionCause, RoomNote, RoomNotes, RoomReceipt, RunStart, Selections, Snapshot, SourceRecord,
-    StageOutcome, StagedChoice, StagedId, StagedRecord, StagedView, Staging, Terms, Which, WriteOutcome,
+    LeasedOperation, Leases, LeftAccount, LoadReports, Mark, MessageLinks, MessageNote, MessageNotes, MessagesStatus,
+    NewRecord, NotedPlace, OperationFeed, OperationUpdate, Origin, Part, PlacedNote, PlannedBatch, PlannedChange,
+    QuickInsert, Reading, ReceiptOutcome, ReceiptRecords, ReceiptSummary, Receipts, RecordReceipt, Removal,
+    RemovalTask, Removals, Resumption, ResumptionCause, RoomNote, RoomNotes, RoomReceipt, RunStart, Selections,
+    Snapshot, SourceRecord, StageOutcome, StagedChoice, StagedId, StagedRecord, StagedView, Staging, Terms, Which,
+    WriteOutcome,
 };
 pub(crate) use import::{FENCE_WIDTH, LEASE_LIFETIME, LEASE_RENEWAL_INTERVAL, RECEIPT_LIFETIME, can_be_staged};
 pub use pending::{

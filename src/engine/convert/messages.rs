@@ -22,7 +22,8 @@ use crate::{
         staged::StagedMessage,
     },
     repository::{
-        NotedPlace, PlacedNote, PlannedChange, RefusedBecause, Repositories, RepositoryError, SourceRecord, StagedId,
+        MessageNote, NotedPlace, PlacedNote, PlannedChange, RefusedBecause, Repositories, RepositoryError,
+        SourceRecord, StagedId,
     },
 };
 
@@ -162,21 +163,31 @@ impl Messages {
     async fn make(&self, new: &[(usize, &Message, &ReadMessage)], outcomes: &mut Outcomes) -> Result<()> {
         let places: Vec<NotedPlace<'_>> = new.iter().map(|(_, message, read)| self.place_of(message, read)).collect();
         let notes = self.repositories.message_notes.of(&places).await?;
+        let remade = self.remade_rooms(new, &notes).await?;
         let (mut to_insert, mut to_note) = (Vec::with_capacity(new.len()), Vec::with_capacity(new.len()));
+        let mut to_note_again = Vec::new();
         let mut of_batch = HashSet::with_capacity(new.len());
         for (place, one @ (position, message, read)) in places.into_iter().zip(new) {
             let maker = notes.get(&message.id).map(|note| note.made_by.as_ref());
+            let note = PlacedNote { place, record: &read.record, imported: imported(message) };
             match maker {
                 None if of_batch.insert(&message.id) => {
-                    to_note.push(PlacedNote { place, record: &read.record, imported: imported(message) });
+                    to_note.push(note);
                     to_insert.push(one);
                 }
                 Some(Some(by)) if by.is(&self.source_record(read)) => to_insert.push(one),
+                Some(Some(by))
+                    if !by.is_of(&self.root) && remade.contains(&message.room) && of_batch.insert(&message.id) =>
+                {
+                    to_note_again.push(note);
+                    to_insert.push(one);
+                }
                 // A second record of the same message, or a message that was deleted here.
                 _ => outcomes[*position] = Some(Ok(self.stored(Outcome::Same, message))),
             }
         }
         self.repositories.message_notes.add(&self.root, &to_note).await?;
+        self.repositories.message_notes.begin_again(&self.root, &to_note_again).await?;
         let documents: Vec<&Fields> = to_insert.iter().map(|(_, message, _)| &message.document).collect();
         let refused = self.repositories.messages.insert(&documents).await?;
         for (position, message, _) in &to_insert {
@@ -195,6 +206,28 @@ impl Messages {
             }
         }
         Ok(())
+    }
+
+    /// The rooms of messages that earlier imports made which this one has made: they were deleted here, with all their
+    /// messages.
+    async fn remade_rooms(
+        &self,
+        new: &[(usize, &Message, &ReadMessage)],
+        notes: &HashMap<String, MessageNote>,
+    ) -> Result<HashSet<String>> {
+        let is_of_another = |message: &Message| {
+            let note = notes.get(&message.id);
+            note.and_then(|note| note.made_by.as_ref()).is_some_and(|by| !by.is_of(&self.root))
+        };
+        let rooms: HashSet<&str> = new
+            .iter()
+            .filter(|(_, message, _)| is_of_another(message))
+            .map(|(_, message, _)| message.room.as_str())
+            .collect();
+        if rooms.is_empty() {
+            return Ok(HashSet::new());
+        }
+        self.repositories.room_notes.made_by(&self.root, &rooms).await
     }
 
     /// Changes messages that are there if their source has changed; what became of them.

@@ -35,7 +35,7 @@ pub use leased_operation::{FetchedBytes, IfInvalid, LeasedOperation, MessagesSta
 pub use leases::{Checkpoint, Claim, Lease, Leases, RunStart, Terms};
 pub(crate) use leases::{LEASE_LIFETIME, LEASE_RENEWAL_INTERVAL};
 pub use load_reports::LoadReports;
-pub use message_notes::{MessageNotes, NotedPlace, PlacedNote, SourceRecord};
+pub use message_notes::{MessageNote, MessageNotes, NotedPlace, PlacedNote, SourceRecord};
 pub use operations::{Imports, StageOutcome};
 pub use part::Part;
 pub use pending_operations::Origin;

@@ -26,6 +26,7 @@ use crate::{
 const RESUMING_ID_BYTES: usize = 12;
 /// What an ended operation says about its own end in `import`.
 const OF_THE_END: [&str; 3] = ["problem", "endedByCall", "goesOn"];
+const RESUMPTIONS: &str = "resumptions";
 /// The fields of an operation that tell of its file.
 const OF_THE_FILE: [&str; 4] = ["type", "importerKey", "file", "contentType"];
 
@@ -89,10 +90,16 @@ fn resuming_document(resumption: &Resumption<'_>, ts: DateTime) -> Option<Docume
         let kept = own.iter().filter(|(name, _)| !OF_THE_END.contains(name) && !import.contains_key(name));
         let kept: Fields = kept.map(|(name, value)| (name, value.clone())).collect();
         import.extend(document_of(&kept));
-        if *cause == ResumptionCause::Invalidation {
-            import.insert("resumptions", smallest(ended.resumptions() + 1));
-            if *step == ProgressStep::UserSelection {
-                import.insert("goesOn", true);
+        match cause {
+            // Somebody has looked at it: how often it went on by itself no longer counts.
+            ResumptionCause::Call => {
+                import.remove(RESUMPTIONS);
+            }
+            ResumptionCause::Invalidation => {
+                import.insert(RESUMPTIONS, smallest(ended.resumptions() + 1));
+                if *step == ProgressStep::UserSelection {
+                    import.insert("goesOn", true);
+                }
             }
         }
     }

@@ -33,7 +33,8 @@ impl RoomNotes {
         Self { notes: connection.collection(COLLECTION) }
     }
 
-    /// Notes that the root operation makes these rooms, unless another one has made them; the notes on them.
+    /// Notes that the root operation makes these rooms, which are not there; the notes on them. One that another operation
+    /// made was deleted here, and its note begins anew.
     pub async fn begin(&self, rooms: &[&str], operation: &str) -> Result<HashMap<String, RoomNote>, RepositoryError> {
         if rooms.is_empty() {
             return Ok(HashMap::new());
@@ -49,7 +50,26 @@ impl RoomNotes {
         while let Some(note) = found.try_next().await? {
             notes.insert(note.get_str("_id").unwrap_or_default().to_owned(), room_note(&note));
         }
+        let again = |(room, note): (&String, &mut RoomNote)| {
+            *note = RoomNote { made_by: operation.to_owned(), joined: HashSet::new() };
+            Update {
+                filter: doc! { "_id": room },
+                change: doc! { "$set": { "madeBy": operation, "joined": [], "at": DateTime::now() } },
+                upsert: false,
+            }
+        };
+        let deleted = notes.iter_mut().filter(|(_, note)| note.made_by != operation);
+        update_each(&self.notes, &deleted.map(again).collect::<Vec<_>>()).await?;
         Ok(notes)
+    }
+
+    /// Returns those of these rooms that the root operation has made.
+    pub async fn made_by(&self, operation: &str, rooms: &HashSet<&str>) -> Result<HashSet<String>, RepositoryError> {
+        let rooms: Vec<&str> = rooms.iter().copied().collect();
+        let made = doc! { "_id": { "$in": rooms }, "madeBy": operation };
+        let found = self.notes.find(made).projection(doc! { "_id": 1 }).await?;
+        let id = |note: Document| note.get_str("_id").unwrap_or_default().to_owned();
+        Ok(found.map_ok(id).try_collect().await?)
     }
 
     /// Returns the note on a room that an import made.

@@ -7,7 +7,7 @@ use super::{
 
 impl Service {
     /// How many messages the last import created, updated and left the same.
-    async fn message_outcomes(&self) -> (u64, u64, u64) {
+    pub(super) async fn message_outcomes(&self) -> (u64, u64, u64) {
         let receipt = self.get_as_admin("/api/v1/import.receipt?of=messages").await.json();
         let places = receipt["places"].as_array().unwrap();
         let sum = |name: &str| places.iter().filter_map(|place| place[name].as_u64()).sum();
@@ -16,7 +16,7 @@ impl Service {
 }
 
 /// Starts the import of the file and kills the instance once the change is there that the batch makes; the next instance.
-async fn killed_before_the_receipt(
+pub(super) async fn killed_before_the_receipt(
     workspace: &Workspace,
     service: Service,
     batch: u32,

@@ -2,6 +2,7 @@
 
 use super::{
     again::{Export, first_messages, said},
+    begun::killed_before_the_receipt,
     *,
 };
 
@@ -86,4 +87,55 @@ async fn messages_that_come_in_any_order_are_known_again() {
     let left = workspace.found(MESSAGES, doc! { "msg": { "$regex": "^number" } }).await;
     service.import("records", &file).await;
     assert_eq!(workspace.found(MESSAGES, doc! { "msg": { "$regex": "^number" } }).await, left);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_was_deleted_here_comes_again_with_its_people_and_messages() {
+    let (workspace, service) = served().await;
+    let mut export = Export { bea: "bea", dev: first_messages(), ops: None };
+    service.import("slack", &export.zip()).await;
+    let of_room = |id: &str| doc! { "rid": id };
+    let room = workspace.found("rocketchat_room", doc! { "name": "dev" }).await.remove(0);
+    let id = room.get_str("_id").unwrap().to_owned();
+    let known = |messages: &[Document]| {
+        messages.iter().map(|message| (message.get("_id").cloned(), message.get("msg").cloned())).collect::<Vec<_>>()
+    };
+    let before = known(&workspace.found(MESSAGES, of_room(&id)).await);
+    let people = workspace.found("rocketchat_subscription", of_room(&id)).await.len();
+    // As Rocket.Chat does it.
+    workspace.collection("rocketchat_room").delete_one(doc! { "_id": &id }).await.unwrap();
+    for collection in [MESSAGES, "rocketchat_subscription"] {
+        workspace.collection(collection).delete_many(of_room(&id)).await.unwrap();
+    }
+    workspace.collection("users").update_many(doc! {}, doc! { "$pull": { "__rooms": &id } }).await.unwrap();
+
+    service.import("slack", &export.zip()).await;
+    assert_eq!(known(&workspace.found(MESSAGES, of_room(&id)).await), before);
+    assert_eq!(workspace.found("rocketchat_subscription", of_room(&id)).await.len(), people);
+    check_rooms(&workspace).await;
+
+    workspace.delete_message("slack-C01-1600000002-000100").await;
+    export.dev[3]["text"] = json!("better");
+    service.import("slack", &export.zip()).await;
+    let after = workspace.found(MESSAGES, of_room(&id)).await;
+    assert_eq!(after.len(), before.len() - 1, "a message that was deleted stays so");
+    assert!(after.iter().any(|message| message.get_str("msg").unwrap() == "better"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_comes_again_is_created_in_the_receipt_of_a_killed_batch() {
+    let (workspace, service) = served().await;
+    let export = Export { bea: "bea", dev: first_messages(), ops: None };
+    service.import("slack", &export.zip()).await;
+    let room = workspace.found("rocketchat_room", doc! { "name": "dev" }).await.remove(0);
+    let id = room.get_str("_id").unwrap().to_owned();
+    workspace.collection("rocketchat_room").delete_one(doc! { "_id": &id }).await.unwrap();
+    let deleted = workspace.collection(MESSAGES).delete_many(doc! { "rid": &id }).await.unwrap().deleted_count;
+    service.load("slack", &export.zip()).await;
+    let is_made =
+        async || workspace.collection(MESSAGES).count_documents(doc! { "rid": &id }).await.unwrap() == deleted;
+    let service = killed_before_the_receipt(&workspace, service, 2, is_made).await;
+    assert_eq!(workspace.collection(MESSAGES).count_documents(doc! { "rid": &id }).await.unwrap(), deleted);
+    let (created, updated, _) = service.message_outcomes().await;
+    assert_eq!((created, updated), (deleted, 0));
 }

@@ -113,6 +113,10 @@ async fn an_import_that_keeps_being_ended_goes_on_five_times_at_most() {
             assert_eq!(workspace.operations().await.len(), 1);
             assert_eq!(service.status().await.json()["state"], "error");
             assert_eq!(workspace.count_staged().await, 0);
+            let resumed = service.post("/api/v1/import.resume", &json!({})).await;
+            assert_eq!(resumed.status, 200, "{}", resumed.body);
+            assert_eq!(resumed.json()["operation"]["import"]["resumptions"], json!(null), "it is counted anew");
+            service.wait_for_state("ready").await;
         }
     }
 }

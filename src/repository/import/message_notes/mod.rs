@@ -56,6 +56,12 @@ pub struct Maker {
 }
 
 impl Maker {
+    /// Whether it belongs to this root operation.
+    #[must_use]
+    pub fn is_of(&self, root: &str) -> bool {
+        self.root == root
+    }
+
     /// Whether it is this record.
     #[must_use]
     pub fn is(&self, record: &SourceRecord) -> bool {
@@ -135,6 +141,24 @@ impl MessageNotes {
             inserted.map(|_| ()).or_else(|error| if are_only_duplicate_keys(&error) { Ok(()) } else { Err(error) })?;
         }
         Ok(())
+    }
+
+    /// Stores notes on messages that have one of an earlier operation, and whose room was deleted and is made again.
+    ///
+    /// # Errors
+    /// Some may have been stored all the same.
+    pub async fn begin_again(&self, root: &str, notes: &[PlacedNote<'_>]) -> Result<(), RepositoryError> {
+        let update = |PlacedNote { place, record, imported }: &PlacedNote<'_>| {
+            let by = doc! { "root": root, "record": *record };
+            let mut set = doc! { "madeBy": by, "source": imported.source.to_text() };
+            let mut unset = doc! { "takenBy": "" };
+            match imported.edited_at.map(bson_date) {
+                Some(edited_at) => set.insert("editedAt", edited_at),
+                None => unset.insert("editedAt", ""),
+            };
+            Update { filter: doc! { "_id": place.id }, change: doc! { "$set": set, "$unset": unset }, upsert: true }
+        };
+        update_each(&self.notes, &notes.iter().map(update).collect::<Vec<_>>()).await
     }
 
     /// Stores the note on a message without an id in its source, and recognises it in the record that makes it. False if
