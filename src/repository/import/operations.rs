@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bson::{Bson, DateTime, Document, RawDocumentBuf, doc, oid::ObjectId};
 use futures::TryStreamExt as _;
-use mongodb::{Collection, error::Error as DriverError, options::ReadConcern};
+use mongodb::{ClientSession, Collection, error::Error as DriverError, options::ReadConcern};
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 
@@ -282,51 +282,14 @@ impl Imports {
     where
         I: Iterator<Item = Fields>,
     {
-        let takes_data = doc! {
-            "_id": id,
-            "valid": true,
-            "status": { "$in": [ProgressStep::New.as_str(), ProgressStep::UserSelection.as_str()] },
-        };
-        let staged = self.connection.collection::<Document>(staging::COLLECTION);
         let mut times_cut_short = 0;
         let result = self
             .connection
             .transaction(async |session| {
-                let until = Instant::now() + LONGEST_TRANSACTION;
-                if let Some(call) = call {
-                    self.keys.store(root, call, &mut *session).await?;
-                }
-                let mut added = 0_u64;
-                let mut users = users();
-                loop {
-                    let records: Vec<Document> =
-                        users.by_ref().take(RECORDS_AT_A_TIME).map(|user| record_of(&user, root)).collect();
-                    if records.is_empty() {
-                        break;
-                    }
-                    if Instant::now() >= until {
-                        return Err(DriverError::custom(StageOutcome::TooMany));
-                    }
-                    if let Err(error) = staged.insert_many(&records).session(&mut *session).await {
-                        times_cut_short += u32::from(is_cut_short(&error));
-                        // Another primary does not know the transaction of the one before, either: once.
-                        let is_too_long = times_cut_short > 1;
-                        return Err(if is_too_long { DriverError::custom(StageOutcome::TooMany) } else { error });
-                    }
-                    added += records.len() as u64;
-                }
-                // The operation comes last, right before the end: should this instance die, what it has touched stays
-                // locked for a minute, and new records are in nobody's way.
-                let added = smallest(added);
-                let change = doc! {
-                    "$inc": { "count.total": added.clone(), "count.users": added },
-                    "$set": { "status": ProgressStep::UserSelection.as_str(), "_updatedAt": DateTime::now() },
-                };
-                let changed = self.operations.update_one(takes_data.clone(), change).session(&mut *session).await?;
-                if changed.matched_count == 0 {
-                    return Err(DriverError::custom(StageOutcome::TakesNoData));
-                }
-                Ok(())
+                let staged = self.stage_within(id, root, call, users(), session).await;
+                times_cut_short += u32::from(staged.as_ref().is_err_and(is_cut_short));
+                // Another primary does not know the transaction of the one before, either: once.
+                if times_cut_short > 1 { Err(DriverError::custom(StageOutcome::TooMany)) } else { staged }
             })
             .await;
         match result {
@@ -342,6 +305,49 @@ impl Imports {
                 _ => error.get_custom().copied().ok_or_else(|| error.into()),
             },
         }
+    }
+
+    /// Stages users within the session's transaction.
+    async fn stage_within(
+        &self,
+        id: &str,
+        root: &str,
+        call: Option<&IdempotentCall>,
+        mut users: impl Iterator<Item = Fields>,
+        session: &mut ClientSession,
+    ) -> mongodb::error::Result<()> {
+        let until = Instant::now() + LONGEST_TRANSACTION;
+        if let Some(call) = call {
+            self.keys.store(root, call, &mut *session).await?;
+        }
+        let staged = self.connection.collection::<Document>(staging::COLLECTION);
+        let mut added = 0_u64;
+        loop {
+            let records: Vec<Document> =
+                users.by_ref().take(RECORDS_AT_A_TIME).map(|user| record_of(&user, root)).collect();
+            if records.is_empty() {
+                break;
+            }
+            if Instant::now() >= until {
+                return Err(DriverError::custom(StageOutcome::TooMany));
+            }
+            staged.insert_many(&records).session(&mut *session).await?;
+            added += records.len() as u64;
+        }
+        // The operation comes last, right before the end: should this instance die, what it has touched stays locked for a
+        // minute, and new records are in nobody's way.
+        let added = smallest(added);
+        let takes_data = doc! {
+            "_id": id,
+            "valid": true,
+            "status": { "$in": [ProgressStep::New.as_str(), ProgressStep::UserSelection.as_str()] },
+        };
+        let change = doc! {
+            "$inc": { "count.total": added.clone(), "count.users": added },
+            "$set": { "status": ProgressStep::UserSelection.as_str(), "_updatedAt": DateTime::now() },
+        };
+        let changed = self.operations.update_one(takes_data, change).session(&mut *session).await?;
+        if changed.matched_count == 0 { Err(DriverError::custom(StageOutcome::TakesNoData)) } else { Ok(()) }
     }
 
     pub(super) async fn insert(&self, document: Document) -> Result<Operation, RepositoryError> {

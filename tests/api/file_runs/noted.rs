@@ -123,6 +123,25 @@ async fn a_room_that_was_deleted_here_comes_again_with_its_people_and_messages()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn equal_rows_of_a_room_that_comes_again_are_as_many_as_before() {
+    let (workspace, service) = served().await;
+    let file = zip(&[
+        ("users.csv", "ann,ann@corp.example,Ann\n".to_owned()),
+        ("channels.csv", "dev,ann,public,ann\n".to_owned()),
+        ("dev/2024.csv", "ann,1700000000000,ping\nann,1700000000000,ping\nann,1700000001000,pong\n".to_owned()),
+    ]);
+    service.import("csv", &file).await;
+    let count = async |text: &str| workspace.found(MESSAGES, doc! { "msg": text }).await.len();
+    assert_eq!((count("ping").await, count("pong").await), (2, 1));
+    workspace.collection("rocketchat_room").delete_one(doc! { "name": "dev" }).await.unwrap();
+    workspace.collection(MESSAGES).delete_many(doc! {}).await.unwrap();
+    for _ in 0..2 {
+        service.import("csv", &file).await;
+        assert_eq!((count("ping").await, count("pong").await), (2, 1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_room_that_comes_again_is_created_in_the_receipt_of_a_killed_batch() {
     let (workspace, service) = served().await;
     let export = Export { bea: "bea", dev: first_messages(), ops: None };

@@ -7,7 +7,7 @@ mod packs;
 
 use std::collections::HashMap;
 
-use bson::{DateTime, doc};
+use bson::{DateTime, Document, doc};
 use futures::TryStreamExt as _;
 use mongodb::Collection;
 use serde::{Deserialize, Serialize};
@@ -150,13 +150,11 @@ impl MessageNotes {
     pub async fn begin_again(&self, root: &str, notes: &[PlacedNote<'_>]) -> Result<(), RepositoryError> {
         let update = |PlacedNote { place, record, imported }: &PlacedNote<'_>| {
             let by = doc! { "root": root, "record": *record };
-            let mut set = doc! { "madeBy": by, "source": imported.source.to_text() };
-            let mut unset = doc! { "takenBy": "" };
-            match imported.edited_at.map(bson_date) {
-                Some(edited_at) => set.insert("editedAt", edited_at),
-                None => unset.insert("editedAt", ""),
-            };
-            Update { filter: doc! { "_id": place.id }, change: doc! { "$set": set, "$unset": unset }, upsert: true }
+            let mut change = change_to(imported);
+            if let Ok(set) = change.get_document_mut("$set") {
+                set.insert("madeBy", by);
+            }
+            Update { filter: doc! { "_id": place.id }, change, upsert: true }
         };
         update_each(&self.notes, &notes.iter().map(update).collect::<Vec<_>>()).await
     }
@@ -207,14 +205,10 @@ impl MessageNotes {
     /// # Errors
     /// Some may have been noted all the same.
     pub async fn renew(&self, imported: &[(&str, ImportedMessage)]) -> Result<(), RepositoryError> {
-        let update = |(id, imported): &(&str, ImportedMessage)| {
-            let source = imported.source.to_text();
-            let change = if let Some(edited_at) = imported.edited_at.map(bson_date) {
-                doc! { "$set": { "source": source, "editedAt": edited_at } }
-            } else {
-                doc! { "$set": { "source": source }, "$unset": { "editedAt": "" } }
-            };
-            Update { filter: doc! { "_id": id }, change, upsert: true }
+        let update = |(id, imported): &(&str, ImportedMessage)| Update {
+            filter: doc! { "_id": id },
+            change: change_to(imported),
+            upsert: true,
         };
         update_each(&self.notes, &imported.iter().map(update).collect::<Vec<_>>()).await
     }
@@ -228,6 +222,16 @@ impl MessageNotes {
             return Ok(true);
         }
         Ok(self.notes.find_one(doc! { "_id": id, "takenBy": taken }).await?.is_some())
+    }
+}
+
+/// The change of a note that keeps who made the message.
+fn change_to(imported: &ImportedMessage) -> Document {
+    let source = imported.source.to_text();
+    if let Some(edited_at) = imported.edited_at.map(bson_date) {
+        doc! { "$set": { "source": source, "editedAt": edited_at } }
+    } else {
+        doc! { "$set": { "source": source }, "$unset": { "editedAt": "" } }
     }
 }
 
