@@ -38,6 +38,9 @@ pub enum KeptBecause {
     DeletedHere,
     #[error("somebody edited the message here later")]
     EditedHere,
+    /// An earlier import took over an edit that this source does not know yet.
+    #[error("the source is older than the one of an earlier import")]
+    OlderSource,
     #[error("the message with this id lies in another room")]
     OtherRoom,
     #[error("the message with this id has another author")]
@@ -89,6 +92,10 @@ pub fn change(message: &Message, stored: Option<&Fields>, imported: Option<&Impo
     if is_edited_here(message, stored, imported) {
         return MessageChange::Kept(KeptBecause::EditedHere);
     }
+    // Sources keep the time of an edit for good.
+    if date(stored, "editedAt") > date(&message.document, "editedAt") {
+        return MessageChange::Kept(KeptBecause::OlderSource);
+    }
     let in_source = |field: &&str| message.document.get(field).is_some();
     let answers = |fields: &Fields| fields.get("tcount").and_then(FieldValue::as_integer).unwrap_or_default();
     // People here may have answered too: the counters of a thread only grow.
@@ -101,7 +108,7 @@ pub fn change(message: &Message, stored: Option<&Fields>, imported: Option<&Impo
         .filter_map(|field| FieldChange::of(stored, field, message.document.get(field)?.clone()))
         .collect();
     // Answers given here count in the thread's fields, so the source never takes those away.
-    let removable = ["editedAt", "editedBy", "mentions", "channels"].into_iter();
+    let removable = ["mentions", "channels"].into_iter();
     let unset: Vec<_> = removable.filter(|field| !in_source(field) && stored.get(field).is_some()).collect();
     if set.is_empty() && unset.is_empty() { MessageChange::Same } else { MessageChange::Change { set, unset } }
 }
@@ -207,6 +214,15 @@ mod tests {
         assert_eq!(change(&later, Some(&moved), Some(&noted)), MessageChange::Kept(KeptBecause::OtherRoom));
         let foreign = first.document.clone().with("u", FieldValue::Object(fields(&[("_id", text("bob"))])));
         assert_eq!(change(&later, Some(&foreign), Some(&noted)), MessageChange::Kept(KeptBecause::OtherAuthor));
+    }
+
+    #[test]
+    fn an_older_source_takes_no_edit_back() {
+        let (first, edited) = (message("text", None), message("better text", Some(9)));
+        let older = MessageChange::Kept(KeptBecause::OlderSource);
+        assert_eq!(change(&first, Some(&edited.document), Some(&noted(&edited))), older);
+        let once = message("good text", Some(5));
+        assert_eq!(change(&once, Some(&edited.document), Some(&noted(&edited))), older);
     }
 
     #[test]

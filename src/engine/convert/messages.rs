@@ -272,9 +272,13 @@ impl Messages {
                 Ok(Outcome::Created)
             } else if let Some(there) = stored_messages.get(&message.id) {
                 let note = notes.get(&message.id).map(|note| &note.imported);
-                let outcome = match change(message, Some(there), note) {
+                let decided = change(message, Some(there), note);
+                let is_older = decided == MessageChange::Kept(KeptBecause::OlderSource);
+                let outcome = match decided {
                     MessageChange::New | MessageChange::Same => Ok(as_it_is),
-                    MessageChange::Kept(KeptBecause::DeletedHere | KeptBecause::EditedHere) => Ok(Outcome::Same),
+                    MessageChange::Kept(
+                        KeptBecause::DeletedHere | KeptBecause::EditedHere | KeptBecause::OlderSource,
+                    ) => Ok(Outcome::Same),
                     MessageChange::Kept(because) => Err(because.to_string()),
                     MessageChange::Change { set, unset } => {
                         planned.push(planned_change(message, read));
@@ -282,7 +286,7 @@ impl Messages {
                         Ok(Outcome::Updated)
                     }
                 };
-                if outcome.is_ok() {
+                if outcome.is_ok() && !is_older {
                     renewed.push((message.id.as_str(), imported(message)));
                 }
                 outcome

@@ -88,6 +88,7 @@ async fn what_people_did_meanwhile_stays_when_an_export_comes_again_and_when_a_l
     service.import("slack", &export.zip()).await;
     assert_eq!(workspace.count("rocketchat_message").await, 9);
     check_rooms(&workspace).await;
+    let january = export.zip();
 
     // What people do, as Rocket.Chat stores it.
     let admin = doc! { "_id": "admin", "username": "admin" };
@@ -142,6 +143,13 @@ async fn what_people_did_meanwhile_stays_when_an_export_comes_again_and_when_a_l
     let members = workspace.found("rocketchat_subscription", doc! { "rid": &dev }).await;
     assert_eq!(members.len(), 1, "{members:?}");
     check_rooms(&workspace).await;
+
+    let before = snapshot(&workspace).await;
+    service.import("slack", &january).await;
+    assert_eq!(snapshot(&workspace).await, before, "the older export changes nothing");
+    assert_eq!(service.message_outcomes().await, (0, 0, 9));
+    service.import("slack", &export.zip()).await;
+    assert_eq!(snapshot(&workspace).await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
