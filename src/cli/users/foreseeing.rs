@@ -9,6 +9,7 @@ use super::{
     batches::{KeptUser, KeptUsers, Spool},
     disk,
     passwords::Passwords,
+    proxy_limit,
 };
 use crate::{
     cli::{CommandError, console::Console, words::counted},
@@ -73,6 +74,8 @@ struct Part {
     users: u64,
     /// The place of its first user among all.
     begin: u64,
+    /// The line of its last user.
+    last_line: u64,
 }
 
 /// Asks the server about all users; `None` if it cannot say. Those who are to be staged get a password where passwords are
@@ -104,8 +107,12 @@ pub(super) async fn foresee(
                 console.end();
                 return Ok(None);
             }
-            Err(ClientError::Refused { status: StatusCode::PAYLOAD_TOO_LARGE, .. }) if part.users > 1 => {
+            Err(ClientError::Refused { status: StatusCode::PAYLOAD_TOO_LARGE, .. }) => {
+                if part.users == 1 {
+                    return Err(proxy_limit::too_large_alone(part.last_line, part.body.len()));
+                }
                 limit = part.body.len() / 2;
+                console.notice(&proxy_limit::halved(part.body.len()));
                 users.go_to(begin).map_err(|error| disk(&error))?;
                 continue;
             }
@@ -123,13 +130,12 @@ pub(super) async fn foresee(
 }
 
 fn read_part(users: &mut KeptUsers, limit: usize) -> io::Result<Option<Part>> {
-    let mut part = Part { body: Vec::new(), users: 0, begin: users.place() };
-    let mut last_line = 0;
+    let mut part = Part { body: Vec::new(), users: 0, begin: users.place(), last_line: 0 };
     loop {
         let place = users.place();
         let Some(user) = users.next()? else { break };
-        let line = sent_line(&user, last_line);
-        let blanks = usize::try_from(line - last_line - 1).unwrap_or_default();
+        let line = sent_line(&user, part.last_line);
+        let blanks = usize::try_from(line - part.last_line - 1).unwrap_or_default();
         if part.users > 0 && part.body.len() + blanks + user.text.len() >= limit {
             users.go_to(place)?;
             break;
@@ -138,7 +144,7 @@ fn read_part(users: &mut KeptUsers, limit: usize) -> io::Result<Option<Part>> {
         part.body.extend_from_slice(user.text.as_bytes());
         part.body.push(b'\n');
         part.users += 1;
-        last_line = line;
+        part.last_line = line;
     }
     Ok((part.users > 0).then_some(part))
 }

@@ -9,6 +9,7 @@ mod leaving;
 mod matching;
 mod options;
 mod passwords;
+mod proxy_limit;
 mod replacing;
 mod report;
 mod sending;

@@ -10,6 +10,7 @@ use super::{
     batches::{Batch, Batches, KeptUsers, Lines},
     disk,
     passwords::{Begun, ImportIds, Passwords, People, Written},
+    proxy_limit,
     replacing::confirm,
     report::Report,
 };
@@ -281,18 +282,10 @@ async fn stage(
         match staging.add(&batch.body, batch.users).await {
             Ok(()) => console.progress(staging.staged(), users, ""),
             Err(ClientError::Refused { status: StatusCode::PAYLOAD_TOO_LARGE, .. }) => {
-                let kilobytes = batch.body.len().div_ceil(1000);
                 if !batches.halve(&batch).map_err(|error| disk(&error))? {
-                    let Batch { first_line, .. } = batch;
-                    return Err(CommandError::Server(format!(
-                        "the user of line {first_line} alone makes a request of {kilobytes} kB, more than the server or a \
-                         proxy before it takes: shorten it, or raise the limit (nginx: client_max_body_size)"
-                    )));
+                    return Err(proxy_limit::too_large_alone(batch.first_line, batch.body.len()));
                 }
-                console.notice(&format!(
-                    "the server or a proxy before it takes no request of {kilobytes} kB; going on with half of that. Fewer \
-                     requests do if the limit is raised (nginx: client_max_body_size)"
-                ));
+                console.notice(&proxy_limit::halved(batch.body.len()));
             }
             Err(error @ ClientError::Refused { .. }) => {
                 let Batch { first_line, last_line, .. } = batch;

@@ -177,6 +177,24 @@ async fn a_body_that_a_proxy_does_not_take_is_halved() {
     assert!(alone.errors.contains("the user of line 2 alone makes a request of"), "{alone:?}");
 }
 
+#[tokio::test]
+async fn a_check_that_a_proxy_does_not_take_is_halved_and_a_user_who_is_too_large_is_named() {
+    let (workspace, service) = served().await;
+    let file = File::new("users.csv", csv_of(0..100));
+    let fate = |n: usize| if n == 0 || n == 2 { Fate::Answered(TOO_LARGE) } else { Fate::Passed };
+    let proxy = Proxy::before(&service.address, "/api/v1/import.check", fate).await;
+    let staged = call(&proxy.address, &["users", file.path(), "--run"]).await;
+    assert_eq!(staged.code, Some(0), "{staged:?}");
+    assert!(staged.errors.contains("going on with half of that") && staged.errors.contains("client_max_body_size"));
+    assert_eq!(workspace.count_imported().await, 100);
+
+    let proxy = Proxy::before(&service.address, "/api/v1/import.check", |_| Fate::Answered(TOO_LARGE)).await;
+    let alone = call(&proxy.address, &["users", file.path(), "--run"]).await;
+    assert_eq!(alone.code, Some(3), "{alone:?}");
+    assert!(alone.errors.contains("the user of line 2 alone makes a request of"), "{alone:?}");
+    assert_eq!(workspace.operations().await.len(), 1, "nothing new was begun");
+}
+
 /// Of a thousand lines three lack an address, one has a role that is not there, and two have names of others.
 fn thousand_lines() -> String {
     let row = |number: usize| {

@@ -76,7 +76,7 @@ impl Proxy {
                     let is_troubled = AtomicBool::new(false);
                     let decide = |head: &str| {
                         let target = head.split(' ').nth(1).unwrap_or_default();
-                        let fate = if target.ends_with(path) {
+                        let fate = if target.split('?').next().is_some_and(|target| target.ends_with(path)) {
                             fate(seen.fetch_add(1, Ordering::SeqCst))
                         } else {
                             Fate::Passed

@@ -175,7 +175,9 @@ async function errorOf(response) {
     case 409:
       return new ApiError('in-work', 'The server is still working on the same request.', null, told);
     case 413:
-      return new ApiError('too-large', told || 'The server, or a proxy before it, takes nothing as large as this.', null, told);
+      return new ApiError('too-large', told
+        || 'The server, or a proxy before it, takes nothing as large as this. Raise its limit (with nginx: client_max_body_size), '
+        + 'or use the command line, which sends in parts.', null, told);
     case 429: {
       const reset = Number(response.headers.get('X-RateLimit-Reset'));
       const wait = reset > 0 ? Math.max(reset - Date.now(), 1000) : null;
