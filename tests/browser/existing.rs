@@ -78,6 +78,24 @@ async fn the_rule_for_people_who_are_there_is_chosen_foreseen_and_what_the_run_d
 }
 
 #[tokio::test]
+async fn somebody_whose_user_name_another_person_has_gets_the_next_free_one_where_that_is_chosen() {
+    let Some((workspace, _service, browser)) = set_up_signed_in().await else { return };
+    add_accounts(&workspace).await;
+    let _file = browser.choose_file(".csv", FILE).await;
+    foresees(&browser, ["1", "0", "0", "1", "1"]).await;
+    browser.click("#users-username-suffix").await;
+    foresees(&browser, ["2", "0", "0", "1", "0"]).await;
+    browser.click("#send").await;
+    browser.shown("#run-choice").await;
+    browser.click("#run").await;
+    browser.says("#state", "Done").await;
+    browser.says("#completed", "2").await;
+    assert_eq!(account(&workspace, "kim-1").await.get_str("name").unwrap(), "Kim B");
+    assert_eq!(account(&workspace, "kim").await.get_str("bio").unwrap(), "Before");
+    browser.assert_no_errors(&[]).await;
+}
+
+#[tokio::test]
 async fn what_the_workspace_would_refuse_is_an_error_and_its_twins_are_warnings() {
     let Some((workspace, _service, browser)) = set_up_signed_in().await else { return };
     add_accounts(&workspace).await;

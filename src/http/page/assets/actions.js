@@ -82,8 +82,10 @@ export class Actions {
   async #run() {
     const operationId = this.#status.operation._id;
     const onExisting = byId('run-on-existing').value;
+    const onUsernameTaken = byId('run-username-suffix').checked ? 'suffix' : 'fail';
     const joinDefaultChannels = byId('run-join-default-channels').checked;
-    await this.#do('run', () => this.#api.postAgain('import.run', { operationId, onExisting, joinDefaultChannels }));
+    const rules = { onExisting, onUsernameTaken, joinDefaultChannels };
+    await this.#do('run', () => this.#api.postAgain('import.run', { operationId, ...rules }));
   }
 
   async #download() {

@@ -34,8 +34,9 @@ export function showDashboard(api, onRefused) {
     new FailedUsers(api),
     new NewImport(api, {
       onSending: (sending) => actions.setSending(sending),
-      onSent: (onExisting) => {
+      onSent: ({ onExisting, onUsernameTaken }) => {
         byId('run-on-existing').value = onExisting;
+        byId('run-username-suffix').checked = onUsernameTaken === 'suffix';
         return onSent();
       },
     }),

@@ -8,6 +8,8 @@ import { number, users as countedUsers } from './words.js';
 
 // As many errors, as many users that would fail, and as many warnings are listed.
 const MOST_PROBLEMS = 100;
+// The fields that hold the rules.
+const RULES = ['users-on-existing', 'users-username-suffix'];
 
 /** The form that takes a file, checks it and sends its users. */
 export class NewImport {
@@ -21,14 +23,14 @@ export class NewImport {
 
   /**
    * @param onSending called with whether users are being sent
-   * @param onSent called once all are staged, with what is to become of people who have an account
+   * @param onSent called once all are staged, with the rules that were chosen
    */
   constructor(api, { onSending, onSent }) {
     this.#api = api;
     this.#onSending = onSending;
     this.#onSent = onSent;
     byId('file').onchange = () => this.#check();
-    byId('users-on-existing').onchange = () => this.#check();
+    for (const rule of RULES) byId(rule).onchange = () => this.#check();
     byId('new-form').onsubmit = (event) => {
       event.preventDefault();
       this.#send();
@@ -68,7 +70,7 @@ export class NewImport {
     }
     notice(byId('file-checking'), 'The file is being checked.');
     try {
-      const checked = await checkFile(this.#api, file, byId('users-on-existing').value, MOST_PROBLEMS, signal);
+      const checked = await checkFile(this.#api, file, rules(), MOST_PROBLEMS, signal);
       if (!signal.aborted) this.#show(checked, file.name);
     } catch (error) {
       if (!signal.aborted && error.kind !== 'closed') notice(byId('file-bad'), error.message);
@@ -129,7 +131,7 @@ export class NewImport {
       byId('file').value = '';
       this.#reset();
       notice(byId('file-good'), `${countedUsers(users.length)} staged. Run the import to make the accounts.`);
-      this.#onSent(byId('users-on-existing').value);
+      this.#onSent(rules());
     } catch (error) {
       if (error.kind !== 'closed') {
         byId('sending').hidden = true;
@@ -143,7 +145,7 @@ export class NewImport {
   #setSending(sending) {
     this.#sending = sending;
     byId('file').disabled = sending;
-    byId('users-on-existing').disabled = sending;
+    for (const rule of RULES) byId(rule).disabled = sending;
     byId('send').setAttribute('aria-disabled', String(sending));
     this.#onSending(sending);
   }
@@ -176,6 +178,12 @@ function showForeseen(counts) {
     element('div', {}, element('dt', {}, title), element('dd', { id: `foreseen-${name}` }, number(counts[name])))
   )));
   byId('foreseen').hidden = false;
+}
+
+/** What becomes of people who have an account, and of those whose user name another person has. */
+function rules() {
+  const [onExisting, suffix] = RULES.map(byId);
+  return { onExisting: onExisting.value, onUsernameTaken: suffix.checked ? 'suffix' : 'fail' };
 }
 
 function unsureOf({ unsure }) {
