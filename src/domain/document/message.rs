@@ -152,7 +152,7 @@ pub fn message(
 
     let (message_text, mentions, channels) = references.text();
     let mut document = Builder::default();
-    document.put_text("_id", &id).put_text("rid", &room).put("u", author.reference());
+    document.put_text("_id", &id).put_text("rid", &room).put("u", author.author_reference());
     document.put_text("msg", &message_text).put_date("ts", ts);
     document.put_some("t", staged.system_type().map(text)).put_some("groupable", fields.get("groupable").cloned());
     if let Some(root) = staged.thread_root() {

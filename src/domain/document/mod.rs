@@ -54,6 +54,14 @@ impl Person {
         self.name.as_deref().or(self.username.as_deref()).unwrap_or_default()
     }
 
+    /// `{_id, username, name}` of an author. Clients that show real names stop at a message whose author lacks one of them.
+    pub(super) fn author_reference(&self) -> FieldValue {
+        let username = self.username.as_deref().unwrap_or(&self.id);
+        let name = self.name.as_deref().unwrap_or(username);
+        let fields = [("_id", self.id.as_str()), ("username", username), ("name", name)];
+        FieldValue::Object(fields.into_iter().map(|(field, value)| (field, text(value))).collect())
+    }
+
     /// `{_id, username, name}`. A field without a value is left out, for a null trips clients.
     pub(super) fn reference(&self) -> FieldValue {
         let optional = [("username", &self.username), ("name", &self.name)];

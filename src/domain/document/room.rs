@@ -60,6 +60,29 @@ pub struct Members<'a> {
     pub people: Vec<&'a Person>,
     /// Import ids of members that are not known.
     pub unknown: Vec<String>,
+    /// The import id of the creator, if he is not known: somebody else owns the room.
+    pub unknown_creator: Option<String>,
+}
+
+/// Unknown members that a note names.
+const NAMED_MEMBERS: usize = 5;
+
+impl Members<'_> {
+    /// Says who of the source's people is not known here, and what becomes of the room without them.
+    #[must_use]
+    pub fn note(&self) -> Option<String> {
+        let owner = self.owner.and_then(|owner| owner.username.as_deref()).unwrap_or("nobody");
+        let creator = self.unknown_creator.as_ref();
+        let of_creator = creator.map(|id| format!("The creator {id} is not known here: {owner} owns the room."));
+        let named = self.unknown.iter().take(NAMED_MEMBERS).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let of_members = match self.unknown.len().saturating_sub(NAMED_MEMBERS) {
+            _ if self.unknown.is_empty() => None,
+            0 => Some(format!("Members who are not known here are not in the room: {named}.")),
+            more => Some(format!("Members who are not known here are not in the room: {named} and {more} more.")),
+        };
+        let sentences: Vec<String> = of_creator.into_iter().chain(of_members).collect();
+        (!sentences.is_empty()).then(|| sentences.join(" "))
+    }
 }
 
 /// Resolves the people of a staged room.
@@ -88,13 +111,16 @@ pub fn members<'a>(
     }
     if kind == ChannelType::DirectMessage {
         let is_complete = !people.is_empty() && unknown.is_empty();
-        return if is_complete { Ok(Members { owner: None, people, unknown }) } else { Err(RoomError::MissingUsers) };
+        let members = Members { owner: None, people, unknown, unknown_creator: None };
+        return if is_complete { Ok(members) } else { Err(RoomError::MissingUsers) };
     }
-    let owner = staged.creator().and_then(&person).filter(|owner| owner.username.is_some()).unwrap_or(importing);
+    let creator = staged.creator().and_then(&person).filter(|owner| owner.username.is_some());
+    let unknown_creator = staged.creator().filter(|_| creator.is_none()).map(str::to_owned);
+    let owner = creator.unwrap_or(importing);
     if people.iter().all(|member| member.id != owner.id) {
         people.push(owner);
     }
-    Ok(Members { owner: Some(owner), people, unknown })
+    Ok(Members { owner: Some(owner), people, unknown, unknown_creator })
 }
 
 /// The `_id` of the room that the staged room becomes if it is made by the importer `importer`.

@@ -127,7 +127,7 @@ impl Rooms {
         candidates.push(stored.clone());
         let NewRoom { kind, id, members, .. } = room;
         let note = made.notes.remove(&id).unwrap_or_default();
-        let created = Ok(Stored::new(Outcome::Created, id.clone()));
+        let created = Ok(Stored { note: members.note(), ..Stored::new(Outcome::Created, id.clone()) });
         Ok((created, Some(RoomToJoin { room: stored, id, kind, members, note })))
     }
 
@@ -195,7 +195,9 @@ impl Rooms {
             changes if changes.is_empty() => Outcome::Same,
             changes => outcome_of(changes),
         };
-        let outcome = Ok(Stored { changed: changed_fields(&changes, &there), ..Stored::new(outcome, id.clone()) });
+        let people_note = members.note().filter(|_| is_made_now);
+        let fields = changed_fields(&changes, &there);
+        let outcome = Ok(Stored { changed: fields, note: people_note, ..Stored::new(outcome, id.clone()) });
         let kind = view.kind().unwrap_or(ChannelType::PrivateGroup);
         let note = note.filter(|_| room::is_made_here(view, &made_id));
         Ok((outcome, note.map(|note| RoomToJoin { room: there, id, kind, members, note })))

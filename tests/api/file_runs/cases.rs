@@ -33,6 +33,10 @@ async fn people_who_have_an_account_need_no_row_to_own_a_room_or_to_be_in_it_in_
     let lost = room(&workspace, doc! { "name": "lost" }).await;
     assert_eq!(lost.get_document("u").unwrap().get_str("_id").ok(), Some("admin"));
     assert_eq!(workspace.found("users", doc! {}).await.len(), 3);
+    let receipt = service.get_as_admin("/api/v1/import.receipt").await.json();
+    let rooms = receipt["records"].as_array().unwrap().iter().filter(|record| record["dataType"] == "channel");
+    let reasons: Vec<&Value> = rooms.map(|record| &record["reason"]).collect();
+    assert_eq!(reasons, [&json!(null), &json!("The creator nobody is not known here: admin owns the room.")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -160,4 +164,35 @@ async fn nobody_gains_a_private_room_of_somebody_with_another_address() {
         }
     }
     assert!(looked_at > PEOPLE, "{looked_at}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_talk_is_a_direct_message_for_as_many_as_the_workspace_lets_into_one() {
+    // A group needs an owner: the person who imports.
+    for (most, kind, people) in [(2, "p", 10), (12, "d", 9)] {
+        let (workspace, service) = served().await;
+        workspace.set("DirectMesssage_maxUsers", most).await;
+        let person = |number: u8| json!({ "id": format!("U0{number}"), "name": format!("user{number}"), "profile": { "email": format!("user{number}@corp.example") } });
+        let all: Vec<String> = (1..=9).map(|number| format!("U0{number}")).collect();
+        let users: Vec<Value> = (1..=9).map(person).collect();
+        let groups = json!([{ "id": "G1", "name": "mpdm-all-1", "members": all }]);
+        let day = ("mpdm-all-1/2020-01-02.json".to_owned(), json!([said("U01", "1577923200.000100", "all of us")]));
+        service.import("slack", &slack(&json!(users), &[("mpims.json", groups)], &[day])).await;
+        let talk = room(&workspace, doc! { "importIds": "G1" }).await;
+        assert_eq!((talk.get_str("t").ok(), talk.get_i32("msgs").ok()), (Some(kind), Some(1)), "{most}: {talk}");
+        assert_eq!(members(&workspace, &talk).await.len(), people);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_lists_of_somebody_alone_are_one_room() {
+    let (workspace, service) = served().await;
+    let users = json!([{ "id": "U01", "name": "ann", "profile": { "email": "ann@corp.example" } }]);
+    let direct = json!([{ "id": "D1", "members": ["U01"] }, { "id": "D2", "members": ["U01", "U01"] }]);
+    let day = |folder: &str, ts: &str| (format!("{folder}/2020-01-02.json"), json!([said("U01", ts, "note to self")]));
+    let days = [day("D1", "1577923200.000100"), day("D2", "1577923201.000100")];
+    service.import("slack", &slack(&users, &[("dms.json", direct)], &days)).await;
+    let oneself = room(&workspace, doc! { "importIds": "D1" }).await;
+    assert_eq!(oneself.get_array("importIds").unwrap().len(), 2, "{oneself}");
+    assert_eq!((members(&workspace, &oneself).await, oneself.get_i32("msgs").ok()), (vec!["ann".to_owned()], Some(2)));
 }

@@ -224,6 +224,49 @@ async fn files_that_are_gone_leave_the_text_and_a_note_and_odd_text_stays_readab
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_importer_notes_stands_in_the_account() {
+    let (workspace, service) = served().await;
+    let mut foreign = said("W9EXT", "1577923200.000100", "hi");
+    foreign["user_profile"] = json!({ "real_name": "Ext Person", "name": "ext" });
+    let mut orphan = said("U02", "1577923201.000100", "an answer to nothing");
+    orphan["thread_ts"] = json!("1500000000.000100");
+    let mut gone = said("U01", "1577923202.000100", "see these");
+    gone["files"] = json!([{ "id": "F1", "mode": "tombstone" }, { "id": "F2", "mode": "tombstone" }]);
+    service.import("slack", &dev(json!([foreign, orphan, gone]))).await;
+    let account = report(&service).await;
+    let notes = account["notes"].as_array().unwrap();
+    for (note, count) in [
+        ("person in no list of users, now a deactivated placeholder", 1),
+        ("answer without its thread's first message, now a plain message", 1),
+        ("file that Slack no longer holds, now a line of text", 2),
+    ] {
+        assert!(notes.contains(&json!({ "note": note, "count": count })), "{note}: {account}");
+    }
+    let stranger = workspace.found("users", doc! { "importIds": "W9EXT" }).await.remove(0);
+    assert_eq!((stranger.get_str("username").ok(), stranger.get_str("name").ok()), (Some("ext"), Some("Ext Person")));
+
+    let times = "ann,1479162481,in seconds\nann,2016-11-14T22:28:01Z,as a date\nann,1479162481336,as it is\n";
+    let users = "ann,U01@corp.example,ann Lee\n".to_owned();
+    let channels = "talk,ann,public,ann\n".to_owned();
+    let files = [("users.csv", users), ("channels.csv", channels), ("talk/m.csv", times.to_owned())];
+    service.import("csv", &zip(&files)).await;
+    let account = report(&service).await;
+    let recognised = json!({ "note": "time in seconds or as a date", "count": 2 });
+    assert!(account["notes"].as_array().unwrap().contains(&recognised), "{account}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_author_whose_account_lacks_a_user_name_breaks_no_room() {
+    let (workspace, service) = served().await;
+    let nameless = user("nameless").without("username").without("name").with("importIds", vec!["W9"]);
+    workspace.add_user(nameless).await;
+    service.import("slack", &dev(json!([said("W9", "1577923200.000100", "who am I?")]))).await;
+    let message = workspace.found("rocketchat_message", doc! { "msg": "who am I?" }).await.remove(0);
+    let author = message.get_document("u").unwrap();
+    assert!(["_id", "username", "name"].iter().all(|field| author.get_str(field).is_ok()), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_an_export_holds_beside_its_messages_is_passed_over_and_listed_once() {
     let (_workspace, service) = served().await;
     let entry = json!([{ "id": "X1" }]);

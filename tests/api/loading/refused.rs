@@ -46,13 +46,13 @@ async fn a_zip_cut_off_in_the_middle_fails_with_the_reason() {
 #[tokio::test]
 async fn a_zip_without_anything_known_fails_with_the_reason() {
     let file = ServerFile::zip(&[("readme.txt", "nothing".to_owned())]);
-    assert_refused("slack", &file, "").await;
+    assert_refused("slack", &file, "channels.json").await;
 }
 
 #[tokio::test]
 async fn a_list_without_a_single_record_fails_with_the_reason() {
     let file = ServerFile::new(b"username,email,status\n");
-    assert_refused("slack-users", &file, "").await;
+    assert_refused("slack-users", &file, "The file holds").await;
 }
 
 #[tokio::test]

@@ -107,6 +107,13 @@ fn a_message_of_nobody_is_one_of_rocket_cat_and_one_of_an_unknown_person_fails()
 }
 
 #[test]
+fn an_author_without_a_user_name_has_one_in_the_message() {
+    let message = made(&staged("U3", "x", &[])).expect("a message");
+    let author = object(&[("_id", text("new")), ("username", text("new")), ("name", text("NEW"))]);
+    assert_eq!(message.document.get("u"), Some(&author));
+}
+
+#[test]
 fn reactions_of_people_nobody_knows_are_left_out() {
     let reactions = object(&[
         (":tada:", object(&[("users", texts(["U2", "U9"]))])),
