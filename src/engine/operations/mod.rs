@@ -250,7 +250,7 @@ impl Operations {
         self.require_privileges_for(&operation)?;
         let is_of_api = operation.importer() == Some(Importer::Api);
         if !is_of_api && !accepts_retention {
-            self.require_that_messages_stay(root).await?;
+            self.require_that_messages_stay(root, selection).await?;
         }
         let rules = if operation.goes_on_by_itself() { operation.rules() } else { rules };
         if is_of_api {

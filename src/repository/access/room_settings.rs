@@ -22,24 +22,25 @@ const GUEST_COUNT: &str = "Livechat_guest_count";
 /// Whether messages are removed after some time at all; and whether only their files are.
 const RETENTION: &str = "RetentionPolicy_Enabled";
 const RETENTION_OF_FILES: &str = "RetentionPolicy_FilesOnly";
+const RETENTION_SPARES_PINNED: &str = "RetentionPolicy_DoNotPrunePinned";
 /// What the names of the settings of each kind of room end with.
 const RETENTION_KINDS: [&str; 3] = ["Channels", "Groups", "DMs"];
 const DEFAULT_RETENTION: TimeDelta = TimeDelta::days(30);
 
 impl Settings {
-    /// Returns how long messages stay.
+    /// Returns how long messages stay; `None` if the workspace removes none.
     ///
     /// Source: `apps/meteor/app/retention-policy/server/cronPruneMessages.ts`. Releases before 6.11 hold days instead of
     /// milliseconds, under another name.
-    pub async fn retention(&self) -> Result<Retention, RepositoryError> {
+    pub async fn retention(&self) -> Result<Option<Retention>, RepositoryError> {
         let of_kinds = RETENTION_KINDS
             .map(|kind| ["AppliesTo", "TTL_", "MaxAge_"].map(|part| format!("RetentionPolicy_{part}{kind}")));
         let mut ids: Vec<&str> = of_kinds.iter().flatten().map(String::as_str).collect();
-        ids.extend([RETENTION, RETENTION_OF_FILES]);
+        ids.extend([RETENTION, RETENTION_OF_FILES, RETENTION_SPARES_PINNED]);
         let stored = self.values(&ids).await?;
         let is_on = |id: &str| stored.get(id).is_some_and(FieldValue::is_truthy);
         if !is_on(RETENTION) || is_on(RETENTION_OF_FILES) {
-            return Ok(Retention::default());
+            return Ok(None);
         }
         let number = |id: &str| stored.get(id).and_then(FieldValue::as_integer);
         let [channels, groups, direct] = of_kinds.each_ref().map(|[applies, millis, days]| {
@@ -47,7 +48,7 @@ impl Settings {
             let kept = kept.or_else(|| number(days).and_then(TimeDelta::try_days)).unwrap_or(DEFAULT_RETENTION);
             is_on(applies).then_some(kept)
         });
-        Ok(Retention { channels, groups, direct })
+        Ok(Some(Retention { channels, groups, direct, spares_pinned: is_on(RETENTION_SPARES_PINNED) }))
     }
 
     /// Returns the rules for names of rooms.

@@ -1,11 +1,11 @@
 //! Staged records for people to look at: as a stream, and only the fields that are shown, which no password is among.
+//! And the ages of staged messages, room by room.
 
 use std::collections::HashMap;
 
-use bson::{Bson, Document, RawDocumentBuf, doc};
-use chrono::{DateTime, Utc};
+use bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
-use mongodb::Collection;
+use mongodb::{Collection, options::Hint};
 
 use super::{
     part::Part,
@@ -14,7 +14,12 @@ use super::{
     staging,
 };
 use crate::{
-    domain::{field_value::Fields, record_type::RecordType, staged::ChannelType},
+    domain::{
+        field_value::{Date, Fields},
+        record_type::RecordType,
+        retention::OldestMessages,
+        staged::ChannelType,
+    },
     repository::{Connection, RepositoryError, bson::read::read_fields},
 };
 
@@ -68,17 +73,41 @@ impl StagedView {
         Ok(self.records.find_one(direct).projection(doc! { "_id": 1 }).await?.is_some())
     }
 
-    /// The kinds of the staged rooms of the root operation.
-    pub async fn channel_types(&self, root: &str) -> Result<Vec<ChannelType>, RepositoryError> {
-        let found = self.records.distinct("data.t", importable(root, RecordType::Channel)).await?;
-        Ok(found.iter().filter_map(|kind| ChannelType::from_letter(kind.as_str()?)).collect())
+    /// Every staged room of the root operation in the order they were staged, as far as it tells which room it is: `_id`,
+    /// `importIds`, `name` and `t`.
+    pub async fn rooms(
+        &self,
+        root: &str,
+    ) -> Result<impl Stream<Item = Result<Fields, RepositoryError>> + Send + use<>, RepositoryError> {
+        // By the type as well, so that the database does not pass over all messages in the order of `_id`.
+        let order = doc! { "dataType": 1, "_id": 1 };
+        self.data(importable(root, RecordType::Channel), order, data_shown(&["_id", "importIds", "name", "t"], &[]))
+            .await
     }
 
-    /// Whether a message of the root operation is staged that was written before then.
-    pub async fn has_message_before(&self, root: &str, then: DateTime<Utc>) -> Result<bool, RepositoryError> {
+    /// The oldest messages of the root operation in each room that has some from before this moment. The database looks at
+    /// every message.
+    pub async fn oldest_messages(
+        &self,
+        root: &str,
+        before: Date,
+    ) -> Result<impl Stream<Item = Result<OldestMessages, RepositoryError>> + Send + use<>, RepositoryError> {
         let mut older = importable(root, RecordType::Message);
-        older.insert("data.ts", doc! { "$lt": bson::DateTime::from_chrono(then) });
-        Ok(self.records.find_one(older).projection(doc! { "_id": 1 }).await?.is_some())
+        older.insert("data.ts", doc! { "$lt": DateTime::from_millis(before.epoch_millis()) });
+        let not_pinned = doc! { "$cond": [{ "$eq": ["$data.pinned", true] }, Bson::Null, "$data.ts"] };
+        let oldest = doc! { "_id": "$data.rid", "any": { "$min": "$data.ts" }, "notPinned": { "$min": not_pinned } };
+        let rooms = self.records.clone_with_type::<Document>();
+        let rooms = rooms.aggregate([doc! { "$match": older }, doc! { "$group": oldest }]).allow_disk_use(true);
+        // Most records are messages, and one after the other they are read faster than by the index of the types.
+        let rooms = rooms.hint(Hint::Keys(doc! { "$natural": 1 })).await?;
+        let date = |room: &Document, name: &str| {
+            room.get_datetime(name).ok().map(|date| Date::from_epoch_millis(date.timestamp_millis()))
+        };
+        Ok(rooms.map_err(RepositoryError::from).try_filter_map(move |room| {
+            let name = room.get_str("_id").ok().map(str::to_owned);
+            let (any, not_pinned) = (date(&room, "any"), date(&room, "notPinned"));
+            async move { Ok(name.map(|room| OldestMessages { room, any, not_pinned })) }
+        }))
     }
 
     /// Where these staged records stand in their file: `place` and `dataType`, and of their `data` `line`, `name` and `roles`,
@@ -100,10 +129,19 @@ impl StagedView {
         fields: &[&str],
         lists: &[&str],
     ) -> Result<impl Stream<Item = Result<Fields, RepositoryError>> + Send + use<>, RepositoryError> {
-        let mut shown = data_shown(fields, lists);
+        self.data(filter, doc! { "_id": 1 }, data_shown(fields, lists)).await
+    }
+
+    /// What these records show of their data, in this order.
+    async fn data(
+        &self,
+        filter: Document,
+        order: Document,
+        mut shown: Document,
+    ) -> Result<impl Stream<Item = Result<Fields, RepositoryError>> + Send + use<>, RepositoryError> {
         shown.insert("_id", 0);
-        let found =
-            self.records.find(filter).sort(doc! { "_id": 1 }).projection(shown).batch_size(CURSOR_BATCH).await?;
+        let found = self.records.find(filter).sort(order).projection(shown).allow_disk_use(true);
+        let found = found.batch_size(CURSOR_BATCH).await?;
         let records = found.map_err(RepositoryError::from).map(|record| read(&record?));
         // A record without data in it is nothing to choose.
         Ok(records

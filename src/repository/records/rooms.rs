@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 
 use bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
+use chrono::TimeDelta;
 use mongodb::Collection;
 
 use super::bulk::{RefusedBecause, insert_each, read_all, set_of, text_of};
 use crate::{
     domain::{
         document::{message::MentionedRoom, room::RoomChanges, room_match::GENERAL},
-        field_value::{Date, Fields},
+        field_value::{Date, FieldValue, Fields},
+        retention::RoomRetention,
         staged::ChannelType,
     },
     repository::{
@@ -144,7 +146,7 @@ impl Rooms {
         let by_name = doc! { "t": { "$in": kinds }, "name": { "$in": names } };
         let shown = doc! {
             "name": 1, "t": 1, "importIds": 1, "encrypted": 1, "federated": 1, "federation": 1, "prid": 1, "teamId": 1,
-            "teamMain": 1,
+            "teamMain": 1, "retention": 1,
         };
         self.read(doc! { "$or": [{ "importIds": { "$in": names } }, by_name] }, shown).await
     }
@@ -154,6 +156,23 @@ impl Rooms {
         let kinds = [ChannelType::Channel, ChannelType::PrivateGroup].map(ChannelType::letter).to_vec();
         let any = vec![doc! { "name": { "$in": names } }, doc! { "fname": { "$in": names } }];
         self.read(doc! { "$or": any, "t": { "$in": kinds } }, doc! { "lastMessage": 0 }).await
+    }
+
+    /// Returns the shortest time that messages stay in a room with rules of its own; `None` if no room removes any by such.
+    ///
+    /// Source: `apps/meteor/app/retention-policy/server/cronPruneMessages.ts`.
+    pub async fn shortest_retention(&self) -> Result<Option<TimeDelta>, RepositoryError> {
+        let by_own_rules = doc! {
+            "retention.enabled": true,
+            "retention.overrideGlobal": true,
+            "retention.maxAge": { "$gte": 0 },
+            "retention.filesOnly": { "$ne": true },
+        };
+        let rooms = self.rooms.clone_with_type::<RawDocumentBuf>();
+        let found = rooms.find(by_own_rules).sort(doc! { "retention.maxAge": 1 }).limit(1);
+        let found = read_all(found.projection(doc! { "retention": 1 }).await?, COLLECTION).await?;
+        let retention = found.first().and_then(|room| room.get("retention")).and_then(FieldValue::as_object);
+        Ok(retention.and_then(RoomRetention::own).map(|retention| retention.kept))
     }
 
     /// Returns the rooms with these `_id`s, without their last messages.
@@ -231,7 +250,7 @@ pub fn mentioned(room: &Fields) -> MentionedRoom {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{document::FieldChange, field_value::FieldValue};
+    use crate::domain::document::FieldChange;
 
     #[test]
     fn a_room_is_mentioned_by_its_name_in_addresses() {
