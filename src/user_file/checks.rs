@@ -59,9 +59,11 @@ impl Taken {
                         let reason = format!("{what} {value} is that of line {other} too: keep one of the two");
                         found.errors.push(Fault::new(Kind::Twice, reason));
                     } else if what != "importId" {
+                        let noun = if what == "e-mail" { "address" } else { "name" };
                         let reason = format!(
-                            "{what} {value} differs from that of line {other} in letter case only: two accounts are \
-                             made, of which one can hardly log in"
+                            "{what} {value} differs from that of line {other} in letter case only: under the rule fail, \
+                             as in Rocket.Chat, two accounts are made, of which one can hardly log in; under skip, link \
+                             and update both count as one {noun}, which belongs to one person"
                         );
                         found.warnings.push(Fault::new(Kind::CaseTwins, reason));
                     }
@@ -203,6 +205,7 @@ mod tests {
         let (errors, warnings) = take(json!({ "username": "Ann", "emails": ["a@b.c"], "importIds": ["ANN"] }), 3);
         assert!(errors.starts_with("e-mail \"a@b.c\" is that of line 2 too"), "{errors}");
         assert!(warnings.starts_with("username \"Ann\" differs from that of line 2"), "{warnings}");
+        assert!(warnings.ends_with("both count as one name, which belongs to one person"), "{warnings}");
         let (errors, _) = take(json!({ "username": "Ann", "emails": ["d@b.c"], "importIds": ["ANN"] }), 4);
         assert!(errors.starts_with("username \"Ann\" is that of line 3 too"), "{errors}");
         assert!(errors.contains("importId \"ANN\" is that of line 3 too"), "{errors}");

@@ -127,6 +127,22 @@ async fn somebody_who_differs_from_an_account_in_letter_case_only_is_made_with_a
 }
 
 #[tokio::test]
+async fn the_warning_about_letter_cases_within_a_file_says_what_each_rule_then_makes_of_them() {
+    let text = "username,emails,importIds\neve,Eve@corp.example,1\neve.ray,eve@corp.example,2\n";
+    let file = File::new("people.csv", text);
+    let sentence = "warning: line 3: e-mail \"eve@corp.example\" differs from that of line 2 in letter case only: under the \
+                    rule fail, as in Rocket.Chat, two accounts are made, of which one can hardly log in; under skip, link \
+                    and update both count as one address, which belongs to one person (import id 2)";
+    for (rule, accounts) in [("fail", 2), ("skip", 1), ("link", 1), ("update", 1)] {
+        let (workspace, service) = served().await;
+        let arguments = ["users", file.path(), "--run", "--on-existing", rule];
+        let finished = call(&service.address, &arguments).await;
+        assert_eq!((finished.code, workspace.count_imported().await), (Some(0), accounts), "{rule}: {finished:?}");
+        assert!(finished.errors.lines().any(|line| line == sentence), "{rule}: {finished:?}");
+    }
+}
+
+#[tokio::test]
 async fn neighbouring_long_ids_of_a_file_stay_two_people() {
     let (workspace, service) = served().await;
     let text = "{\"importIds\":[1523,\"007\",76561198000000001],\"emails\":[\"a@corp.example\"],\"username\":\"42\"}\n\
