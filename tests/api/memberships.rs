@@ -189,3 +189,27 @@ async fn the_command_says_how_many_memberships_it_made_and_who_has_no_password()
     assert_eq!(serde_json::from_str::<Value>(&again.output).unwrap()["staged"], 0, "{again:?}");
     assert_eq!(people_of(&workspace, "GENERAL").await, before);
 }
+
+#[tokio::test]
+async fn the_command_says_that_new_accounts_are_in_no_channel_where_they_joined_none() {
+    let (_workspace, service) = with_rooms().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("people.csv");
+    let sentence = "2 new accounts are in no channel: with --join-default-channels, accounts join the default channels when \
+                    they are made";
+    let flag = &["--join-default-channels"][..];
+    for (what, people, flags, is_said) in [
+        ("without the flag", "ann,ann@corp.example,1,\nbob,bob@corp.example,2,\n", &[][..], true),
+        ("where nobody is new", "ann,ann@corp.example,1,\nbob,bob@corp.example,2,\n", &[], false),
+        ("with the flag", "cid,cid@corp.example,3,\ndee,dee@corp.example,4,\n", flag, false),
+        ("with a channel of the file", "eve,eve@corp.example,5,sales\nfay,fay@corp.example,6,\n", &[], false),
+        ("with a channel that is not there", "gil,gil@corp.example,7,nowhere\nhal,hal@corp.example,8,\n", &[], true),
+    ] {
+        std::fs::write(&path, format!("username,emails,importIds,channels\n{people}")).unwrap();
+        let arguments = [&["users", path.to_str().unwrap(), "--run"][..], flags].concat();
+        let finished = call(&service.address, &arguments).await;
+        assert_eq!(finished.code, Some(0), "{what}: {finished:?}");
+        let said = finished.errors.lines().filter(|line| line.contains("in no channel")).collect::<Vec<_>>();
+        assert_eq!(said, if is_said { vec![sentence] } else { vec![] }, "{what}: {finished:?}");
+    }
+}

@@ -41,6 +41,11 @@ impl MatchingArgs {
             || self.join_default_channels
     }
 
+    /// Whether new accounts join the default channels.
+    pub(super) fn joins_default_channels(&self) -> bool {
+        self.join_default_channels
+    }
+
     /// Whether people who are there are no error, so that nothing has to be done about some of them.
     pub(super) fn may_leave_people_alone(&self) -> bool {
         self.on_existing.as_deref() != Some(OnExisting::Fail.as_str())

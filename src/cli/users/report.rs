@@ -65,6 +65,9 @@ struct Run {
     #[serde(flatten)]
     outcomes: OutcomeCounts,
     total: u64,
+    /// Whether the receipt shows new accounts that joined no channel, although they could have joined the default ones.
+    #[serde(skip)]
+    lacks_channels: bool,
 }
 
 impl Report {
@@ -121,7 +124,13 @@ impl Report {
     pub(super) fn nothing_to_do(&mut self) {
         let same = self.check.as_ref().map(|check| check.same.clone()).unwrap_or_default();
         let total = same.same;
-        self.run = Some(Run { state: ReportedState::None, status: serde_json::Value::Null, outcomes: same, total });
+        self.run = Some(Run {
+            state: ReportedState::None,
+            status: serde_json::Value::Null,
+            outcomes: same,
+            total,
+            lacks_channels: false,
+        });
     }
 
     /// Whether the users of the file have become accounts as far as they can.
@@ -141,9 +150,13 @@ impl Report {
         self.bad_lines
     }
 
-    pub(super) fn ended(&mut self, ended: &Status, outcomes: Option<OutcomeCounts>) {
+    /// Takes how a run ended. `outcomes` are those of its receipt; `joins` says whether its new accounts join the default
+    /// channels.
+    pub(super) fn ended(&mut self, ended: &Status, outcomes: Option<OutcomeCounts>, joins: bool) {
         let status = serde_json::from_str(&ended.body).unwrap_or_default();
         let counts = ended.counts;
+        // Without the receipt nobody knows who joined what.
+        let lacks_channels = !joins && outcomes.as_ref().is_some_and(|told| told.created > 0 && told.memberships == 0);
         let mut outcomes =
             outcomes.unwrap_or_else(|| OutcomeCounts { created: counts.completed, ..OutcomeCounts::default() });
         outcomes.failed = counts.failed;
@@ -151,7 +164,7 @@ impl Report {
         let same = self.check.as_ref().map(|check| check.same.clone()).unwrap_or_default();
         let total = counts.total + same.same;
         outcomes.extend(same);
-        self.run = Some(Run { state: ended.state, status, outcomes, total });
+        self.run = Some(Run { state: ended.state, status, outcomes, total, lacks_channels });
     }
 
     /// Shows the summary to a person.
@@ -198,6 +211,14 @@ impl Report {
         console.notice(&format!("{}: {}", run.state.in_plain_words(), parts.join(", ")));
         if outcomes.memberships > 0 {
             console.notice(&format!("{} of channels made", counted(outcomes.memberships, "membership")));
+        }
+        if run.lacks_channels {
+            let accounts = counted(outcomes.created, "new account");
+            let verb = if outcomes.created == 1 { "is" } else { "are" };
+            console.notice(&format!(
+                "{accounts} {verb} in no channel: with --join-default-channels, accounts join the default channels when they \
+                 are made"
+            ));
         }
         if outcomes.without_password > 0 {
             console.notice(&format!(

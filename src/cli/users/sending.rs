@@ -156,7 +156,7 @@ impl<'a> Sender<'a> {
             None
         };
         let is_told = outcomes.is_some();
-        report.ended(&ended, outcomes);
+        report.ended(&ended, outcomes, self.args.matching.joins_default_channels());
         if is_told {
             self.tell_passwords_of(people, Some(staging.operation()), passwords, report).await?;
         } else if let Some(passwords) = passwords {
