@@ -53,9 +53,10 @@ pub(super) enum ApiError {
         /// Where in the body, as a JSON pointer; `None` for the body as a whole.
         path: Option<String>,
     },
-    /// A user of a call is not what the endpoint takes. The sentence is Rocket.Chat's, the user to blame is ours.
+    /// Users of a call are not what the endpoint takes. The sentence is Rocket.Chat's and about the first of them, the users
+    /// to blame are ours.
     #[error("{problem}")]
-    InvalidUser { problem: String, path: String, user: RefusedUser },
+    InvalidUser { problem: String, path: String, users: RefusedUsers },
     /// Users of a call cannot be staged. The sentence is Rocket.Chat's, the users to blame are ours.
     #[error("{reason}")]
     RefusedUsers { reason: &'static str, details: RefusedUsers },
@@ -229,13 +230,18 @@ pub(super) struct InvalidParameters {
     details: Option<PlaceInBody>,
 }
 
-/// A place in the body, as a JSON pointer, and the user who stands there.
+/// A place in the body, as a JSON pointer, and the users who are wrong: the first of them stands there.
 #[derive(Serialize, ToSchema)]
 pub(super) struct PlaceInBody {
     path: String,
+    /// The first twenty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     users: Vec<RefusedUser>,
+    /// Further users who are wrong; missing where none is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    more: Option<u64>,
 }
 
 impl From<RepositoryError> for ApiError {
@@ -352,13 +358,14 @@ impl ApiError {
         let (success, error) = (false, self.to_string());
         let service = |error, error_type| ErrorBody::Service(ServiceFailure { success, error, error_type });
         let invalid = |error, error_type, path: Option<&String>| {
-            let details = path.map(|path| PlaceInBody { path: path.clone(), users: Vec::new() });
+            let details = path.map(|path| PlaceInBody { path: path.clone(), users: Vec::new(), more: None });
             ErrorBody::Invalid(InvalidParameters { success, error_type, error, details })
         };
         match self {
             Self::InvalidBody { path, .. } => invalid(error, "invalid-params", path.as_ref()),
-            Self::InvalidUser { path, user, .. } => {
-                let details = Some(PlaceInBody { path: path.clone(), users: vec![user.clone()] });
+            Self::InvalidUser { path, users, .. } => {
+                let (named, more) = users.named();
+                let details = Some(PlaceInBody { path: path.clone(), users: named.to_vec(), more: Some(more) });
                 ErrorBody::Invalid(InvalidParameters { success, error_type: "invalid-params", error, details })
             }
             Self::InvalidQuery(_) | Self::InvalidParameter { .. } | Self::InvalidHeader(_) => {

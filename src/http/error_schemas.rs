@@ -90,7 +90,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
         "The problem of the query or the body, and its place in the body as a JSON pointer",
     );
     invalid["properties"]["errorType"]["enum"] = json!(["invalid-params", "error-invalid-params"]);
-    invalid["properties"]["details"] = of_type::<PlaceInBody>("The place in the body, and the user who stands there");
+    invalid["properties"]["details"] = of_type::<PlaceInBody>("The place in the body, and the users who are wrong");
     invalid["properties"]["details"]["properties"]["users"]["items"] =
         inner(json!(<RefusedUser as PartialSchema>::schema()));
     let mut missing_privileges = of_type::<ServiceFailure>("The database user of the service lacks a privilege");

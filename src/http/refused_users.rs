@@ -47,10 +47,20 @@ impl RefusedUsers {
 
     /// Names, or counts, a user.
     pub(super) fn blame(&mut self, index: usize, import_id: Option<&str>, reason: String) {
+        self.blame_with(|| RefusedUser::new(index, import_id, reason));
+    }
+
+    /// The same for a user who is looked at closely only to be named.
+    pub(super) fn blame_with(&mut self, user: impl FnOnce() -> RefusedUser) {
         if self.users.len() < NAMED {
-            self.users.push(RefusedUser::new(index, import_id, reason));
+            self.users.push(user());
         } else {
             self.more += 1;
         }
+    }
+
+    /// The users that are named, and the number of further ones.
+    pub(super) fn named(&self) -> (&[RefusedUser], u64) {
+        (&self.users, self.more)
     }
 }

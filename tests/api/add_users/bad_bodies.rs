@@ -380,3 +380,45 @@ async fn a_refusal_names_the_first_twenty_users_to_blame_the_role_of_that_name_a
     assert_eq!(details, json!({ "users": [], "more": 0, "setting": setting }));
     assert_eq!(workspace.count_staged().await, 0);
 }
+
+#[tokio::test]
+async fn the_first_twenty_users_of_a_wrong_shape_are_named_and_the_others_counted() {
+    let (workspace, service) = served().await;
+    service.new_import().await;
+    let mut users = staged_users(0..12);
+    users[2].as_object_mut().unwrap().remove("emails");
+    users[5] = Value::Null;
+    users[9] = json!({ "importIds": ["ci"], "username": "ci", "type": "bot" });
+    let answer = service.try_add_users(&users).await;
+    let body = answer.json();
+    let error = "must have required property 'emails'";
+    assert_eq!((answer.status.as_u16(), &body["errorType"]), (400, &json!("invalid-params")), "{answer:?}");
+    let missing = "emails missing: give a list of texts";
+    let no_object = r#"a user must be an object, as in {"emails": ["ann@example.com"], "importIds": ["1"]}, not null"#;
+    let blamed = json!([
+        { "index": 2, "importId": "id2", "reason": missing },
+        { "index": 5, "reason": no_object },
+        { "index": 9, "importId": "ci", "reason": missing },
+    ]);
+    let details = json!({ "path": "/users/2", "users": blamed, "more": 0 });
+    assert_eq!((&body["error"], &body["details"]), (&json!(error), &details));
+
+    let mut users = staged_users(0..30);
+    for user in &mut users[3..28] {
+        user["emails"] = Value::Null;
+    }
+    let body = service.try_add_users(&users).await.json();
+    let details = &body["details"];
+    assert_eq!((&body["error"], &details["path"]), (&json!("must be array"), &json!("/users/3/emails")));
+    let indexes: Vec<u64> =
+        details["users"].as_array().unwrap().iter().map(|user| user["index"].as_u64().unwrap()).collect();
+    assert_eq!((indexes, &details["more"]), ((3..23).collect(), &json!(5)), "{body}");
+
+    // No JSON either, but behind the first fault.
+    let odd = r#"{"users":[{},{"emails":["a@example.com"],"importIds":["1"],"name":"\ud800"}]}"#;
+    let body = service.post_body(ADD_USERS, JSON, odd).await.json();
+    assert_eq!((&body["error"], &body["details"]["path"]), (&json!(error), &json!("/users/0")), "{body}");
+    let reason = body["details"]["users"][1]["reason"].as_str().unwrap();
+    assert!(reason.contains("is not valid JSON"), "{reason}");
+    assert_eq!(workspace.count_staged().await, 0);
+}

@@ -10,7 +10,10 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    super::super::{error::ApiError, refused_users::RefusedUser},
+    super::super::{
+        error::ApiError,
+        refused_users::{RefusedUser, RefusedUsers},
+    },
     reasons::reason_of,
     schema::{missing, read_user, wrong},
 };
@@ -32,7 +35,7 @@ impl SentUsers {
     /// Checks every user of a body, and shows it to `look`.
     ///
     /// # Errors
-    /// With the first thing that is wrong, and where.
+    /// With the first thing that is wrong, and where; also with the other users who are wrong.
     pub(super) fn read(body: Bytes, look: impl FnMut(&Fields)) -> Result<Self, ApiError> {
         let places = read_all(&body, look)?;
         Ok(Self { body, places })
@@ -77,28 +80,58 @@ fn read_all(body: &[u8], mut look: impl FnMut(&Fields)) -> Result<Vec<Range<usiz
         return Err(wrong("must be array", &format!("/{USERS}")));
     }
     let users: Vec<&RawValue> = parse(users.get().as_bytes())?;
-    let users = users.into_iter().enumerate();
-    let places = users.map(|(position, user)| {
+    let (mut places, mut faults) = (Vec::new(), Faults::default());
+    for (position, user) in users.into_iter().enumerate() {
         let path = format!("/{USERS}/{position}");
-        let fields = read_user(parse_user(user, &path)?, &path);
-        look(&fields.map_err(|refusal| blaming(refusal, position, &path, user))?);
-        let begin = user.get().as_ptr().addr() - body.as_ptr().addr();
-        Ok(begin..begin + user.get().len())
-    });
-    places.collect()
+        match parse_user(user, &path).and_then(|value| read_user(value, &path)) {
+            // Nobody of this body is staged any more.
+            Ok(_) if faults.first.is_some() => {}
+            Ok(fields) => {
+                look(&fields);
+                let begin = user.get().as_ptr().addr() - body.as_ptr().addr();
+                places.push(begin..begin + user.get().len());
+            }
+            Err(fault) => faults.add(fault, position, &path, user)?,
+        }
+    }
+    match faults.first {
+        None => Ok(places),
+        Some((problem, path)) => Err(ApiError::InvalidUser { problem, path, users: faults.users }),
+    }
 }
 
-/// The refusal of the user at this place, with a sentence about him.
-fn blaming(refusal: ApiError, index: usize, path: &str, user: &RawValue) -> ApiError {
-    let ApiError::InvalidBody { problem, path: Some(at) } = refusal else { return refusal };
-    let user: Value = serde_json::from_str(user.get()).unwrap_or_default();
-    let import_id = match user.pointer("/importIds/0") {
-        Some(Value::String(id)) => Some(id.clone()),
-        Some(Value::Number(id)) => Some(id.to_string()),
-        _ => None,
-    };
-    let reason = reason_of(&problem, at.strip_prefix(path).unwrap_or_default(), &user);
-    ApiError::InvalidUser { problem, path: at, user: RefusedUser::new(index, import_id.as_deref(), reason) }
+/// The users of a body who are not what the endpoint takes.
+#[derive(Default)]
+struct Faults {
+    /// The first problem in Rocket.Chat's words, and its place in the body.
+    first: Option<(String, String)>,
+    users: RefusedUsers,
+}
+
+impl Faults {
+    /// Adds the fault of the user at this place.
+    ///
+    /// # Errors
+    /// With the fault itself where it is the first and belongs to no field: the body is no JSON.
+    fn add(&mut self, fault: ApiError, index: usize, path: &str, user: &RawValue) -> Result<(), ApiError> {
+        let ApiError::InvalidBody { problem, path: Some(at) } = fault else { return Err(fault) };
+        let parsed = || serde_json::from_str::<Value>(user.get());
+        if self.first.is_none() && parsed().is_err() {
+            return Err(ApiError::InvalidBody { problem, path: Some(at) });
+        }
+        self.users.blame_with(|| {
+            let Ok(user) = parsed() else { return RefusedUser::new(index, None, problem.clone()) };
+            let import_id = match user.pointer("/importIds/0") {
+                Some(Value::String(id)) => Some(id.clone()),
+                Some(Value::Number(id)) => Some(id.to_string()),
+                _ => None,
+            };
+            let reason = reason_of(&problem, at.strip_prefix(path).unwrap_or_default(), &user);
+            RefusedUser::new(index, import_id.as_deref(), reason)
+        });
+        self.first.get_or_insert((problem, at));
+        Ok(())
+    }
 }
 
 fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, ApiError> {
