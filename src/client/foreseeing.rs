@@ -45,7 +45,8 @@ pub(crate) struct ForeseenWarning {
 /// A problem that the server sees in a line.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct ForeseenProblem {
-    pub(crate) line: u64,
+    /// `None` where a setting of the workspace is wrong.
+    pub(crate) line: Option<u64>,
     pub(crate) severity: String,
     pub(crate) reason: String,
 }

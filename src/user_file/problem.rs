@@ -41,6 +41,8 @@ pub(crate) enum Kind {
     Twice,
     /// The workspace does not take the user.
     Refused,
+    /// A setting of the workspace is wrong, so that it takes nobody.
+    Setting,
     /// Warning: values that differ in letter case only.
     CaseTwins,
     /// Warning: no e-mail address.
@@ -115,8 +117,9 @@ pub(crate) enum Severity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Problem {
-    /// From 1 on: of a text file the line, of a workbook the row.
-    pub(crate) line: u64,
+    /// From 1 on: of a text file the line, of a workbook the row. `None` where no line is to blame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) line: Option<u64>,
     /// The first import id of the user, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) import_id: Option<String>,
@@ -144,14 +147,22 @@ impl Problem {
         Self::error(line, Fault { kind: Kind::Refused, reason })
     }
 
+    /// A setting of the workspace keeps everybody out.
+    pub(crate) fn of_setting(reason: String) -> Self {
+        Self { line: None, import_id: None, kind: Kind::Setting, severity: Severity::Fatal, reason }
+    }
+
     fn new(line: u64, severity: Severity, fault: Fault) -> Self {
-        Self { line, import_id: None, kind: fault.kind, severity, reason: fault.reason }
+        Self { line: Some(line), import_id: None, kind: fault.kind, severity, reason: fault.reason }
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "line {}: {}", self.line, self.reason)?;
+        if let Some(line) = self.line {
+            write!(formatter, "line {line}: ")?;
+        }
+        formatter.write_str(&self.reason)?;
         match &self.import_id {
             Some(id) => write!(formatter, " (import id {})", shown(id)),
             None => Ok(()),

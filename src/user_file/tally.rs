@@ -46,15 +46,20 @@ impl Tally {
         self.users += u64::from(entry.user.is_some());
         self.bad_lines += u64::from(entry.problems.iter().any(|problem| problem.severity >= Severity::Error));
         for problem in entry.problems {
-            self.is_unusable |= problem.severity == Severity::Fatal;
-            let (list, count) = match problem.severity {
-                Severity::Warning => (&mut self.warnings, &mut self.warning_count),
-                Severity::Error | Severity::Fatal => (&mut self.problems, &mut self.problem_count),
-            };
-            *count += 1;
-            if list.len() < self.kept {
-                list.push(problem);
-            }
+            self.note(problem);
+        }
+    }
+
+    /// Counts a problem, which need not be that of a line.
+    pub(crate) fn note(&mut self, problem: Problem) {
+        self.is_unusable |= problem.severity == Severity::Fatal;
+        let (list, count) = match problem.severity {
+            Severity::Warning => (&mut self.warnings, &mut self.warning_count),
+            Severity::Error | Severity::Fatal => (&mut self.problems, &mut self.problem_count),
+        };
+        *count += 1;
+        if list.len() < self.kept {
+            list.push(problem);
         }
     }
 }

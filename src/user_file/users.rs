@@ -188,7 +188,7 @@ impl Iterator for Users {
 
 impl Entry {
     fn of_problem(problem: Problem) -> Self {
-        Self { line: problem.line, user: None, problems: vec![problem], original: Original::None }
+        Self { line: problem.line.unwrap_or(1), user: None, problems: vec![problem], original: Original::None }
     }
 }
 

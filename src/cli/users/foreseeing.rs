@@ -32,6 +32,9 @@ const LISTED: usize = 100;
 pub(super) struct Foreseen {
     #[serde(flatten)]
     pub(super) counts: OutcomeCounts,
+    /// Why the server would take nobody at all.
+    #[serde(skip)]
+    pub(super) wrong_setting: Option<String>,
     /// Users that the server would not even take; the first are among the problems of the file.
     pub(super) refused: u64,
     /// The first users that would fail.
@@ -170,8 +173,11 @@ async fn take(
             return Err(CommandError::Server(reason));
         }
         is_whole |= line.end.is_some();
-        if let Some(found) = line.problem.filter(|found| found.severity != "warning") {
-            problem = Some(found);
+        match line.problem.filter(|found| found.severity != "warning") {
+            // Each part of the file is answered with it.
+            Some(ForeseenProblem { line: None, reason, .. }) => plan.foreseen.wrong_setting = Some(reason),
+            Some(found) => problem = Some(found),
+            None => {}
         }
         let Some(record) = line.record else { continue };
         while seen < count {
@@ -187,7 +193,7 @@ async fn take(
                 plan.add(&user, record).map_err(|error| disk(&error))?;
                 break;
             }
-            plan.refuse(&user, problem.take().map(|problem| problem.reason));
+            plan.leave_out(&user, problem.take());
         }
         progress(seen);
     }
@@ -197,8 +203,7 @@ async fn take(
     while seen < count {
         let Some(user) = users.next().map_err(|error| disk(&error))? else { break };
         seen += 1;
-        let reason = problem.take().filter(|problem| problem.line > last_line).map(|problem| problem.reason);
-        plan.refuse(&user, reason);
+        plan.leave_out(&user, problem.take().filter(|problem| problem.line > Some(last_line)));
     }
     Ok(())
 }
@@ -256,6 +261,16 @@ impl Plan {
         Ok(())
     }
 
+    /// Counts a user of whom the server says nothing.
+    fn leave_out(&mut self, user: &KeptUser, problem: Option<ForeseenProblem>) {
+        if self.foreseen.wrong_setting.is_some() {
+            // It keeps this user out, too, and is no fault of the line.
+            self.seen += 1;
+        } else {
+            self.refuse(user, problem.map(|problem| problem.reason));
+        }
+    }
+
     /// Counts a user that the server would not take.
     fn refuse(&mut self, user: &KeptUser, reason: Option<String>) {
         self.foreseen.refused += 1;
@@ -271,7 +286,7 @@ impl Plan {
 }
 
 fn problem(line: u64, import_id: Option<String>, kind: Kind, severity: Severity, reason: String) -> Problem {
-    Problem { line, import_id, kind, severity, reason }
+    Problem { line: Some(line), import_id, kind, severity, reason }
 }
 
 impl Foreseen {

@@ -246,7 +246,7 @@ async fn check_and_send(
         }
         return sender.send(with_passwords(kept, &mut passwords)?, users, passwords, report).await;
     };
-    let failing = foreseen.counts.failed;
+    let (failing, is_unusable) = (foreseen.counts.failed, foreseen.wrong_setting.is_some());
     report.foreseen(foreseen);
     if !refusals.is_empty() {
         rejected.refusals = refusals;
@@ -254,7 +254,7 @@ async fn check_and_send(
         *rejected = all;
         report.rejected(written);
     }
-    left_out(args, file, false, report)?;
+    left_out(args, file, is_unusable, report)?;
     if args.check {
         return match failing {
             0 => Ok(()),

@@ -104,7 +104,8 @@ impl Report {
         self.rejected = checked.rejected;
     }
 
-    /// Takes what the server says of a run. Users that it would not take are bad lines like those of the file.
+    /// Takes what the server says of a run. Users that it would not take are bad lines like those of the file; a wrong setting
+    /// is a problem of no line.
     pub(super) fn foreseen(&mut self, mut foreseen: Foreseen) {
         self.users -= foreseen.refused;
         self.bad_lines += foreseen.refused;
@@ -112,7 +113,12 @@ impl Report {
         self.problems.append(&mut foreseen.problems);
         self.warning_count += foreseen.warning_count;
         self.warnings.append(&mut foreseen.warnings);
-        self.check = Some(foreseen);
+        if let Some(sentence) = foreseen.wrong_setting {
+            self.problem_count += 1;
+            self.problems.insert(0, Problem::of_setting(sentence));
+        } else {
+            self.check = Some(foreseen);
+        }
     }
 
     /// The list of lines that are left out has so many now, if there is one.

@@ -274,7 +274,10 @@ mod tests {
     }
 
     fn lines(text: &str) -> Vec<u64> {
-        read(text).into_iter().map(|piece| piece.map_or_else(|problem| problem.line, |piece| piece.line)).collect()
+        read(text)
+            .into_iter()
+            .map(|piece| piece.map_or_else(|problem| problem.line.unwrap(), |piece| piece.line))
+            .collect()
     }
 
     #[test]
@@ -304,7 +307,7 @@ mod tests {
             ("{\"users\":[]", 1),
         ] {
             let problem = read(text).pop().unwrap().unwrap_err();
-            assert_eq!(problem.line, line, "{text}: {problem}");
+            assert_eq!(problem.line, Some(line), "{text}: {problem}");
         }
     }
 

@@ -1,7 +1,9 @@
 //! Users whom the workspace does not take: in the list of those that are left out, and as warnings.
 
-use super::{File, call};
-use crate::harness::served;
+use serde_json::{Value, json};
+
+use super::{File, call, csv_of, summary};
+use crate::harness::{Finished, served};
 
 const TEXT: &str = "Login;Mail;Personnel Number;Role\nann;ann@corp.example;1;user\nbea;bea@corp.example;2;ghost\n\
                     cid;;3;user\ndan;dan@corp.example;4;user\neve;eve@corp.example;5;phantom\n";
@@ -16,7 +18,7 @@ async fn the_list_of_those_left_out_holds_whom_the_workspace_refuses_in_the_orde
     let arguments = ["users", file.path(), "--run", "--skip-bad", "--rejects", rejects, "--json"];
     let finished = call(&service.address, &arguments).await;
     assert_eq!((finished.code, workspace.count_imported().await), (Some(1), 2), "{finished:?}");
-    assert_eq!(super::summary(&finished)["rejected"], 3);
+    assert_eq!(summary(&finished)["rejected"], 3);
     let list = std::fs::read_to_string(rejects).unwrap();
     let lines: Vec<&str> = list.lines().collect();
     assert_eq!(lines[0], "line,reason,Login,Mail,Personnel Number,Role");
@@ -44,4 +46,48 @@ async fn a_domain_that_nobody_could_sign_up_with_is_a_warning_or_with_refuse_a_b
     let refused = call(&service.address, &["users", file.path(), "--run", "--refuse", "domain"]).await;
     assert!(refused.code == Some(2) && refused.errors.contains(sentence), "{refused:?}");
     assert_eq!(workspace.count_staged().await, 0);
+}
+
+const WRONG_SETTING: &str = "the setting Accounts_Registration_Users_Default_Roles is wrong: there is no role staff: give \
+                             the id of one that is there";
+
+/// The lines that blame the setting, and those that blame a line of the file.
+fn blaming(finished: &Finished) -> (Vec<&str>, Vec<&str>) {
+    let lines = |is_wanted: fn(&&str) -> bool| finished.errors.lines().filter(is_wanted).collect();
+    (lines(|line| line.contains("the setting")), lines(|line| line.starts_with("line ")))
+}
+
+#[tokio::test]
+async fn a_wrong_setting_of_default_roles_is_said_once_and_none_of_four_hundred_lines_is_blamed() {
+    let (workspace, service) = served().await;
+    workspace.set("Accounts_Registration_Users_Default_Roles", "user,staff").await;
+    let file = File::new("people.csv", csv_of(0..400));
+    for flags in [&["--check"][..], &["--check", "--skip-bad"], &["--check", "--on-existing", "fail"], &["--run"]] {
+        let arguments = [&["users", file.path(), "--json"][..], flags].concat();
+        let refused = call(&service.address, &arguments).await;
+        assert_eq!(refused.code, Some(2), "{flags:?}: {refused:?}");
+        assert_eq!(blaming(&refused), (vec![WRONG_SETTING], vec![]), "{flags:?}");
+        assert!(refused.errors.ends_with("people.csv: 1 problem, nothing was sent\n"), "{flags:?}: {refused:?}");
+        let summary = summary(&refused);
+        let problem = json!({ "kind": "setting", "severity": "fatal", "reason": WRONG_SETTING });
+        assert_eq!(summary["problems"], json!([problem]), "{flags:?}");
+        assert_eq!(
+            (&summary["users"], &summary["badLines"], &summary["problemCount"], &summary["check"]),
+            (&json!(400), &json!(0), &json!(1), &Value::Null),
+            "{summary}"
+        );
+    }
+    assert_eq!((workspace.count_staged().await, workspace.operations().await.len()), (0, 0));
+}
+
+#[tokio::test]
+async fn beside_a_wrong_setting_of_default_roles_a_line_is_blamed_for_its_own_role() {
+    let (workspace, service) = served().await;
+    workspace.set("Accounts_Registration_Users_Default_Roles", "user,staff").await;
+    let file = File::new("people.csv", "email,importId,roles\na@b.c,1,\nb@b.c,2,ghost\nc@b.c,3,\n");
+    let refused = call(&service.address, &["users", file.path(), "--check", "--skip-bad"]).await;
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    let own = "line 3: there is no role ghost: give the id of one that is there (import id 2)";
+    assert_eq!(blaming(&refused), (vec![WRONG_SETTING], vec![own]), "{refused:?}");
+    assert!(refused.errors.ends_with("people.csv: 2 problems, nothing was sent\n"), "{refused:?}");
 }

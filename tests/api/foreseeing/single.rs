@@ -60,13 +60,27 @@ async fn accounts_that_may_be_somebody_elses_are_counted_apart() {
 }
 
 #[tokio::test]
-async fn a_wrong_setting_of_default_roles_is_named_as_that() {
+async fn a_wrong_setting_of_default_roles_is_one_problem_without_a_line_and_a_line_is_blamed_for_its_own_role_alone() {
     let (workspace, service) = served().await;
     workspace.set("Accounts_Registration_Users_Default_Roles", "user,staff").await;
-    let (lines, _) = check(&service, "&format=jsonl", lines_of(&[bob()])).await;
-    let record = &records(&lines)[0];
-    let reason = "the setting Accounts_Registration_Users_Default_Roles is wrong: there is no role staff: give the id of one that is there";
-    assert_eq!((&record["outcome"], &record["reason"]), (&json!("refused"), &json!(reason)));
+    let pupil = json!({ "importIds": ["8"], "emails": ["kim@corp.example"], "username": "kim", "roles": ["Pupil"] });
+    for rule in ["fail", "skip"] {
+        let query = format!("&format=jsonl&users=true&onExisting={rule}");
+        let (lines, end) = check(&service, &query, lines_of(&[bob(), pupil.clone(), bob()])).await;
+        let problems: Vec<&Value> = lines.iter().filter_map(|line| line.get("problem")).collect();
+        let setting = "the setting Accounts_Registration_Users_Default_Roles is wrong: there is no role staff: give the id \
+                       of one that is there";
+        let of_setting = json!({ "kind": "setting", "severity": "fatal", "reason": setting });
+        let twice: Vec<&&Value> = problems.iter().filter(|problem| problem["kind"] == "twice").collect();
+        assert_eq!((problems[0], problems.len() - twice.len()), (&of_setting, 1), "{lines:?}");
+        let records = records(&lines);
+        let reason = "there is no role Pupil: give the id of one that is there";
+        assert_eq!((records.len(), &records[0]["line"]), (1, &json!(2)), "{lines:?}");
+        assert_eq!((&records[0]["outcome"], &records[0]["reason"]), (&json!("refused"), &json!(reason)));
+        assert_eq!((&end["isUnusable"], &end["badLines"]), (&json!(true), &json!(1)), "{end}");
+        assert_eq!((&end["workspace"]["created"], &end["workspace"]["refused"]), (&json!(0), &json!(1)), "{end}");
+    }
+    assert_eq!((workspace.count_staged().await, workspace.operations().await.len()), (0, 0));
 }
 
 #[tokio::test]

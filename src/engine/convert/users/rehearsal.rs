@@ -38,6 +38,7 @@ pub(crate) struct Rehearsal {
     users: Users,
     roles: Roles,
     default_roles: Vec<String>,
+    wrong_setting: Option<String>,
     /// Why a role cannot be given; `None` for one that can.
     known_roles: HashMap<String, Option<String>>,
     sign_up: SignUpRules,
@@ -102,10 +103,12 @@ impl Rehearsal {
     pub(in crate::engine) async fn begin(repositories: &Repositories, rules: Rules) -> Result<Self, RepositoryError> {
         let default_roles = with_default_timeout(repositories.settings.new_user_roles()).await?;
         let email_2fa = with_default_timeout(repositories.settings.email_2fa_opt_in()).await?;
+        let unknown = unknown_of(&repositories.roles, &default_roles.iter().map(String::as_str).collect()).await?;
         Ok(Self {
             users: Users::new(repositories, rules, email_2fa, Memberships::of_records(repositories)),
             roles: repositories.roles.clone(),
             default_roles,
+            wrong_setting: unknown.first().map(about_default_roles),
             known_roles: HashMap::new(),
             sign_up: with_default_timeout(repositories.settings.sign_up_rules()).await?,
             values: Values::default(),
@@ -113,6 +116,11 @@ impl Rehearsal {
             decided: 0,
             earlier: Directory::default(),
         })
+    }
+
+    /// Why nobody at all would be staged; `None` while the settings are right.
+    pub(crate) fn wrong_setting(&self) -> Option<&str> {
+        self.wrong_setting.as_deref()
     }
 
     /// Notes the next user of the list.
@@ -160,10 +168,7 @@ impl Rehearsal {
 
     async fn learn_roles(&mut self, users: &[ListedUser]) -> Result<(), RepositoryError> {
         let given = users.iter().flat_map(|user| StagedUser::new(&user.record).roles());
-        let new: BTreeSet<&str> = given
-            .chain(self.default_roles.iter().map(String::as_str))
-            .filter(|role| !self.known_roles.contains_key(*role))
-            .collect();
+        let new: BTreeSet<&str> = given.filter(|role| !self.known_roles.contains_key(*role)).collect();
         if new.is_empty() {
             return Ok(());
         }
@@ -174,19 +179,14 @@ impl Rehearsal {
         Ok(())
     }
 
-    /// Why the user would not be staged.
+    /// Why the user would not be staged, whatever the settings.
     fn refusal_of(&self, record: &Fields) -> Option<Foreseen> {
         if !can_be_staged(record) {
             let reason = "the user is larger than the 16 MiB that the database stores of one: shorten it";
             return Some(Foreseen::refused(reason.to_owned()));
         }
         let reason_of = |role: &str| self.known_roles.get(role).cloned().flatten();
-        let own = StagedUser::new(record).roles().find_map(reason_of);
-        let reason = own.or_else(|| {
-            let reason = self.default_roles.iter().find_map(|role| reason_of(role))?;
-            Some(about_default_roles(reason))
-        });
-        reason.map(Foreseen::refused)
+        StagedUser::new(record).roles().find_map(reason_of).map(Foreseen::refused)
     }
 
     /// The user as the run would have it, with its line in the place of an `_id`.

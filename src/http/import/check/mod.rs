@@ -53,12 +53,13 @@ const USERS: Format = Format { content_type: "application/x-ndjson", file_name: 
 #[schema(rename_all = "camelCase")]
 #[expect(dead_code, reason = "it is here to be described")]
 pub(super) struct FileProblem {
-    /// From 1 on: of a text file the line, of a workbook the row.
-    line: u64,
+    /// From 1 on: of a text file the line, of a workbook the row. Missing where a setting of the workspace is wrong.
+    #[schema(required = false, nullable = false)]
+    line: Option<u64>,
     /// The first import id of the user, where it is known.
     #[schema(required = false, nullable = false)]
     import_id: Option<String>,
-    /// A stable word for programs, such as `missing`, `twice` or `value`.
+    /// A stable word for programs, such as `missing`, `twice`, `value` or `setting`.
     kind: String,
     severity: FileSeverity,
     /// A sentence for a person.
@@ -207,9 +208,10 @@ pub(super) enum CheckedLine {
     /// A user as `import.addUsers` takes it, beside its `line`.
     #[schema(value_type = Object)]
     User(()),
-    /// Stands before the user of its line.
+    /// Stands before the user of its line; the first of all, and without a line, where a setting of the workspace is wrong.
     Problem(FileProblem),
-    /// With `workspace=true`, behind the user of its line.
+    /// With `workspace=true`, behind the user of its line. Where a setting is wrong, only of users who are refused for
+    /// another reason.
     Record(ForeseenRecord),
     /// The last line, with `workspace=true` also with the `workspace`'s counts of each outcome and of `unsure` accounts. Without it the answer is not whole.
     End(FileSummary),

@@ -7,13 +7,13 @@ use tokio::runtime::Handle;
 use super::{
     super::add_users::read_user,
     query::Wanted,
-    reading::{Cut, Reading, Summary, UserLine},
+    reading::{Cut, Line, Reading, Summary, UserLine},
 };
 use crate::{
     domain::{receipt::Outcome, sign_up::DoubtKind},
     engine::{Fate, Foreseen, ListedUser, Rehearsal},
     http::streamed::json,
-    user_file::{Entry, Kind, Refusable, Tally},
+    user_file::{Entry, Kind, Problem, Refusable, Tally},
 };
 
 /// Users that are looked for with one query, as in a run.
@@ -107,6 +107,13 @@ impl Workspace {
             }
         }
         let (mut tally, mut counts) = (Tally::new(0), Counts::default());
+        if let Some(sentence) = self.rehearsal.wrong_setting() {
+            let problem = Problem::of_setting(sentence.to_owned());
+            if !reading.send(json(&Line::Problem(&problem)) + "\n") {
+                return;
+            }
+            tally.note(problem);
+        }
         let mut users = reading.users();
         let (mut waiting, mut bytes) = (Vec::new(), 0);
         loop {
@@ -162,7 +169,7 @@ impl Workspace {
         let mut lines = String::new();
         for (entry, sent) in entries.iter().zip(sent) {
             for problem in &entry.problems {
-                lines.push_str(&json(&super::reading::Line::Problem(problem)));
+                lines.push_str(&json(&Line::Problem(problem)));
                 lines.push('\n');
             }
             let foreseen = match sent {
@@ -182,6 +189,10 @@ impl Workspace {
             if wanted.wants_users {
                 lines.push_str(&json(&UserLine { user, line: entry.line }));
                 lines.push('\n');
+            }
+            // Nobody would be staged, so a run would do nothing with the others.
+            if self.rehearsal.wrong_setting().is_some() && foreseen.fate != Fate::Refused {
+                continue;
             }
             counts.add(&foreseen);
             lines.push_str(&json(&RecordLine { record: Record::new(entry, &foreseen) }));

@@ -59,9 +59,10 @@ export async function checkFile(api, file, rules, kept, signal) {
   return checked;
 }
 
-/** A problem as the command line words it. */
+/** A problem as the command line words it. That of a setting has no line. */
 export function wordsOf({ line, reason, importId }) {
-  return `line ${line}: ${reason}${importId === undefined ? '' : ` (import id ${importId})`}`;
+  const place = line === undefined ? '' : `line ${line}: `;
+  return `${place}${reason}${importId === undefined ? '' : ` (import id ${importId})`}`;
 }
 
 async function* linesOf(body) {
