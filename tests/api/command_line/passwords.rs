@@ -116,6 +116,37 @@ async fn the_password_of_somebody_who_failed_is_in_a_file_of_its_own_and_holds_o
 }
 
 #[tokio::test]
+async fn the_receipt_as_csv_marks_the_rows_of_new_accounts_without_a_password_and_no_others() {
+    let (workspace, service) = served().await;
+    for name in ["cid", "dee"] {
+        let emails = vec![doc! { "address": format!("{name}@corp.example"), "verified": true }];
+        workspace.add_user(user(name).with("emails", emails)).await;
+    }
+    let people = "username,emails,importIds,password\n\
+                  ann,ann@corp.example,1,\nbob,bob@corp.example,2,own-secret\ncid,cid@corp.example,3,\n\
+                  dee,other@corp.example,4,\nfay,fay@corp.example,5,\n";
+    let file = File::new("people.csv", people);
+    let finished = call(&service.address, &["users", file.path(), "--run", "--on-existing", "link"]).await;
+    assert_eq!(finished.code, Some(1), "the name of dee is another person's: {finished:?}");
+    let receipt = call(&service.address, &["receipt"]).await;
+    assert_eq!(receipt.code, Some(0), "{receipt:?}");
+    let mut rows = csv::Reader::from_reader(receipt.output.trim_start_matches('\u{feff}').as_bytes());
+    let header = rows.headers().unwrap().clone();
+    let place = |column: &str| header.iter().position(|name| name == column).unwrap();
+    let columns = ["importIds", "outcome", "withoutPassword"].map(place);
+    let rows: Vec<[String; 3]> =
+        rows.records().map(|row| row.unwrap()).map(|row| columns.map(|column| row[column].to_owned())).collect();
+    let expected = [
+        ["1", "created", "true"],
+        ["2", "created", ""],
+        ["3", "linked", ""],
+        ["4", "failed", ""],
+        ["5", "created", "true"],
+    ];
+    assert_eq!(rows, expected.map(|row| row.map(str::to_owned)), "{receipt:?}");
+}
+
+#[tokio::test]
 async fn a_person_must_change_the_password_where_the_file_or_the_script_says_so() {
     let (workspace, service) = served().await;
     let file = File::new(

@@ -1,5 +1,6 @@
 //! Files as other programs export them: found by themselves, or named with `--from`.
 
+use bson::{Document, doc};
 use serde_json::{Value, json};
 
 use super::{File, add_roles, call, summary};
@@ -110,6 +111,35 @@ async fn mongoexport_of_rocket_chat_keeps_its_own_password_hashes_and_drops_ever
     let expected = json!({ "loginTokens": 1, "twoFactor": 1, "otherHashes": 2, "otherServices": 1 });
     assert_eq!(summary(&finished)["dropped"], expected);
     assert!(finished.errors.contains("left out for safety: 1 login tokens, 1 second factors"), "{finished:?}");
+}
+
+#[tokio::test]
+async fn a_run_of_mongoexport_lines_keeps_a_hash_of_the_file_and_makes_passwords_for_the_others_alone() {
+    let (workspace, service) = served().await;
+    let person = |id: &str, services: Value| {
+        json!({ "_id": id, "createdAt": { "$date": "2020-01-01T00:00:00Z" }, "username": id, "active": true,
+            "emails": [{ "address": format!("{id}@corp.example"), "verified": true }], "services": services })
+    };
+    let lines = [person("ann", json!({ "password": { "bcrypt": BCRYPT } })), person("bea", json!({}))];
+    let file = File::new("users.json", lines.map(|line| line.to_string()).join("\n"));
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("passwords.csv");
+    let arguments = ["users", file.path(), "--run", "--json", "--passwords-out", out.to_str().unwrap()];
+    let finished = call(&service.address, &arguments).await;
+    assert_eq!((finished.code, &summary(&finished)["passwords"]), (Some(0), &json!(1)), "{finished:?}");
+    let account = async |name: &str| {
+        workspace.collection("users").find_one(doc! { "username": name }).await.unwrap().expect("the account is made")
+    };
+    let hash = |account: &Document| {
+        let services = account.get_document("services").unwrap();
+        services.get_document("password").unwrap().get_str("bcrypt").unwrap().to_owned()
+    };
+    let (ann, bea) = (account("ann").await, account("bea").await);
+    assert_eq!((hash(&ann).as_str(), ann.get("requirePasswordChange")), (BCRYPT, None), "{ann}");
+    assert!(hash(&bea) != BCRYPT && bea.get_bool("requirePasswordChange").unwrap(), "{bea}");
+    let made = std::fs::read_to_string(&out).unwrap();
+    let rows: Vec<&str> = made.lines().skip(1).collect();
+    assert!(rows.len() == 1 && rows[0].starts_with("bea,bea@corp.example,bea,"), "nobody but bea has a new password");
 }
 
 #[tokio::test]
