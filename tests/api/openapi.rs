@@ -219,6 +219,14 @@ async fn every_answer_of_an_imports_life_is_as_described() {
         document.check(&Method::POST, path, status, &answer);
     }
 
+    // A problem of no line.
+    workspace.set("Accounts_Registration_Users_Default_Roles", "user,ghost").await;
+    let file = "username,emails,importIds\nann,ann@corp.example,1\n";
+    let answer = service.post_body(&format!("{path}?workspace=true"), None, file).await;
+    let first: Value = serde_json::from_str(answer.body.lines().next().unwrap()).unwrap();
+    document.check_schema("FileProblem", &first["problem"]);
+    workspace.set("Accounts_Registration_Users_Default_Roles", "user").await;
+
     let event = service.events().await.next().await;
     document.check_schema("LiveStatus", &event.data);
 
