@@ -143,11 +143,15 @@ impl Files {
             "data": Binary { subtype: BinarySubtype::Generic, bytes: data },
             "epoch": epoch,
         };
-        match self.chunks.update_one(older, doc! { "$set": chunk }).upsert(true).await {
-            Ok(_) => Ok(()),
-            Err(error) if is_duplicate_key(&error) => Err(AppendError::OtherEnd),
-            Err(error) => Err(RepositoryError::from(error).into()),
+        let store = doc! { "$set": chunk };
+        match self.chunks.update_one(older.clone(), store.clone()).upsert(true).await {
+            Ok(_) => return Ok(()),
+            Err(error) if is_duplicate_key(&error) => {}
+            Err(error) => return Err(RepositoryError::from(error).into()),
         }
+        // The chunk is of a later epoch, or an earlier writer stored it after this one had found none.
+        let stored = self.chunks.update_one(older, store).await.map_err(RepositoryError::from)?;
+        if stored.matched_count == 1 { Ok(()) } else { Err(AppendError::OtherEnd) }
     }
 }
 

@@ -1,13 +1,16 @@
 //! Uploads after tus 1.0.
 
+use std::time::Duration;
+
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use bson::doc;
 use reqwest::{Method, RequestBuilder};
 use rocketchat_import::domain::stable_hash::hex;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use tokio::io::AsyncWriteExt as _;
+use tokio::{io::AsyncWriteExt as _, time::sleep};
 
-use super::{FILES, PATIENCE, bytes, count, newest, served_with, stored};
+use super::{CHUNKS, FILES, PATIENCE, bytes, count, newest, served_with, stored};
 use crate::harness::{Answer, Service, eventually, staged_users, user, zip};
 
 const UPLOADS: &str = "/api/v1/import.upload";
@@ -126,6 +129,28 @@ async fn of_two_writers_at_one_place_one_wins() {
     let winner = if one.status == 204 { first } else { second };
     assert_eq!(offset(&service, &path).await, 600_000);
     assert_eq!(stored(&workspace).await, winner);
+}
+
+#[tokio::test]
+async fn a_writer_whose_chunk_an_earlier_one_stores_at_that_moment_wins() {
+    let (workspace, service) = served_with(&[]).await;
+    let path = created(&service, 1000, &CSV).await;
+    let id: bson::oid::ObjectId = path.rsplit('/').next().unwrap().parse().unwrap();
+    workspace.migrated().await;
+    workspace.collection(CHUNKS).insert_one(doc! { "_id": "any" }).await.unwrap();
+    // The writer before this one has the epoch 0.
+    let mut session = workspace.database.client().start_session().await.unwrap();
+    session.start_transaction().await.unwrap();
+    let chunk = doc! { "_id": { "file": id, "n": 0_i64 }, "files_id": id, "n": 0_i64, "epoch": 0_i64 };
+    workspace.collection(CHUNKS).insert_one(chunk).session(&mut session).await.unwrap();
+    let earlier = async {
+        sleep(Duration::from_millis(500)).await;
+        session.commit_transaction().await.unwrap();
+    };
+    let content = vec![1; 500];
+    let (answer, ()) = tokio::join!(patch(&service, &path, 0, &content), earlier);
+    assert_eq!(answer.status, 204, "{}", answer.body);
+    assert_eq!(offset(&service, &path).await, 500);
 }
 
 #[tokio::test]
