@@ -32,6 +32,20 @@ pub(super) async fn killed_before_the_receipt(
     service
 }
 
+/// Imports an export, and then the same with an edited message, whose batch is killed after the change; the export and the
+/// next instance.
+async fn edited_by_a_killed_batch(workspace: &Workspace, service: Service) -> (Export, Service) {
+    let mut export = Export { bea: "bea", dev: first_messages(), ops: None };
+    service.import("slack", &export.zip()).await;
+    export.dev[2]["text"] = json!("better");
+    export.dev[2]["edited"] = json!({ "user": "U02", "ts": "1600000099.000000" });
+    service.load("slack", &export.zip()).await;
+    let is_updated = async || !workspace.found("rocketchat_message", doc! { "msg": "better" }).await.is_empty();
+    // Before it are one of people and one of rooms.
+    let service = killed_before_the_receipt(workspace, service, 2, is_updated).await;
+    (export, service)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_that_was_linked_by_a_killed_batch_is_linked_in_the_receipt_and_keeps_its_topic() {
     let (workspace, service) = served().await;
@@ -59,33 +73,17 @@ async fn a_room_that_was_linked_by_a_killed_batch_is_linked_in_the_receipt_and_k
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_that_were_updated_by_a_killed_batch_are_updated_in_the_receipt() {
     let (workspace, service) = served().await;
-    let mut export = Export { bea: "bea", dev: first_messages(), ops: None };
-    service.import("slack", &export.zip()).await;
-    export.dev[2]["text"] = json!("better");
-    export.dev[2]["edited"] = json!({ "user": "U02", "ts": "1600000099.000000" });
-    service.load("slack", &export.zip()).await;
-    let is_updated = async || !workspace.found("rocketchat_message", doc! { "msg": "better" }).await.is_empty();
-    // Before it are one of people and one of rooms.
-    let service = killed_before_the_receipt(&workspace, service, 2, is_updated).await;
+    let (_, service) = edited_by_a_killed_batch(&workspace, service).await;
     assert_eq!(service.message_outcomes().await, (0, 1, 8));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_stands_twice_in_a_killed_batch_is_created_once_and_same_once() {
     let (workspace, service) = served().await;
-    let record = |kind: &str, data: Value| json!({ "dataType": kind, "data": data }).to_string();
-    let person = json!({ "importIds": ["u1"], "username": "ann", "emails": ["ann@corp.example"], "name": "Ann" });
-    let room = json!({ "importIds": ["r1"], "name": "dev", "t": "c", "u": { "_id": "u1" }, "users": ["u1"] });
     let message = json!({
         "_id": "m1", "rid": "r1", "u": { "_id": "u1" }, "ts": { "$date": "2020-09-13T12:00:00Z" }, "msg": "hello",
     });
-    let lines = [
-        record("user", person),
-        record("channel", room),
-        record("message", message.clone()),
-        record("message", message),
-    ];
-    service.load("records", lines.join("\n").as_bytes()).await;
+    service.load("records", &records_of_a_room([message.clone(), message])).await;
     let hello = doc! { "msg": "hello" };
     let is_made = async || !workspace.found("rocketchat_message", hello.clone()).await.is_empty();
     // Before it are one of people and one of rooms.
@@ -98,13 +96,7 @@ async fn a_message_that_stands_twice_in_a_killed_batch_is_created_once_and_same_
 async fn an_import_of_a_file_that_comes_again_and_is_taken_over_reads_by_an_index() {
     let (workspace, service) = served().await;
     workspace.record_commands().await;
-    let mut export = Export { bea: "bea", dev: first_messages(), ops: None };
-    service.import("slack", &export.zip()).await;
-    export.dev[2]["text"] = json!("better");
-    export.dev[2]["edited"] = json!({ "user": "U02", "ts": "1600000099.000000" });
-    service.load("slack", &export.zip()).await;
-    let is_updated = async || !workspace.found("rocketchat_message", doc! { "msg": "better" }).await.is_empty();
-    let service = killed_before_the_receipt(&workspace, service, 2, is_updated).await;
+    let (export, service) = edited_by_a_killed_batch(&workspace, service).await;
     let reports = ["import.receipt", "import.receipt?of=messages", "import.errors", "import.report", "import.verify"];
     for path in ["getImportFileData", "getImportProgress"].iter().chain(&reports) {
         let answer = service.get_as_admin(&format!("/api/v1/{path}")).await;

@@ -93,6 +93,17 @@ fn everything() -> Value {
     json!({ "users": { "all": true }, "channels": { "all": true }, "contacts": { "all": true } })
 }
 
+/// A file of the importer `records` with one person, `u1`, one channel, `r1`, and these messages.
+fn records_of_a_room(messages: impl IntoIterator<Item = Value>) -> Vec<u8> {
+    let person = json!({ "importIds": ["u1"], "username": "ann", "emails": ["ann@corp.example"], "name": "Ann" });
+    let room = json!({ "importIds": ["r1"], "name": "dev", "t": "c", "u": { "_id": "u1" }, "users": ["u1"] });
+    let messages = messages.into_iter().map(|message| ("message", message));
+    let records = [("user", person), ("channel", room)].into_iter().chain(messages);
+    let lines: Vec<String> =
+        records.map(|(kind, data)| json!({ "dataType": kind, "data": data }).to_string()).collect();
+    lines.join("\n").into_bytes()
+}
+
 /// Messages, rooms and subscriptions must agree with each other.
 async fn check_rooms(workspace: &Workspace) {
     for room in workspace.found("rocketchat_room", doc! { "importIds": { "$exists": true } }).await {

@@ -64,19 +64,13 @@ async fn many_messages_of_a_room_are_noted_together() {
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_that_come_in_any_order_are_known_again() {
     let (workspace, service) = served().await;
-    let record = |kind: &str, data: Value| json!({ "dataType": kind, "data": data }).to_string();
-    let person = json!({ "importIds": ["u1"], "username": "ann", "emails": ["ann@corp.example"], "name": "Ann" });
-    let room = json!({ "importIds": ["r1"], "name": "dev", "t": "c", "u": { "_id": "u1" }, "users": ["u1"] });
     let message = |number: i64| {
         // Backwards, and two of them in order.
         let day = if number == 5 { 40 } else { 30 - number };
         let ts = bson::DateTime::from_millis(1_600_000_000_000 + day * 86_400_000).try_to_rfc3339_string().unwrap();
-        let data = json!({ "_id": format!("m{number}"), "rid": "r1", "u": { "_id": "u1" }, "ts": { "$date": ts }, "msg": format!("number {number}") });
-        record("message", data)
+        json!({ "_id": format!("m{number}"), "rid": "r1", "u": { "_id": "u1" }, "ts": { "$date": ts }, "msg": format!("number {number}") })
     };
-    let mut lines = vec![record("user", person), record("channel", room)];
-    lines.extend((1..=10).map(message));
-    let file = lines.join("\n").into_bytes();
+    let file = records_of_a_room((1..=10).map(message));
     let first = service.import("records", &file).await;
     assert_eq!(first["count"]["error"], 0, "{first}");
     let made = workspace.found(MESSAGES, doc! { "msg": { "$regex": "^number" } }).await;
