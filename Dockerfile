@@ -12,6 +12,10 @@ ARG RUST_IMAGE=rust:1.95-slim-bookworm
 FROM ${RUST_IMAGE} AS build
 WORKDIR /build
 
+# The memory allocator is built by make, which the slim image lacks.
+RUN command -v make >/dev/null || \
+    { apt-get update && apt-get install -y --no-install-recommends make && rm -rf /var/lib/apt/lists/*; }
+
 # As Cargo.toml has them. A build that is only to be looked at takes less:
 # `--build-arg LTO=off --build-arg OPT_LEVEL=0 --build-arg CODEGEN_UNITS=64`.
 ARG LTO=thin

@@ -84,7 +84,7 @@ async fn import(mongo: &Mongo, users: usize, followers: usize) -> Import {
     let workspace = Workspace::empty(mongo).await;
     workspace.stage(users, false).await;
     let callers = if followers > 0 { workspace.add_administrators(followers).await } else { Vec::new() };
-    let service = workspace.serve();
+    let service = workspace.serve().await;
     let host = service.host().to_owned();
     let come: Vec<Follower> = stream::iter(&callers)
         .map(|caller| Follower::join(&host, caller))

@@ -86,7 +86,7 @@ async fn main() {
 async fn long_import(mongo: &Mongo, users: usize) {
     let workspace = Workspace::empty(mongo).await;
     workspace.stage(users, false).await;
-    let service = workspace.serve();
+    let service = workspace.serve().await;
     workspace.settle().await;
     // When each tenth began, and the users counted by then.
     let mut begun = vec![(0, Duration::ZERO)];
@@ -122,7 +122,7 @@ async fn import(mongo: &Mongo, users: usize, with_passwords: bool) -> (Rate, u64
 async fn imported(mongo: &Mongo, users: usize, with_passwords: bool) -> (Workspace, Rate, u64) {
     let workspace = Workspace::empty(mongo).await;
     workspace.stage(users, with_passwords).await;
-    let service = workspace.serve();
+    let service = workspace.serve().await;
     workspace.settle().await;
     let elapsed = service.run_import().await;
     (workspace, users as Rate / elapsed.as_secs_f64(), service.peak_memory_kb())

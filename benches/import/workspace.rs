@@ -205,12 +205,13 @@ impl Workspace {
         accounts.try_collect().await.unwrap()
     }
 
-    pub fn serve(&self) -> Service {
-        self.serve_with(&[])
+    /// The service, once it has prepared the database: the indexes it makes at its first start are no part of an import.
+    pub async fn serve(&self) -> Service {
+        self.serve_with(&[]).await
     }
 
     /// The same with further settings.
-    pub fn serve_with(&self, settings: &[(&str, &str)]) -> Service {
+    pub async fn serve_with(&self, settings: &[(&str, &str)]) -> Service {
         let mut process = Command::new(PROGRAM)
             .arg("serve")
             .envs([("MONGO_URL", self.url.as_str()), ("PORT", "0"), ("RUST_LOG", "info")])
@@ -223,7 +224,11 @@ impl Workspace {
         std::thread::spawn(move || log.for_each(drop));
         let (_, address) = line.split_once("listening on ").unwrap();
         let operations = self.collection("rocketchat_import");
-        Service { process, address: address.trim_matches('"').to_owned(), operations }
+        let service = Service { process, address: address.trim_matches('"').to_owned(), operations };
+        while !service.is_ready().await {
+            sleep(POLL_INTERVAL).await;
+        }
+        service
     }
 }
 
@@ -244,6 +249,10 @@ pub struct Service {
 }
 
 impl Service {
+    async fn is_ready(&self) -> bool {
+        reqwest::get(format!("{}/readyz", self.address)).await.is_ok_and(|answer| answer.status().is_success())
+    }
+
     /// Starts the run and waits until the operation is done.
     pub async fn run_import(&self) -> Duration {
         self.watch_import(|_, _| {}).await

@@ -44,7 +44,7 @@ async fn main() {
     let workspace = Workspace::empty(&mongo).await;
     workspace.stage(10, false).await;
     let callers = workspace.add_administrators(CONNECTIONS).await;
-    let service = workspace.serve();
+    let service = workspace.serve().await;
     let database = workspace.server_pid().await;
     let one_caller = vec![callers[0].clone(); CONNECTIONS];
     let reads = Reads::over(&workspace).await;

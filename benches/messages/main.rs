@@ -57,7 +57,7 @@ async fn main() {
     let client = SecondClient::start(&workspace).await;
     sleep(IDLE).await;
     let idle = client.latencies();
-    let service = workspace.serve();
+    let service = workspace.serve().await;
 
     let started = Instant::now();
     upload(&service, &file).await;

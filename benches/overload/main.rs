@@ -45,7 +45,7 @@ async fn main() -> ExitCode {
     let workspace = Workspace::empty(&mongo).await;
     workspace.stage(10, false).await;
     let callers = workspace.add_administrators(CALLERS).await;
-    let service = workspace.serve();
+    let service = workspace.serve().await;
     let capacity_span = seconds("BENCH_SECONDS", CAPACITY_SPAN);
     let storm_span = seconds("OVERLOAD_SECONDS", STORM_SPAN);
 

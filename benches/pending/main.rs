@@ -50,7 +50,7 @@ async fn main() {
     let server = FileServer::start(bytes).await;
     prepare(&workspace, &server).await;
     // The plain driver writes as fast as the database takes it.
-    let service = workspace.serve_with(&[("UPLOAD_RATE", "0")]);
+    let service = workspace.serve_with(&[("UPLOAD_RATE", "0")]).await;
     println!("{FILES} files of {bytes} bytes at once, {rounds} rounds");
     let (mut ours, mut limits) = (Vec::new(), Vec::new());
     for round in 0..rounds {

@@ -40,7 +40,7 @@ async fn main() -> ExitCode {
     let workspace = Workspace::empty(&mongo).await;
     workspace.make_ready_for_imports().await;
     let callers = workspace.add_administrators(CALLERS).await;
-    let service = workspace.serve();
+    let service = workspace.serve().await;
     let tally = Arc::new(Tally::default());
     let clients: Vec<Client> =
         callers.iter().map(|caller| Client::new(service.address(), caller.clone(), &tally)).collect();
