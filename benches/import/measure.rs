@@ -66,7 +66,9 @@ pub fn hash_on_all_cores(time: Duration) -> Rate {
     Rate::from(hashed) / started.elapsed().as_secs_f64()
 }
 
-pub fn median(mut rates: Vec<Rate>) -> Rate {
-    rates.sort_by(Rate::total_cmp);
-    rates[rates.len() / 2]
+/// The median; of an even number of values, the mean of the two in the middle.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let upper = values.len() / 2;
+    f64::midpoint(values[(values.len() - 1) / 2], values[upper])
 }

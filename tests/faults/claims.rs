@@ -22,14 +22,20 @@ async fn lease(workspace: &Workspace) -> Option<Document> {
     workspace.collection("rocketchat_import_service_run_leases").find_one(doc! {}).await.unwrap()
 }
 
-/// Kills the instance that runs an import while the database keeps it waiting with this command on the staging area, and
-/// its lease is as `is_reached` wants it.
-async fn killed(fault: &'static str, waits_with: &str, is_reached: impl Fn(&Document) -> bool) {
+/// A set with a service that has users to import.
+async fn staged() -> (ReplicaSet, Workspace, Service) {
     let set = ReplicaSet::of_three().await;
     let workspace = set.workspace().await;
     let service = workspace.serve().await;
     service.ready().await;
     service.stage(&staged_users(0..USERS)).await;
+    (set, workspace, service)
+}
+
+/// Kills the instance that runs an import while the database keeps it waiting with this command on the staging area, and
+/// its lease is as `is_reached` wants it.
+async fn killed(fault: &'static str, waits_with: &str, is_reached: impl Fn(&Document) -> bool) {
+    let (set, workspace, service) = staged().await;
     let primary = set.primary().await;
     let staging = format!("{}.rocketchat_import_data", workspace.database.name());
     let blocked = doc! {
@@ -70,11 +76,7 @@ async fn an_instance_that_dies_before_its_first_batch_is_replaced() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_that_dies_with_the_answer_is_replaced() {
-    let set = ReplicaSet::of_three().await;
-    let workspace = set.workspace().await;
-    let service = workspace.serve().await;
-    service.ready().await;
-    service.stage(&staged_users(0..USERS)).await;
+    let (_set, workspace, service) = staged().await;
     service.run_import().await;
     service.kill();
     reckon("killed as soon as `import.run` has answered", &workspace, workspace.serve().await).await;
