@@ -33,6 +33,9 @@ pub(crate) enum ClientError {
     /// The server understood the request and refuses it (the other statuses).
     #[error("the server refuses this ({}): {reason}", status.as_u16())]
     Refused { status: StatusCode, reason: String },
+    /// A setting of the workspace is wrong, so that it takes nobody.
+    #[error("the server refuses this: {sentence}")]
+    WrongSetting { sentence: String },
     /// The answer is not one of this API: perhaps the URL is another server's.
     #[error("the answer is not that of an import API: {0}")]
     Unreadable(String),
@@ -50,7 +53,11 @@ impl ClientError {
                 *status,
                 StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
             ),
-            Self::NotAllowed { .. } | Self::Refused { .. } | Self::Unreadable(_) | Self::Interfered(_) => false,
+            Self::NotAllowed { .. }
+            | Self::Refused { .. }
+            | Self::WrongSetting { .. }
+            | Self::Unreadable(_)
+            | Self::Interfered(_) => false,
         }
     }
 
@@ -69,9 +76,11 @@ impl ClientError {
         match self {
             Self::Unreachable { was_sent, .. } => *was_sent,
             Self::Unavailable { .. } | Self::Unreadable(_) | Self::InWork => true,
-            Self::NotAllowed { .. } | Self::TooManyRequests { .. } | Self::Refused { .. } | Self::Interfered(_) => {
-                false
-            }
+            Self::NotAllowed { .. }
+            | Self::TooManyRequests { .. }
+            | Self::Refused { .. }
+            | Self::WrongSetting { .. }
+            | Self::Interfered(_) => false,
         }
     }
 }

@@ -239,14 +239,15 @@ impl Client {
             return Ok(response);
         }
         let headers = response.headers().clone();
-        let reason = self.reason_of(response).await;
-        Err(match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ClientError::NotAllowed { status, reason },
-            StatusCode::TOO_MANY_REQUESTS => {
+        let Blame { reason, setting } = self.blame_of(response).await;
+        Err(match (status, setting) {
+            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => ClientError::NotAllowed { status, reason },
+            (StatusCode::TOO_MANY_REQUESTS, _) => {
                 ClientError::TooManyRequests { wait: told_wait(&headers, &reason).min(LONGEST_WAIT) }
             }
-            status if status.is_server_error() => ClientError::Unavailable { status, reason },
-            status => ClientError::Refused { status, reason },
+            (status, _) if status.is_server_error() => ClientError::Unavailable { status, reason },
+            (_, Some(sentence)) => ClientError::WrongSetting { sentence },
+            (status, None) => ClientError::Refused { status, reason },
         })
     }
 
@@ -267,19 +268,22 @@ impl Client {
     }
 
     /// Why the server refused: its own words where it has some.
-    async fn reason_of(&self, response: Response) -> String {
+    async fn blame_of(&self, response: Response) -> Blame {
         let status = response.status();
         if let Some(target) = response.headers().get(LOCATION).and_then(|target| target.to_str().ok()) {
-            return self.presentable(&format!("it redirects to {target}; give the URL it means with --url"));
+            let reason = self.presentable(&format!("it redirects to {target}; give the URL it means with --url"));
+            return Blame { reason, setting: None };
         }
         let body = response.text().await.unwrap_or_default();
         let answer: Value = serde_json::from_str(&body).unwrap_or_default();
         let words = ["error", "message"].iter().find_map(|name| answer.get(*name)?.as_str());
         let words = words.or(status.canonical_reason()).unwrap_or("no reason given");
-        match blamed(&answer["details"]) {
+        let details = &answer["details"];
+        let reason = match blamed(details) {
             Some(blamed) => self.presentable(&format!("{words} {blamed}")),
             None => self.presentable(words),
-        }
+        };
+        Blame { reason, setting: details["setting"].as_str().map(|sentence| self.presentable(sentence)) }
     }
 
     /// Foreign words made fit to be shown: short, without control characters, and without the token even if the server
@@ -290,11 +294,15 @@ impl Client {
     }
 }
 
-/// The first user to blame, or the setting, in the details of a refusal.
+/// Why a server refused.
+struct Blame {
+    reason: String,
+    /// The sentence about a setting that is wrong.
+    setting: Option<String>,
+}
+
+/// The first user to blame in the details of a refusal.
 fn blamed(details: &Value) -> Option<String> {
-    if let Some(setting) = details["setting"].as_str() {
-        return Some(format!("({setting})"));
-    }
     let users = details["users"].as_array()?;
     let first = users.first()?;
     let more = users.len() as u64 - 1 + details["more"].as_u64().unwrap_or_default();

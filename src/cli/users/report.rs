@@ -113,12 +113,21 @@ impl Report {
         self.problems.append(&mut foreseen.problems);
         self.warning_count += foreseen.warning_count;
         self.warnings.append(&mut foreseen.warnings);
-        if let Some(sentence) = foreseen.wrong_setting {
-            self.problem_count += 1;
-            self.problems.insert(0, Problem::of_setting(sentence));
-        } else {
-            self.check = Some(foreseen);
+        match foreseen.wrong_setting.take() {
+            Some(sentence) => self.blame_setting(sentence),
+            None => self.check = Some(foreseen),
         }
+    }
+
+    fn blame_setting(&mut self, sentence: String) {
+        self.problem_count += 1;
+        self.problems.insert(0, Problem::of_setting(sentence));
+    }
+
+    /// Takes a setting for which the server stages nobody, and gives the error of the call.
+    pub(super) fn stopped_by_setting(&mut self, sentence: String) -> CommandError {
+        self.blame_setting(sentence);
+        CommandError::File(format!("{}: {}, nothing was run", self.file, counted(self.problem_count, "problem")))
     }
 
     /// The list of lines that are left out has so many now, if there is one.

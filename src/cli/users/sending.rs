@@ -72,7 +72,7 @@ impl<'a> Sender<'a> {
         let lines = if staging.matches_people() { Lines::Sent } else { Lines::LeftOut };
         let batches = to_send.batches(self.args.batch as usize, lines);
         let staged = tokio::select! {
-            staged = stage(batches, users, &mut staging, self.console) => Some(staged),
+            staged = stage(batches, users, &mut staging, self.console, report) => Some(staged),
             _ = ctrl_c() => None,
         };
         let staged = staged.unwrap_or_else(|| {
@@ -275,6 +275,7 @@ async fn stage(
     users: u64,
     staging: &mut Staging<'_>,
     console: &Console,
+    report: &mut Report,
 ) -> Result<(), CommandError> {
     console.begin("staged");
     while let Some(batch) = batches.next() {
@@ -287,6 +288,8 @@ async fn stage(
                 }
                 console.notice(&proxy_limit::halved(batch.body.len()));
             }
+            // It keeps everybody out and is no fault of these lines.
+            Err(ClientError::WrongSetting { sentence }) => return Err(report.stopped_by_setting(sentence)),
             Err(error @ ClientError::Refused { .. }) => {
                 let Batch { first_line, last_line, .. } = batch;
                 return Err(CommandError::Server(format!("users of the lines {first_line} to {last_line}: {error}")));

@@ -81,6 +81,26 @@ async fn a_wrong_setting_of_default_roles_is_said_once_and_none_of_four_hundred_
 }
 
 #[tokio::test]
+async fn a_wrong_setting_that_shows_while_users_are_staged_is_one_problem_and_no_fault_of_lines() {
+    let (workspace, service) = served().await;
+    workspace.set("Accounts_Registration_Users_Default_Roles", "user,staff").await;
+    let file = File::new("people.csv", csv_of(0..400));
+    for flags in [&["--run", "--on-existing", "fail"][..], &[]] {
+        let arguments = [&["users", file.path(), "--json"][..], flags].concat();
+        let refused = call(&service.address, &arguments).await;
+        assert_eq!(refused.code, Some(2), "{flags:?}: {refused:?}");
+        assert_eq!(blaming(&refused), (vec![WRONG_SETTING], vec![]), "{flags:?}");
+        assert!(!refused.errors.contains("users of the lines"), "{flags:?}: {refused:?}");
+        assert!(refused.errors.ends_with("people.csv: 1 problem, nothing was run\n"), "{flags:?}: {refused:?}");
+        let summary = summary(&refused);
+        let problem = json!({ "kind": "setting", "severity": "fatal", "reason": WRONG_SETTING });
+        assert_eq!(summary["problems"], json!([problem]), "{flags:?}");
+        assert_eq!((&summary["staged"], &summary["badLines"], &summary["run"]), (&json!(0), &json!(0), &Value::Null));
+    }
+    assert_eq!(workspace.count_staged().await, 0);
+}
+
+#[tokio::test]
 async fn beside_a_wrong_setting_of_default_roles_a_line_is_blamed_for_its_own_role() {
     let (workspace, service) = served().await;
     workspace.set("Accounts_Registration_Users_Default_Roles", "user,staff").await;
