@@ -14,7 +14,7 @@ use super::{
     options::{Format, Options},
     presets::{MATTERMOST, PRESETS, Preset},
     problem::{Fault, Kind, Problem, trimmed},
-    record_kind::is_bulk_line,
+    record_kind::{is_bulk_line, sentence_about_keyed_users},
     source::From,
     table::{Delimited, Rows, Workbook, WorkbookKind},
 };
@@ -142,6 +142,9 @@ fn open_objects(mut objects: Objects, options: &Options, usual: Option<From>) ->
     let from = options.from.or(usual);
     if let Some(piece) = objects.next() {
         if let Ok(Piece { line, object: Ok(object) }) = &piece {
+            if let Some(sentence) = sentence_about_keyed_users(object) {
+                return Err(vec![Problem::fatal(*line, Fault::new(Kind::Value, sentence))]);
+            }
             let names = Names::new(object.names());
             if from.is_none() {
                 preset = names.preset();

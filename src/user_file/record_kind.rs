@@ -16,6 +16,14 @@ pub(super) fn is_bulk_line(object: &Object) -> bool {
     member.is_some_and(|member| !member.starts_with('"'))
 }
 
+/// The sentence for a body whose users are an object with a key for each, in place of a list.
+pub(super) fn sentence_about_keyed_users(object: &Object) -> Option<&'static str> {
+    let [(name, users)] = object.0.as_slice() else { return None };
+    (name == "users" && users.get().starts_with('{')).then_some(
+        "users must be a list, as in {\"users\": [{\"username\": \"ann\"}]}, and is an object: write its values as a list",
+    )
+}
+
 /// The type of a record that is no user.
 pub(super) fn kind_of_no_user(object: &Object, is_bulk: bool, is_directory: bool) -> Option<String> {
     if is_bulk {

@@ -268,3 +268,75 @@ async fn a_thousand_failures_are_summed_up_and_their_lines_are_in_the_file_of_re
     let created = super::summary(&again)["run"]["created"].clone();
     assert_eq!((created, workspace.count_imported().await), (json!(900), 1000 + 900));
 }
+
+#[tokio::test]
+async fn one_user_alone_is_an_import_that_ends_well_or_with_the_reason() {
+    let (workspace, service) = served().await;
+    workspace.add_user(user("bea").with("emails", address("bea@corp.example"))).await;
+    for (row, code, created) in [("ann,ann@corp.example,e1,Ann Lee", 0, 1), ("bea2,bea@corp.example,e2,Bea Poe", 1, 0)]
+    {
+        let file = File::new("one.csv", format!("username,emails,importIds,name\n{row}\n"));
+        let arguments = ["users", file.path(), "--run", "--json", "--on-existing", "fail"];
+        let finished = call(&service.address, &arguments).await;
+        assert_eq!(finished.code, Some(code), "{finished:?}");
+        let run = &summary(&finished)["run"];
+        assert_eq!((&run["created"], &run["failed"], &run["total"]), (&json!(created), &json!(1 - created), &json!(1)));
+        assert_eq!(run["status"]["state"], "done", "{run}");
+        assert_eq!(service.status().await.json()["state"], "done");
+    }
+    let ann = workspace.collection("users").find_one(doc! { "username": "ann" }).await.unwrap().unwrap();
+    assert_eq!(ann.get_str("name").unwrap(), "Ann Lee");
+}
+
+#[tokio::test]
+async fn a_user_of_a_json_file_without_an_address_is_named_however_that_is_written() {
+    for emails in [r#","emails":null"#, r#","emails":[""]"#, r#","emails":[" "]"#, r#","emails":[]"#, ""] {
+        let good = r#"{"importIds":["1"],"emails":["ann@corp.example"]}"#;
+        let file =
+            File::new("people.jsonl", format!("{good}\n{{\"importIds\":[\"x\"],\"username\":\"bea\"{emails}}}\n"));
+        let finished = run(&["users", file.path(), "--dry-run", "--json"], &[]).await;
+        assert_eq!((finished.code, &summary(&finished)["badLines"]), (Some(2), &json!(1)), "{emails}: {finished:?}");
+        let sentence = "line 2: emails missing of the user \"bea\": give the user an address (import id x)";
+        assert!(finished.errors.lines().any(|line| line == sentence), "{emails}: {finished:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_scripts_write_into_json_is_taken_as_it_is_meant_or_refused_with_the_field() {
+    let (workspace, service) = served().await;
+    let file = File::new("people.json", r#"[{"importIds":[1523,"007"],"emails":"ann@corp.example","username":42}]"#);
+    let finished = call(&service.address, &["users", file.path()]).await;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let staged = workspace.staged_data().await;
+    assert_eq!(staged[0].get_str("username").unwrap(), "42");
+    assert_eq!(staged[0].get_array("importIds").unwrap(), &[Bson::from("1523"), Bson::from("007")]);
+
+    for (name, text, sentence) in [
+        (
+            "offset.json",
+            r#"[{"importIds":["1"],"emails":["a@corp.example"],"utcOffset":"5,5"}]"#,
+            "line 1: utcOffset must be a number, not \"5,5\" (import id 1)",
+        ),
+        (
+            "offset.csv",
+            "importIds;emails;utcOffset\n1;a@corp.example;5,5\n",
+            "line 2: utcOffset must be a number such as 5.5, not \"5,5\" (import id 1)",
+        ),
+        (
+            "deleted.json",
+            r#"[{"importIds":["1"],"emails":["a@corp.example"],"deleted":"False"}]"#,
+            "line 1: deleted must be true or false, without quotation marks, not \"False\" (import id 1)",
+        ),
+        (
+            "keys.json",
+            r#"{"users":{"0":{"importIds":["1"],"emails":["a@corp.example"]}}}"#,
+            "line 1: users must be a list, as in {\"users\": [{\"username\": \"ann\"}]}, and is an object: write its values as a \
+             list",
+        ),
+    ] {
+        let file = File::new(name, text);
+        let refused = run(&["users", file.path(), "--dry-run"], &[]).await;
+        assert_eq!(refused.code, Some(2), "{name}: {refused:?}");
+        assert!(refused.errors.lines().any(|line| line == sentence), "{name}: {refused:?}");
+    }
+}
