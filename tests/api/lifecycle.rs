@@ -4,7 +4,7 @@ use bson::{Bson, Document, doc};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::harness::{eventually, operation, staged_user, staged_users, workspace};
+use crate::harness::{Service, eventually, operation, staged_user, staged_users, user, workspace};
 
 const ROCKET_CHAT_IDS: &str = "23456789ABCDEFGHJKLMNPQRSTWXYZabcdefghijkmnopqrstuvwxyz";
 
@@ -305,4 +305,84 @@ async fn users_of_calls_are_members_of_no_room_as_in_rocket_chat() {
     assert_eq!(workspace.collection("rocketchat_subscription").count_documents(doc! {}).await.unwrap(), 0);
     let stored = workspace.collection("rocketchat_room").find_one(doc! {}).await.unwrap();
     assert_eq!(stored, Some(general));
+}
+
+/// Polls both endpoints until an import of `total` is over, and asserts that they agree and never count more than there are.
+async fn follow(service: &Service, total: u64) -> (u64, u64) {
+    let mut last = (0, 0);
+    eventually("the import is done", std::time::Duration::from_secs(60), async || {
+        let before = service.status().await.json();
+        let progress = service.get_as_admin("/api/v1/getImportProgress").await.json();
+        let after = service.status().await.json();
+        let of = |count: &Value, name: &str| count[name].as_u64().unwrap_or_default();
+        let processed = |status: &Value| {
+            let count = &status["operation"]["count"];
+            assert_eq!(of(count, "total"), total, "{status}");
+            (of(count, "completed"), of(count, "error"))
+        };
+        let (earlier, later) = (processed(&before), processed(&after));
+        assert_eq!(of(&progress["count"], "total"), total, "{progress}");
+        let (completed, failed) = (of(&progress["count"], "completed"), of(&progress["count"], "error"));
+        assert!(completed + failed <= total && later.0 + later.1 <= total, "{progress} {after}");
+        // The one says something between two answers of the other.
+        assert!((earlier.0..=later.0).contains(&completed), "{before} {progress} {after}");
+        assert!((earlier.1..=later.1).contains(&failed), "{before} {progress} {after}");
+        last = later;
+        after["state"] == "done"
+    })
+    .await;
+    last
+}
+
+#[tokio::test]
+async fn both_endpoints_count_to_the_total_and_never_above_also_in_an_import_that_is_resumed() {
+    let workspace = workspace().await.ready_for_imports().await;
+    for number in [3, 20, 40, 70, 119] {
+        let taken = format!("user{number}@example.com");
+        let emails = vec![bson::Bson::from(doc! { "address": taken, "verified": true })];
+        workspace.add_user(user(&format!("taken{number}")).with("emails", emails)).await;
+    }
+    let service = workspace.serve().await;
+    service.new_import().await;
+    for numbers in [0..7, 7..57, 57..120] {
+        service.add_users(&staged_users(numbers)).await;
+    }
+    let ready = service.get_as_admin("/api/v1/getImportProgress").await.json();
+    assert_eq!(ready["count"]["total"], 120, "{ready}");
+    service.run_import().await;
+    assert_eq!(follow(&service, 120).await, (115, 5));
+    workspace.left_staged(5).await;
+
+    // The five that are left, once nobody is in their way.
+    workspace.collection("users").delete_many(doc! { "_id": { "$regex": "^taken" } }).await.unwrap();
+    let resumed = service.post("/api/v1/import.resume", &json!({})).await.json();
+    assert_eq!(resumed["operation"]["count"], json!({ "total": 5, "users": 5 }));
+    let ready = service.get_as_admin("/api/v1/getImportProgress").await.json();
+    assert_eq!((&ready["count"]["total"], &ready["count"]["completed"]), (&json!(5), &json!(0)), "{ready}");
+    service.run_import().await;
+    assert_eq!(follow(&service, 5).await, (5, 0));
+    assert_eq!(workspace.count_imported().await, 120);
+}
+
+#[tokio::test]
+async fn resume_is_refused_while_a_run_goes_on_and_the_run_comes_to_its_end() {
+    let workspace = workspace().await.ready_for_imports().await;
+    let service = workspace.serve().await;
+    let operation = service.stage(&staged_users(0..4000)).await;
+    service.run_import().await;
+    let mut refused = 0;
+    loop {
+        let resumed = service.post("/api/v1/import.resume", &json!({})).await;
+        assert_eq!(resumed.status, 400, "{}", resumed.body);
+        let reason = resumed.json()["error"].as_str().unwrap().to_owned();
+        if !reason.contains("it is running. Follow it with import.status, or clear it.") {
+            break;
+        }
+        refused += 1;
+    }
+    assert!(refused > 0, "the run was not caught going on");
+    let done = service.wait_for_state("done").await;
+    assert_eq!(done["operation"]["_id"], operation.as_str());
+    assert_eq!(done["operation"]["count"], json!({"total": 4000, "users": 4000, "completed": 4000, "error": 0}));
+    assert_eq!((workspace.count_imported().await, workspace.operations().await.len()), (4000, 1));
 }

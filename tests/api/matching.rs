@@ -292,3 +292,19 @@ async fn accounts_that_a_killed_run_has_made_are_created_in_its_receipt_and_keep
     assert_eq!(receipt.matches("this one is user3-1").count(), 1);
     assert_eq!(workspace.count_imported().await, 3001, "and user3 of before");
 }
+
+#[tokio::test]
+async fn with_link_an_account_that_lacks_nothing_gains_the_import_id_and_nothing_else() {
+    let (workspace, service) = served().await;
+    add_ann(&workspace).await;
+    let before = account(&workspace, "ann").await;
+    let record = json!({ "importIds": ["U01ANN"], "emails": ["ann@corp.example"], "username": "ann" });
+    import(&service, &[record], &json!({ "onExisting": "link" })).await;
+    assert_eq!(outcomes(&service).await, ["linked"]);
+    let mut after = account(&workspace, "ann").await;
+    assert_eq!(after.remove("importIds"), Some(Bson::from(vec!["U01ANN"])));
+    // Rocket.Chat sets it with every change.
+    assert!(after.remove("_updatedAt").is_some_and(|moment| moment.as_datetime().is_some()));
+    assert_eq!(after, before);
+    assert_eq!(workspace.count_imported().await, 1);
+}

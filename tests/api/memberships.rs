@@ -213,3 +213,26 @@ async fn the_command_says_that_new_accounts_are_in_no_channel_where_they_joined_
         assert_eq!(said, if is_said { vec![sentence] } else { vec![] }, "{what}: {finished:?}");
     }
 }
+
+#[tokio::test]
+async fn of_three_new_people_the_one_without_a_user_name_joins_nothing_until_he_chooses_one() {
+    let (workspace, service) = with_rooms().await;
+    let text = "username,emails,importIds\nann,ann@corp.example,1\n,nameless@corp.example,2\ncid,cid@corp.example,3\n";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("people.csv");
+    std::fs::write(&file, text).unwrap();
+    let arguments = ["users", file.to_str().unwrap(), "--run", "--join-default-channels"];
+    let finished = call(&service.address, &arguments).await;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert!(finished.errors.contains("done: 3 created, 0 failed of 3"), "{finished:?}");
+    assert!(finished.errors.contains("4 memberships of channels made"), "{finished:?}");
+    for room in ["GENERAL", "news"] {
+        assert_eq!(people_of(&workspace, room).await, (2, 5), "{room}");
+    }
+    let nameless = doc! { "emails.address": "nameless@corp.example" };
+    let nameless = workspace.collection("users").find_one(nameless).await.unwrap().unwrap();
+    assert!(nameless.get("username").is_none() && nameless.get("__rooms").is_none(), "{nameless}");
+    let own = doc! { "u._id": nameless.get_str("_id").unwrap() };
+    let subscriptions = workspace.collection("rocketchat_subscription");
+    assert_eq!(subscriptions.count_documents(own).await.unwrap(), 0);
+}

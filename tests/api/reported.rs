@@ -146,3 +146,38 @@ async fn people_with_neighbouring_long_ids_stay_two() {
     assert_eq!(ids(1), [Bson::from("76561198000000002")]);
     assert_eq!(staged[0].get_str("username").unwrap(), "42");
 }
+
+#[tokio::test]
+async fn a_refused_call_leaves_those_who_are_staged_and_their_number_as_they_are() {
+    let (workspace, service) = served().await;
+    service.stage(&[staged_user(0), staged_user(1), staged_user(2)]).await;
+    let before = (workspace.operations().await, workspace.staged().await);
+    let person = |emails: Value| json!({ "importIds": ["x"], "username": "bot", "emails": emails });
+    let bot = json!({ "importIds": ["x"], "username": "bot", "type": "bot" });
+    for bad in [bot, person(json!([])), person(json!([""])), person(json!([" "])), person(Value::Null)] {
+        let answer = service.try_add_users(&[staged_user(3), bad.clone()]).await;
+        assert_eq!(answer.status, 400, "{bad}");
+        assert_eq!((workspace.operations().await, workspace.staged().await), before, "{bad}");
+        let count = service.status().await.json()["operation"]["count"].clone();
+        assert_eq!(count, json!({ "total": 3, "users": 3 }), "{bad}");
+    }
+    service.add_users(&[staged_user(3)]).await;
+    let count = service.status().await.json()["operation"]["count"].clone();
+    assert_eq!(count, json!({ "total": 4, "users": 4 }));
+}
+
+#[tokio::test]
+async fn where_a_list_comes_from_is_remarked_and_can_be_named() {
+    let (_workspace, service) = served().await;
+    for query in ["users.csv", "users.csv&from=rocketchat"] {
+        let answer = service.post_body(&format!("{CHECK}{query}"), None, "ann.lee,ann@corp.example,Ann Lee\n").await;
+        let end: Value = serde_json::from_str(answer.body.lines().last().unwrap()).unwrap();
+        let remark = "read as Rocket.Chat's users.csv without a header (username, address, name) (--from rocketchat)";
+        assert_eq!(end["end"]["remarks"], json!([remark]), "{query}: {}", answer.body);
+        assert_eq!(end["end"]["findings"]["from"], "rocketchat");
+    }
+    let bots = "username,email,status,userid\nci,ci@corp.example,Bot,U02CI\n";
+    let (users, told) = read(&service, "members.csv&from=slack-members", bots).await;
+    let ci = json!({ "username": "ci", "emails": ["ci@corp.example"], "type": "bot", "importIds": ["U02CI"] });
+    assert_eq!(users, [ci], "{told:?}");
+}

@@ -250,3 +250,31 @@ async fn the_table_of_a_receipt_is_read_as_a_list_of_users() {
     let bea = workspace.collection("users").find_one(bson::doc! { "importIds": "2" }).await.unwrap().unwrap();
     assert_eq!(bea.get_str("username").unwrap(), "bea.poe");
 }
+
+#[tokio::test]
+async fn a_bot_of_slacks_list_that_has_an_address_is_a_bot_also_where_only_the_source_shows_the_list() {
+    let full = "username,email,status,billing-active,has-2fa,has-sso,userid,fullname,displayname,expiration-timestamp\n\
+                ci,ci@corp.example,Bot,0,0,0,U02CI,CI Bot,,\n";
+    // Without the columns that the list is known by.
+    let short = "username,email,status,userid,fullname\nci,ci@corp.example,Bot,U02CI,CI Bot\n";
+    let named = &["--from", "slack-members"][..];
+    for (text, flags) in [(full, &[][..]), (full, named), (short, named)] {
+        let (users, finished) = staged("members.csv", text, flags).await;
+        assert_eq!(finished.code, Some(0), "{finished:?}");
+        let bot = json!({
+            "username": "ci", "emails": ["ci@corp.example"], "type": "bot", "importIds": ["U02CI"], "name": "CI Bot",
+        });
+        assert_eq!(users, [bot], "{flags:?}: {text}");
+        assert!(finished.errors.contains("read as Slack's member list (--from slack-members)"), "{finished:?}");
+    }
+    let (users, refused) = staged("members.csv", short, &[]).await;
+    assert_eq!((users.len(), refused.code), (0, Some(2)), "{refused:?}");
+    assert!(refused.errors.contains("unknown column \"status\""), "{refused:?}");
+
+    let (workspace, service) = served().await;
+    let file = File::new("members.csv", full);
+    let finished = call(&service.address, &["users", file.path(), "--run"]).await;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let account = workspace.collection("users").find_one(doc! { "username": "ci" }).await.unwrap().unwrap();
+    assert_eq!(account.get_str("type").unwrap(), "bot");
+}
