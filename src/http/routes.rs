@@ -49,6 +49,7 @@ pub(super) fn configure(app: &mut ServiceConfig) {
         .service(get("/v1/import.errors", import::errors).app_data(Work::ReadStaged))
         .service(get("/v1/import.receipt", import::receipt))
         .service(get("/v1/import.report", import::report))
+        .service(get("/v1/import.template", import::users_template))
         .service(post("/v1/import.check", import::check))
         .service(post("/v1/import.source", import::source).app_data(Work::KeepSource))
         .service(post("/v1/import.deactivateMissing", import::missing).app_data(Work::Deactivate))

@@ -53,6 +53,7 @@ mod spreadsheet_files;
 mod stalled;
 mod states;
 mod stream;
+mod template;
 mod token_timing;
 mod verify;
 mod webhook;

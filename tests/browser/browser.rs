@@ -167,11 +167,16 @@ impl Browser {
         requests.collect()
     }
 
-    /// Waits for a file that the page has handed out, and reads it.
+    /// Waits for a file with text that the page has handed out, and reads it.
     pub async fn downloaded(&self, name: &str) -> String {
+        String::from_utf8(self.downloaded_bytes(name).await).unwrap()
+    }
+
+    /// Waits for a file that the page has handed out, and reads it.
+    pub async fn downloaded_bytes(&self, name: &str) -> Vec<u8> {
         let path = self.downloads.path().join(name);
         eventually(&format!("{name} is downloaded"), PATIENCE, async || path.exists()).await;
-        std::fs::read_to_string(path).unwrap()
+        std::fs::read(path).unwrap()
     }
 
     /// Stores a picture of the window.

@@ -22,4 +22,5 @@ mod keyboard;
 mod looks;
 mod page;
 mod standstill;
+mod templates;
 mod together;

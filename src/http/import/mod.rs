@@ -19,6 +19,7 @@ mod staged_origin;
 mod start;
 mod status;
 mod status_stream;
+mod template;
 pub(in crate::http) mod upload;
 mod verify;
 
@@ -52,6 +53,7 @@ pub(super) use staged_data::selection;
 pub(super) use start::start_import;
 pub(super) use status::{UnknownStatusLog, status};
 pub(super) use status_stream::status_stream;
+pub(super) use template::users_template;
 pub(super) use verify::verify_import;
 #[cfg(feature = "fuzzing")]
 pub(super) use {add_users::users_in as users_in_body, list_part::part_of_list};
@@ -76,6 +78,7 @@ pub(super) use {add_users::users_in as users_in_body, list_part::part_of_list};
         run_body::OnExistingRule,
         run_body::OnUsernameTakenRule,
         run_body::ProtectedColumn,
+        template::TemplateFormat,
         upload::UploadBody,
         upload::DownloadBody,
         upload::UploadEntry
@@ -84,6 +87,7 @@ pub(super) use {add_users::users_in as users_in_body, list_part::part_of_list};
         status::status,
         status_stream::status_stream,
         lifecycle::new,
+        template::users_template,
         check::check,
         add_users::add_users,
         lifecycle::run,

@@ -11,6 +11,7 @@ import { NewImport } from './new-import.js';
 import { Selection } from './selection.js';
 import { StagedUsers } from './staged-users.js';
 import { StatusView } from './status-view.js';
+import { offerTemplates } from './templates.js';
 
 /** Shows the dashboard and keeps it up to date until the API is closed. `onRefused` is told when access is lost. */
 export function showDashboard(api, onRefused) {
@@ -25,6 +26,7 @@ export function showDashboard(api, onRefused) {
     byId('current-title').focus();
   };
   new FileImport(api, { onSent });
+  offerTemplates(api);
   const views = [
     new StatusView(),
     actions,
