@@ -1,5 +1,7 @@
 //! The files of the web page. How it behaves in a browser is tested in `tests/browser`.
 
+use std::{collections::BTreeSet, fs, path::Path};
+
 use reqwest::Method;
 
 use crate::harness::workspace;
@@ -105,4 +107,43 @@ async fn what_is_no_file_of_the_page_is_not_found() {
     assert_eq!(service.get("/import/").await.status, 200);
     assert_eq!(service.send(service.request(Method::HEAD, "/import")).await.status, 200);
     assert_eq!(service.send(service.request(Method::POST, "/import")).await.status, 405);
+}
+
+/// The flags of the command line in these source files, comments left out.
+fn flags_in(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() {
+            flags_in(&entry, found);
+            continue;
+        }
+        let text = fs::read_to_string(&entry).unwrap();
+        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            let flags = line.split("--").skip(1);
+            let names = flags.map(|rest| rest.split(|sign: char| !sign.is_ascii_lowercase() && sign != '-').next());
+            found.extend(names.flatten().filter(|name| !name.is_empty()).map(str::to_owned));
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_flag_that_the_reader_of_users_names_is_a_field_of_the_page() {
+    let workspace = workspace().await;
+    let service = workspace.serve().await;
+    let mut flags = BTreeSet::new();
+    flags_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/user_file"), &mut flags);
+    // The page never names a format.
+    assert!(flags.remove("format") && flags.len() >= 5, "{flags:?}");
+    let script = service.get("/import/reading.js").await.body;
+    let page = service.get("/import").await.body;
+    for flag in flags {
+        let mut words = flag.split('-');
+        let mut parameter = words.next().unwrap().to_owned();
+        for word in words {
+            parameter.push_str(&word[..1].to_uppercase());
+            parameter.push_str(&word[1..]);
+        }
+        let field = script.split_once(&format!("  {parameter}: '")).and_then(|(_, rest)| rest.split('\'').next());
+        let field = field.unwrap_or_else(|| panic!("reading.js has no field for --{flag}"));
+        assert!(page.contains(&format!(" id=\"{field}\"")), "{field}");
+    }
 }

@@ -70,7 +70,9 @@ async fn no_rule_of_accessibility_is_broken_in_any_view() {
     browser.assert_accessible(&axe, "signing in").await;
     browser.sign_in("admin", "admin-token").await;
     browser.says("#state", "No import yet").await;
-    browser.click(".format summary").await;
+    for fields in ["#users-reading summary", "#users-format summary"] {
+        browser.click(fields).await;
+    }
     browser.assert_accessible(&axe, "no import").await;
 
     let mut users = staged_users(0..20);

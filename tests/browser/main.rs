@@ -21,6 +21,7 @@ mod importing;
 mod keyboard;
 mod looks;
 mod page;
+mod reading;
 mod standstill;
 mod templates;
 mod together;

@@ -56,6 +56,14 @@ impl Browser {
         self.find(list).await.select_by_value(value).await.unwrap();
     }
 
+    /// Writes a text into a field in place of its own, and leaves the field.
+    pub async fn write_into(&self, field: &str, text: &str) {
+        let script = "const field = document.querySelector(arguments[0]);
+                      field.value = arguments[1];
+                      field.dispatchEvent(new Event('change'));";
+        self.client.execute(script, vec![json!(field), json!(text)]).await.unwrap();
+    }
+
     /// The cells of the table there, row by row.
     pub async fn cells(&self, table: &str) -> Vec<Vec<String>> {
         let script = format!(

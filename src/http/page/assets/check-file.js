@@ -9,8 +9,7 @@ const LARGEST_BYTES = 50 * 1024 * 1024;
  * Has the server check a file, and say what a run would do with each of its users. Nothing is stored there.
  *
  * @param {File} file
- * @param {{ onExisting: string, onUsernameTaken: string }} rules what becomes of people who have an account, and of those whose user name
- *   another person has
+ * @param {[string, string][]} choices the rules for people who have an account and for user names that are taken, and how the file is read
  * @param {number} kept how many problems, how many that would fail, and how many warnings are kept
  * @param {AbortSignal} signal ends the check
  * @returns {Promise<{ users: object[], problems: object[], failing: object[], warnings: object[], summary: object }>}
@@ -18,11 +17,11 @@ const LARGEST_BYTES = 50 * 1024 * 1024;
  *   the whole file, in which `warned` are the warnings of the workspace
  * @throws {ApiError}
  */
-export async function checkFile(api, file, rules, kept, signal) {
+export async function checkFile(api, file, choices, kept, signal) {
   if (file.size > LARGEST_BYTES) {
     throw new ApiError('rejected', 'The file is larger than 50 MiB: split it, or use the command line.');
   }
-  const query = { users: true, workspace: true, ...rules, name: file.name };
+  const query = [['users', 'true'], ['workspace', 'true'], ['name', file.name], ...choices];
   const response = await api.postFile('import.check', query, file, signal);
   const checked = { users: [], problems: [], failing: [], warnings: [], summary: null };
   const keep = (list, found) => {

@@ -3,6 +3,7 @@
 import { checkFile, wordsOf as wordsOfProblem } from './check-file.js';
 import { byId, element, notice, setProgress, setText } from './dom.js';
 import { ask } from './question.js';
+import { READING_FIELDS, inWordsOfPage, readingParameters } from './reading.js';
 import { sendUsers } from './send-users.js';
 import { number, users as countedUsers } from './words.js';
 
@@ -10,6 +11,8 @@ import { number, users as countedUsers } from './words.js';
 const MOST_PROBLEMS = 100;
 // The fields that hold the rules.
 const RULES = ['users-on-existing', 'users-username-suffix'];
+// Everything that a check depends on beside the file.
+const CHOICES = [...RULES, ...READING_FIELDS];
 
 /** The form that takes a file, checks it and sends its users. */
 export class NewImport {
@@ -30,7 +33,7 @@ export class NewImport {
     this.#onSending = onSending;
     this.#onSent = onSent;
     byId('file').onchange = () => this.#check();
-    for (const rule of RULES) byId(rule).onchange = () => this.#check();
+    for (const choice of CHOICES) byId(choice).onchange = () => this.#check();
     byId('new-form').onsubmit = (event) => {
       event.preventDefault();
       this.#send();
@@ -70,10 +73,11 @@ export class NewImport {
     }
     notice(byId('file-checking'), 'The file is being checked.');
     try {
-      const checked = await checkFile(this.#api, file, rules(), MOST_PROBLEMS, signal);
+      const choices = [...Object.entries(rules()), ...readingParameters()];
+      const checked = await checkFile(this.#api, file, choices, MOST_PROBLEMS, signal);
       if (!signal.aborted) this.#show(checked, file.name);
     } catch (error) {
-      if (!signal.aborted && error.kind !== 'closed') notice(byId('file-bad'), error.message);
+      if (!signal.aborted && error.kind !== 'closed') notice(byId('file-bad'), shownWords(error.message));
     } finally {
       if (!signal.aborted) notice(byId('file-checking'), null);
     }
@@ -84,7 +88,7 @@ export class NewImport {
     const problemCount = summary.problemCount + workspace.refused;
     const warningCount = summary.warningCount + summary.warned;
     showProblems('file-errors', 'file-problems', [
-      ...problems.map(wordsOfProblem),
+      ...problems.map((problem) => shownWords(wordsOfProblem(problem))),
       ...more(problemCount - problems.length),
     ]);
     showProblems('file-failures', 'file-failing', [
@@ -92,10 +96,10 @@ export class NewImport {
       ...more(workspace.failed - failing.length),
     ]);
     showProblems('file-notes', 'file-warnings', [
-      ...warnings.map(wordsOfProblem),
+      ...warnings.map((warning) => shownWords(wordsOfProblem(warning))),
       ...more(warningCount - warnings.length),
       ...unsureOf(workspace),
-      ...summary.remarks,
+      ...summary.remarks.map(inWordsOfPage),
     ]);
     if (problemCount > 0) {
       notice(byId('file-bad'), `${counted(problemCount, 'problem')}, so nothing is sent.`);
@@ -145,7 +149,7 @@ export class NewImport {
   #setSending(sending) {
     this.#sending = sending;
     byId('file').disabled = sending;
-    for (const rule of RULES) byId(rule).disabled = sending;
+    for (const choice of CHOICES) byId(choice).disabled = sending;
     byId('send').setAttribute('aria-disabled', String(sending));
     this.#onSending(sending);
   }
@@ -165,6 +169,13 @@ export class NewImport {
       yes: 'Start a new import',
     });
   }
+}
+
+/** The sentence in the words of the page. Where it names a field, the fields are unfolded. */
+function shownWords(sentence) {
+  const words = inWordsOfPage(sentence);
+  if (words !== sentence) byId('users-reading').open = true;
+  return words;
 }
 
 function showProblems(section, list, words) {
