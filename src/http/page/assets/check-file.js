@@ -1,6 +1,7 @@
 // A file of users, checked and read by the server before anything is staged.
 
 import { ApiError } from './api.js';
+import { size } from './words.js';
 
 // As much as the server takes.
 const LARGEST_BYTES = 50 * 1024 * 1024;
@@ -22,7 +23,9 @@ export async function checkFile(api, file, choices, kept, signal) {
     throw new ApiError('rejected', 'The file is larger than 50 MiB: split it, or use the command line.');
   }
   const query = [['users', 'true'], ['workspace', 'true'], ['name', file.name], ...choices];
-  const response = await api.postFile('import.check', query, file, signal);
+  const response = await api.postFile('import.check', query, file, signal).catch((error) => {
+    throw error.kind === 'too-large' && error.told === '' ? tooLarge(file) : error;
+  });
   const checked = { users: [], problems: [], failing: [], warnings: [], summary: null };
   const keep = (list, found) => {
     if (list.length < kept) list.push(found);
@@ -78,6 +81,13 @@ async function* linesOf(body) {
     rest = lines.pop();
     yield* lines;
   }
+}
+
+/** A proxy before the server does not let the file through. It is not halved: whether a person is in it twice shows only in the whole. */
+function tooLarge(file) {
+  return new ApiError('rejected',
+    `A proxy before the server takes no file of ${size(file.size)}. Raise its limit to 50 MB (with nginx: client_max_body_size), or use the `
+    + 'command line, which sends in parts. Or split the file: each part needs the line of column names.');
 }
 
 function brokenOff() {
