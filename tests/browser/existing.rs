@@ -138,3 +138,53 @@ async fn whether_new_accounts_join_the_default_channels_is_chosen_beside_the_run
     }
     browser.assert_no_errors(&[]).await;
 }
+
+#[tokio::test]
+async fn a_run_with_link_gives_an_account_that_lacks_nothing_the_import_id_and_nothing_else() {
+    let Some((workspace, _service, browser)) = set_up_signed_in().await else { return };
+    add_accounts(&workspace).await;
+    let before = account(&workspace, "ann").await;
+    browser.choose("#users-on-existing", "link").await;
+    let _file = browser.choose_file(".csv", "importIds,emails,username\nU01ANN,ann@corp.example,ann\n").await;
+    foresees(&browser, ["0", "1", "0", "0", "0"]).await;
+    browser.click("#send").await;
+    browser.says("#file-good", "1 user staged").await;
+    browser.shown("#run-choice").await;
+    browser.click("#run").await;
+    browser.says("#state", "Done").await;
+    browser.says("#completed", "1").await;
+    let mut after = account(&workspace, "ann").await;
+    assert_eq!(after.remove("importIds"), Some(bson::Bson::from(vec!["U01ANN"])));
+    after.remove("_updatedAt").expect("every change has its moment");
+    assert_eq!(after, before);
+    browser.assert_no_errors(&[]).await;
+}
+
+#[tokio::test]
+async fn a_role_that_is_given_by_the_name_that_people_see_is_answered_with_its_id() {
+    let Some((workspace, _service, browser)) = set_up_signed_in().await else { return };
+    let teacher = doc! { "_id": "k9Xw3fTtQmR2aZ7pL", "name": "Teacher", "scope": "Users" };
+    workspace.collection("rocketchat_roles").insert_one(teacher).await.unwrap();
+    let rows: String = (1..=400)
+        .map(|number| {
+            let role = if number >= 399 { "Teacher" } else { "" };
+            format!("{number},u{number}@corp.example,u{number},{role}\n")
+        })
+        .collect();
+    let _file = browser.choose_file(".csv", format!("importIds,emails,username,roles\n{rows}")).await;
+    browser.says("#file-bad", "2 problems, so nothing is sent.").await;
+    let problems = browser.text("#file-problems").await;
+    for (line, problem) in [400, 401].into_iter().zip(problems.lines()) {
+        assert!(problem.starts_with(&format!("line {line}: ")), "{problems}");
+        assert!(problem.contains("Teacher") && problem.contains("k9Xw3fTtQmR2aZ7pL"), "{problems}");
+    }
+    assert!(!browser.is_shown("#send").await);
+
+    workspace.set("Accounts_Registration_Users_Default_Roles", "user,staff").await;
+    let _file = browser.choose_file(".csv", "importIds,emails,username\n1,a@corp.example,ann\n").await;
+    browser.says("#file-bad", "1 problem, so nothing is sent.").await;
+    let problems = browser.text("#file-problems").await;
+    let sentence = "the setting Accounts_Registration_Users_Default_Roles is wrong: there is no role staff";
+    assert!(problems.lines().count() == 1 && problems.starts_with(sentence), "{problems}");
+    browser.assert_no_errors(&[]).await;
+}

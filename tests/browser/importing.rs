@@ -335,3 +335,47 @@ async fn cells_of_a_download_are_harmless_whatever_separates_cells() {
     );
     assert_eq!(browser.evaluate(&script).await, json!([]));
 }
+
+#[tokio::test]
+async fn the_list_of_failed_users_is_mended_and_run_again_from_the_page_with_values_as_they_were() {
+    let Some((workspace, _service, browser)) = set_up_signed_in().await else { return };
+    workspace.add_user(user("@bob")).await;
+    workspace.add_user(user("=cmd")).await;
+    let file = "importIds,emails,username,name,roles\n\
+                +4915,bob@corp.example,@bob,-Bob,bot\n\
+                =7,cid@corp.example,=cmd,Cid,\n\
+                3,dan@corp.example,dan,Dan,\n";
+    browser.choose("#users-on-existing", "fail").await;
+    let _file = browser.choose_file(".csv", file).await;
+    browser.says("#foreseen-failed", "2").await;
+    browser.click("#send").await;
+    browser.says("#file-good", "3 users staged").await;
+    browser.click("#run").await;
+    browser.says("#state", "Done, with failures").await;
+    browser.says("#failed-table caption", "2 users not imported").await;
+    browser.click("#failed-download").await;
+    let list = browser.downloaded("failed-users.csv").await;
+    for cell in ["\"'+4915\"", "\"'@bob\"", "\"'-Bob\"", "\"'=7\"", "\"'=cmd\""] {
+        assert!(list.contains(cell), "{list}");
+    }
+
+    // As a spreadsheet leaves it: a name corrected, the marks as they were.
+    let mended = list.replace("\"'@bob\"", "\"'@bobby\"").replace("\"'=cmd\"", "cid");
+    let _file = browser.choose_file(".csv", &mended).await;
+    browser.says("#foreseen-created", "2").await;
+    assert!(!browser.is_shown("#file-failures").await);
+    browser.click("#send").await;
+    browser.click("#question-yes").await;
+    browser.says("#file-good", "2 users staged").await;
+    browser.click("#run").await;
+    browser.says("#state-detail", "2 users imported, none failed.").await;
+    let account = async |username: &str| {
+        workspace.collection("users").find_one(doc! { "username": username }).await.unwrap().expect(username)
+    };
+    let bobby = account("@bobby").await;
+    assert_eq!(bobby.get_array("importIds").unwrap(), &[bson::Bson::from("+4915")]);
+    assert_eq!((bobby.get_str("name").unwrap(), bobby.get_array("roles").unwrap().len()), ("-Bob", 2), "{bobby}");
+    assert_eq!(account("cid").await.get_array("importIds").unwrap(), &[bson::Bson::from("=7")]);
+    assert_eq!(workspace.count_imported().await, 2 + 3);
+    browser.assert_no_errors(&[]).await;
+}

@@ -1,6 +1,7 @@
 //! An import in which nothing moves.
 
 use bson::{DateTime, doc};
+use serde_json::json;
 
 use crate::{harness::operation, page::set_up_signed_in};
 
@@ -34,5 +35,47 @@ async fn an_import_of_nobody_that_is_done_has_no_full_bar() {
     workspace.add_operation(operation("none").with("status", "importer_done").with("count", doc! { "total": 0 })).await;
     browser.says("#state", "Done").await;
     assert!(!browser.is_shown("#progress").await);
+    browser.assert_no_errors(&[]).await;
+}
+
+#[tokio::test]
+async fn after_a_stuck_import_a_new_one_is_begun_and_a_second_clear_does_no_harm() {
+    let Some((workspace, service, browser)) = set_up_signed_in().await else { return };
+    let stuck = || {
+        let changed = DateTime::from_millis(DateTime::now().timestamp_millis() - 3 * DAY_MILLIS);
+        let step = "importer_importing_messages";
+        operation(step).with("ts", changed).with("_updatedAt", changed).with("status", step).document()
+    };
+    workspace.only_operation(stuck()).await;
+    browser.says("#state", "Not moving").await;
+    browser.click("#clear").await;
+    browser.click("#question-yes").await;
+    browser.says("#state", "Stopped").await;
+    browser.gone("#clear").await;
+    // Somebody else is late.
+    assert_eq!(service.post("/api/v1/import.clear", &json!({})).await.status, 200);
+    browser.says("#state", "Stopped").await;
+    assert!(!browser.is_shown("#action-error").await);
+
+    // A new one takes its place without a clear.
+    workspace.only_operation(stuck()).await;
+    browser.says("#state", "Not moving").await;
+    let _file = browser.choose_file(".csv", "importIds,emails,username\n1,ann@corp.example,ann\n").await;
+    browser.click("#send").await;
+    browser.says("#question-text", "The import that is running is stopped").await;
+    browser.click("#question-yes").await;
+    browser.says("#state", "Ready").await;
+    browser.click("#clear").await;
+    browser.click("#question-yes").await;
+    browser.says("#state", "Stopped").await;
+    workspace.left_staged(0).await;
+
+    let _file = browser.choose_file(".csv", "importIds,emails,username\n1,ann@corp.example,ann\n").await;
+    browser.click("#send").await;
+    browser.click("#question-yes").await;
+    browser.says("#state", "Ready").await;
+    browser.click("#run").await;
+    browser.says("#state", "Done").await;
+    assert_eq!(workspace.count_imported().await, 1);
     browser.assert_no_errors(&[]).await;
 }
