@@ -211,6 +211,77 @@ async fn pinned_messages_stay_where_they_are_spared() {
 }
 
 #[tokio::test]
+async fn messages_of_threads_stay_where_they_are_spared() {
+    let (workspace, service) = served().await;
+    keep_channels_for_ten_days(&workspace).await;
+    let staged = [room("C1", "c")];
+    let of_thread = |days: i64| {
+        let mut root = message("C1", days);
+        root.extend(doc! { "_id": "root", "tcount": 1, "replies": ["id0"] });
+        let mut answer = message("C1", days - 1);
+        answer.extend(doc! { "_id": "answer", "tmid": "root" });
+        [root, answer]
+    };
+    let only_a_thread = [of_thread(13).as_slice(), &[message("C1", 1)]].concat();
+    prepared_with(&service, &workspace, &staged, &only_a_thread).await;
+    assert_eq!(kept(&service, json!({})).await, None, "threads are spared unless somebody says otherwise");
+    prepared_with(&service, &workspace, &staged, &[of_thread(14).as_slice(), &[message("C1", 11)]].concat()).await;
+    assert_eq!(kept(&service, json!({})).await.as_deref(), Some("10 days"), "one is in no thread");
+    workspace.set("RetentionPolicy_DoNotPruneThreads", false).await;
+    for days in [15, 11] {
+        prepared_with(&service, &workspace, &staged, &of_thread(days)).await;
+        assert_eq!(kept(&service, json!({})).await.as_deref(), Some("10 days"), "{days}");
+    }
+    workspace.set("RetentionPolicy_DoNotPruneThreads", true).await;
+    workspace.set("RetentionPolicy_DoNotPrunePinned", true).await;
+    prepared_with(&service, &workspace, &staged, &[of_thread(16).as_slice(), &[pinned("C1", 12)]].concat()).await;
+    assert_eq!(kept(&service, json!({})).await, None, "both are spared");
+
+    let mut own = doc! { "enabled": true, "overrideGlobal": true, "maxAge": 5, "ignoreThreads": false };
+    only_room(&workspace, "c", doc! { "importIds": ["C1"], "retention": &own }).await;
+    prepared_with(&service, &workspace, &staged, &of_thread(17)).await;
+    assert_eq!(kept(&service, json!({})).await.as_deref(), Some("5 days"), "the room spares none");
+    workspace.set("RetentionPolicy_DoNotPruneThreads", false).await;
+    own.insert("ignoreThreads", true);
+    only_room(&workspace, "c", doc! { "importIds": ["C1"], "retention": own }).await;
+    assert_eq!(kept(&service, json!({})).await, None, "the room spares them");
+}
+
+#[tokio::test]
+async fn discussions_keep_all_of_theirs_where_they_are_spared() {
+    let (workspace, service) = served().await;
+    keep_channels_for_ten_days(&workspace).await;
+    let own = doc! { "enabled": true, "overrideGlobal": true, "maxAge": 5 };
+    for (retention, expected) in [(None, "10 days"), (Some(own), "5 days")] {
+        let mut discussion = doc! { "importIds": ["C1"], "prid": "parent" };
+        discussion.extend(retention.map(|retention| ("retention".to_owned(), retention.into())));
+        for (spared, expected) in [(true, None), (false, Some(expected))] {
+            workspace.set("RetentionPolicy_DoNotPruneDiscussion", spared).await;
+            only_room(&workspace, "c", discussion.clone()).await;
+            prepared_with(&service, &workspace, &[room("C1", "c")], &[message("C1", 11)]).await;
+            assert_eq!(kept(&service, json!({})).await.as_deref(), expected, "{discussion} {spared}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_only_files_go_rooms_with_rules_of_their_own_still_lose_messages() {
+    let (workspace, service) = served().await;
+    keep_channels_for_ten_days(&workspace).await;
+    workspace.set("RetentionPolicy_FilesOnly", true).await;
+    let own = |files_only: bool| doc! { "enabled": true, "overrideGlobal": true, "maxAge": 5, "filesOnly": files_only };
+    let as_its_kind = doc! { "enabled": true, "filesOnly": false, "maxAge": 5 };
+    for (retention, expected) in [(own(false), Some("5 days")), (own(true), None), (as_its_kind, None)] {
+        only_room(&workspace, "c", doc! { "importIds": ["C1"], "retention": &retention }).await;
+        prepared(&service, &workspace, "c", 11).await;
+        assert_eq!(kept(&service, json!({})).await.as_deref(), expected, "{retention}");
+    }
+    only_room(&workspace, "p", doc! {}).await;
+    prepared(&service, &workspace, "c", 12).await;
+    assert_eq!(kept(&service, json!({})).await, None, "a new room has the rules of its kind");
+}
+
+#[tokio::test]
 async fn an_old_message_counts_only_in_a_room_that_would_lose_it() {
     let (workspace, service) = served().await;
     keep_channels_for_ten_days(&workspace).await;

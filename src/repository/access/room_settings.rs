@@ -7,7 +7,7 @@ use crate::{
     domain::{
         document::room_names::{DEFAULT_PATTERN, RoomNames},
         field_value::FieldValue,
-        retention::Retention,
+        retention::{Retention, Spared},
     },
     repository::RepositoryError,
 };
@@ -23,12 +23,14 @@ const GUEST_COUNT: &str = "Livechat_guest_count";
 const RETENTION: &str = "RetentionPolicy_Enabled";
 const RETENTION_OF_FILES: &str = "RetentionPolicy_FilesOnly";
 const RETENTION_SPARES_PINNED: &str = "RetentionPolicy_DoNotPrunePinned";
+const RETENTION_SPARES_THREADS: &str = "RetentionPolicy_DoNotPruneThreads";
+const RETENTION_SPARES_DISCUSSIONS: &str = "RetentionPolicy_DoNotPruneDiscussion";
 /// What the names of the settings of each kind of room end with.
 const RETENTION_KINDS: [&str; 3] = ["Channels", "Groups", "DMs"];
 const DEFAULT_RETENTION: TimeDelta = TimeDelta::days(30);
 
 impl Settings {
-    /// Returns how long messages stay; `None` if the workspace removes none.
+    /// Returns how long messages stay; `None` if the workspace removes none, not even from rooms with rules of their own.
     ///
     /// Source: `apps/meteor/app/retention-policy/server/cronPruneMessages.ts`. Releases before 6.11 hold days instead of
     /// milliseconds, under another name.
@@ -36,19 +38,25 @@ impl Settings {
         let of_kinds = RETENTION_KINDS
             .map(|kind| ["AppliesTo", "TTL_", "MaxAge_"].map(|part| format!("RetentionPolicy_{part}{kind}")));
         let mut ids: Vec<&str> = of_kinds.iter().flatten().map(String::as_str).collect();
-        ids.extend([RETENTION, RETENTION_OF_FILES, RETENTION_SPARES_PINNED]);
+        ids.extend([RETENTION, RETENTION_OF_FILES]);
+        ids.extend([RETENTION_SPARES_PINNED, RETENTION_SPARES_THREADS, RETENTION_SPARES_DISCUSSIONS]);
         let stored = self.values(&ids).await?;
         let is_on = |id: &str| stored.get(id).is_some_and(FieldValue::is_truthy);
-        if !is_on(RETENTION) || is_on(RETENTION_OF_FILES) {
+        // On unless somebody switched them off.
+        let is_not_off = |id: &str| stored.get(id).is_none_or(FieldValue::is_truthy);
+        if !is_on(RETENTION) {
             return Ok(None);
         }
         let number = |id: &str| stored.get(id).and_then(FieldValue::as_integer);
         let [channels, groups, direct] = of_kinds.each_ref().map(|[applies, millis, days]| {
             let kept = number(millis).and_then(TimeDelta::try_milliseconds);
             let kept = kept.or_else(|| number(days).and_then(TimeDelta::try_days)).unwrap_or(DEFAULT_RETENTION);
-            is_on(applies).then_some(kept)
+            // Where only files go, rooms with rules of their own still follow those.
+            (is_on(applies) && !is_on(RETENTION_OF_FILES)).then_some(kept)
         });
-        Ok(Some(Retention { channels, groups, direct, spares_pinned: is_on(RETENTION_SPARES_PINNED) }))
+        let spared = Spared { pinned: is_on(RETENTION_SPARES_PINNED), threads: is_not_off(RETENTION_SPARES_THREADS) };
+        let spares_discussions = is_not_off(RETENTION_SPARES_DISCUSSIONS);
+        Ok(Some(Retention { channels, groups, direct, spared, spares_discussions }))
     }
 
     /// Returns the rules for names of rooms.

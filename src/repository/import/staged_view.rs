@@ -17,7 +17,7 @@ use crate::{
     domain::{
         field_value::{Date, Fields},
         record_type::RecordType,
-        retention::OldestMessages,
+        retention::{OldestMessages, Spared},
         staged::ChannelType,
     },
     repository::{Connection, RepositoryError, bson::read::read_fields},
@@ -25,6 +25,8 @@ use crate::{
 
 /// Records that the database sends at a time. They may be large.
 const CURSOR_BATCH: u32 = 200;
+/// Names of the oldest messages beside those that are spared, in the order of [`Spared::ALL`].
+const OLDEST: [&str; 4] = ["any", "notPinned", "inNoThread", "neither"];
 /// Values of a list that are shown.
 const SHOWN_VALUES: i32 = 20;
 
@@ -94,8 +96,16 @@ impl StagedView {
     ) -> Result<impl Stream<Item = Result<OldestMessages, RepositoryError>> + Send + use<>, RepositoryError> {
         let mut older = importable(root, RecordType::Message);
         older.insert("data.ts", doc! { "$lt": DateTime::from_millis(before.epoch_millis()) });
-        let not_pinned = doc! { "$cond": [{ "$eq": ["$data.pinned", true] }, Bson::Null, "$data.ts"] };
-        let oldest = doc! { "_id": "$data.rid", "any": { "$min": "$data.ts" }, "notPinned": { "$min": not_pinned } };
+        let is_pinned = doc! { "$eq": ["$data.pinned", true] };
+        // Whatever is there is more than null.
+        let is_in_thread = ["$data.tmid", "$data.tcount"].map(|field| doc! { "$gt": [field, Bson::Null] });
+        let mut oldest = doc! { "_id": "$data.rid" };
+        for (name, spared) in OLDEST.into_iter().zip(Spared::ALL) {
+            let pinned = spared.pinned.then(|| is_pinned.clone());
+            let threads = spared.threads.then(|| is_in_thread.clone());
+            let is_spared: Vec<Document> = pinned.into_iter().chain(threads.into_iter().flatten()).collect();
+            oldest.insert(name, doc! { "$min": { "$cond": [{ "$or": is_spared }, Bson::Null, "$data.ts"] } });
+        }
         let rooms = self.records.clone_with_type::<Document>();
         let rooms = rooms.aggregate([doc! { "$match": older }, doc! { "$group": oldest }]).allow_disk_use(true);
         // Most records are messages, and one after the other they are read faster than by the index of the types.
@@ -105,8 +115,9 @@ impl StagedView {
         };
         Ok(rooms.map_err(RepositoryError::from).try_filter_map(move |room| {
             let name = room.get_str("_id").ok().map(str::to_owned);
-            let (any, not_pinned) = (date(&room, "any"), date(&room, "notPinned"));
-            async move { Ok(name.map(|room| OldestMessages { room, any, not_pinned })) }
+            let dates = OLDEST.into_iter().zip(Spared::ALL);
+            let beside = dates.filter_map(|(name, spared)| Some((spared, date(&room, name)?))).collect();
+            async move { Ok(name.map(|room| OldestMessages { room, beside })) }
         }))
     }
 
