@@ -37,7 +37,7 @@ impl HeldFiles {
     /// When it is no sound archive, or its store fails.
     pub fn open(file: Arc<dyn ReadAt>) -> Result<Self, OpenError> {
         let watched = Arc::new(Watched::new(file));
-        let archive = Archive::open(watched.clone(), &slack::KNOWN, Limits::default());
+        let archive = Archive::open(watched.clone(), slack::SHAPE, Limits::default());
         let places = archive.as_ref().map(places_in).unwrap_or_default();
         if let Some(error) = watched.take_failure() {
             return Err(OpenError::Unreachable(error));

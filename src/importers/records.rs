@@ -19,7 +19,7 @@ use crate::domain::{
 
 use super::{
     Options,
-    archive::{Archive, Limits, Listed},
+    archive::{Archive, Limits, Listed, Shape},
     entries::{buffered, opened},
     held_names::is_among_held_files,
     json::{date, field_value},
@@ -60,7 +60,7 @@ impl RecordFile {
         let whole = Stretch::whole(file.clone()).map_err(|error| Refusal::unreadable(&error))?;
         whole.take(2).read_to_end(&mut head).map_err(|error| Refusal::unreadable(&error))?;
         let source = if head.starts_with(ZIP_MAGIC) {
-            let archive = Archive::open(file, &[], options.limits)?;
+            let archive = Archive::open(file, Shape::default(), options.limits)?;
             let files = archive.listed().filter_map(|listed| match listed {
                 Listed::File(entry) if is_lines(&entry.name) => Some(entry.offset),
                 _ => None,

@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use flate2::{Compression, write::DeflateEncoder};
 use rocketchat_import::importers::{Format, Limits, Options, open};
 use serde_json::json;
 
@@ -40,16 +41,28 @@ fn archives_that_cannot_be_read_are_refused_with_the_reason() {
     let bomb = Zip::default().raw(b"general/m.csv", 8, &[0; 1024], 1 << 30, 0);
     let many = Zip::default().raw(b"general/m.csv", 8, &[0; 4], u32::MAX as usize - 1, 0);
     let after = zip.windows(4).position(|window| window == DIRECTORY).unwrap();
+    let end = zip.windows(4).position(|window| window == END).unwrap();
+    let in_last_entry =
+        format!("The zip archive is torn: it ends after {} bytes, in entry \"general/m.csv\".", after - 1);
+    let in_directory = format!("The zip archive is torn: it ends after {} bytes, in its directory.", after + 20);
+    let without_beginning = format!("The zip archive is torn: of {end} bytes before its end, 40 are missing.");
     let table: Vec<(&str, Vec<u8>, &str)> = vec![
         ("nothing", vec![], "The file is empty."),
         ("a text", b"hello".to_vec(), "The file is no zip archive."),
         ("a web page", b"<html>login</html>".to_vec(), "The file is no zip archive."),
-        ("cut in its entries", cut(&zip, 30), "The zip archive is torn: its end is missing."),
-        ("cut in its directory", cut(&zip, after + 20), "The zip archive is torn: its end is missing."),
+        ("cut in its first name", cut(&zip, 35), "The zip archive is torn: it ends after 35 bytes."),
         (
-            "without its beginning",
-            zip[40..].to_vec(),
-            "The zip archive is torn: its directory does not fit into the file.",
+            "cut in its first entry",
+            cut(&zip, 40),
+            "The zip archive is torn: it ends after 40 bytes, in entry \"users.csv\".",
+        ),
+        ("cut in its last entry", cut(&zip, after - 1), &in_last_entry),
+        ("cut in its directory", cut(&zip, after + 20), &in_directory),
+        ("without its beginning", zip[40..].to_vec(), &without_beginning),
+        (
+            "directory overwritten after an entry",
+            patched(zip.clone(), b"PK\x01\x02\x14\0\x14\0\0\0\x08", 0, b"xxxx"),
+            "The zip archive is torn: its directory is damaged after entry \"users.csv\", number 1.",
         ),
         (
             "directory overwritten",
@@ -114,7 +127,11 @@ fn the_number_of_entries_is_bounded_and_entries_may_not_overlap() {
 #[test]
 fn a_bad_entry_is_named_and_the_rest_goes_on() {
     let checksum = crc32fast::hash(MESSAGE.as_bytes());
+    let packed = deflated(MESSAGE.as_bytes());
+    let torn = &packed[..packed.len() / 2];
     let table: Vec<(&str, Zip, &str)> = vec![
+        ("cut in its packed bytes", good_and(torn, 8, MESSAGE.len(), checksum), "incomplete deflate stream"),
+        ("packed, and with a wrong checksum", good_and(&packed, 8, MESSAGE.len(), 1), "its checksum is wrong"),
         ("wrong checksum", good_and(MESSAGE.as_bytes(), 0, MESSAGE.len(), 1), "its checksum is wrong"),
         ("corrupt", good_and(&[0xff; 20], 8, 100, 0), "corrupt deflate stream"),
         ("ends early", good_and(MESSAGE.as_bytes(), 0, MESSAGE.len() + 5, checksum), "it ends before its size"),
@@ -135,6 +152,61 @@ fn a_bad_entry_is_named_and_the_rest_goes_on() {
     let read = read(Format::Csv, &moved);
     assert_eq!((read.users().len(), read.messages().len()), (0, 1));
     assert!(read.reasons()[0].starts_with("users.csv: The entry cannot be read"), "{:?}", read.reasons());
+}
+
+#[test]
+fn whichever_entry_is_torn_is_named_and_the_others_are_read() {
+    let lists = |torn: &str| {
+        let users = r#"[{"id":"U1","name":"ann"}]"#;
+        let channels = r#"[{"id":"C1","name":"a","creator":"U1","members":["U1"]}]"#;
+        let day = |ts: &str| format!(r#"[{{"type":"message","user":"U1","text":"hello","ts":"{ts}"}}]"#);
+        let files = [
+            ("users.json", users.to_owned()),
+            ("channels.json", channels.to_owned()),
+            ("a/2020-01-02.json", day("1577923200.000100")),
+            ("a/2020-01-03.json", day("1578009600.000100")),
+        ];
+        files.into_iter().fold(Zip::default(), |zip, (name, content)| {
+            if name != torn {
+                return zip.file(name, content);
+            }
+            let packed = deflated(content.as_bytes());
+            let checksum = crc32fast::hash(content.as_bytes());
+            zip.raw(name.as_bytes(), 8, &packed[..packed.len() - 4], content.len(), checksum)
+        })
+    };
+    for (torn, messages) in [("users.json", 2), ("a/2020-01-02.json", 1), ("a/2020-01-03.json", 1)] {
+        let read = read(Format::Slack, &lists(torn).bytes());
+        let reasons = read.reasons();
+        assert_eq!(reasons.len(), 1, "{torn}: {reasons:?}");
+        assert!(
+            reasons[0].starts_with(&format!("{torn}: It cannot be read: incomplete deflate stream.")),
+            "{reasons:?}"
+        );
+        assert_eq!(read.messages().len(), messages, "{torn}");
+    }
+    let csv = |name: &str| {
+        let content = "ann,1479162481336,hello\n".repeat(50);
+        let packed = deflated(content.as_bytes());
+        let zip = sound().raw(name.as_bytes(), 8, &packed[..packed.len() - 4], content.len(), 0);
+        read(Format::Csv, &zip.bytes())
+    };
+    for name in ["general/torn.csv", "channels.csv", "contacts.csv"] {
+        let read = csv(name);
+        assert_eq!(read.reasons().iter().filter(|reason| reason.starts_with(name)).count(), read.reasons().len());
+        assert!(
+            read.reasons().iter().any(|reason| reason.contains("incomplete deflate stream")),
+            "{:?}",
+            read.reasons()
+        );
+        assert!(read.messages().iter().any(|message| message["msg"] == "hello"), "{name}");
+    }
+}
+
+fn deflated(content: &[u8]) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
 }
 
 fn good_and(packed: &[u8], method: u16, size: usize, checksum: u32) -> Zip {

@@ -47,6 +47,39 @@ fn a_zip_with_a_folder_round_everything_or_made_on_a_mac_is_read_like_a_flat_one
 }
 
 #[test]
+fn a_folder_round_messages_alone_is_stepped_into_and_a_room_is_not() {
+    let table: [(&str, &[&str], &[&str]); 12] = [
+        ("a room", &["general/2024-01-01.csv"], &["general"]),
+        ("a folder round a room", &["export/general/2024-01-01.csv"], &["general"]),
+        ("a folder round two rooms", &["export/general/1.csv", "export/dev/1.csv"], &["general", "dev"]),
+        ("other files in it", &["export/readme.txt", "export/general/1.csv"], &["general"]),
+        ("Windows's separators", &["Export\\general\\1.csv"], &["general"]),
+        ("junk beside it", &["__MACOSX/export/._1.csv", "export/.DS_Store", "export/general/1.CSV"], &["general"]),
+        ("days in folders of years", &["export/general/2024/1.csv"], &["general"]),
+        ("two rooms, one with folders", &["general/1.csv", "dev/2024/1.csv"], &["general", "dev"]),
+        ("a room with a folder in it", &["general/1.csv", "general/old/1.csv"], &["general", "general"]),
+        ("two folders of rooms", &["one/general/1.csv", "two/general/1.csv"], &["one", "two"]),
+        ("files of messages in a room", &["general/1.csv", "general/attachments/a.csv"], &["general", "general"]),
+        ("files of messages alone", &["general/attachments/a.csv"], &["general"]),
+    ];
+    for (what, names, rooms) in table {
+        let zip = names.iter().fold(Zip::default(), |zip, name| zip.file(name, MESSAGES));
+        let read = csv(zip);
+        let found: Vec<Value> = read.messages().iter().map(|message| message["rid"].clone()).collect();
+        assert_eq!(found, rooms, "{what}: {:?}", read.reasons());
+    }
+    let direct = csv(Zip::default().file("directmessages/2024/m.csv", "ann,bea,1479162481336,hi\n"));
+    assert_eq!(
+        direct.channels()[0]["importIds"],
+        json!(["ann/bea"]),
+        "the folder of direct messages is none round them"
+    );
+    let below = csv(Zip::default().file("export/directmessages/m.csv", "ann,bea,1479162481336,hi\n"));
+    assert_eq!(below.channels(), direct.channels());
+    assert_eq!(below.messages(), direct.messages());
+}
+
+#[test]
 fn only_channels_or_only_messages_or_empty_users_are_enough() {
     assert_eq!(csv(Zip::default().file("channels.csv", CHANNELS)).channels().len(), 1);
     let messages = csv(Zip::default().file("general/m.csv", MESSAGES));

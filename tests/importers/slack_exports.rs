@@ -8,7 +8,7 @@ use rocketchat_import::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Read, Zip, millis, read};
+use crate::support::{Read, Zip, millis, read, refusal};
 
 fn users() -> Value {
     json!([
@@ -47,6 +47,18 @@ fn an_export_zipped_again_with_a_folder_round_it_is_stepped_into() {
     let read = read(Format::Slack, &zip.bytes());
     assert_eq!((read.users().len(), read.channels().len(), read.messages().len()), (2, 1, 1));
     assert_eq!(read.passed_over(), [("system file", 1)]);
+}
+
+#[test]
+fn days_without_a_list_of_rooms_are_refused_with_the_names_that_are_missing() {
+    let day = json!([said("1577923200.000100", "hi")]);
+    for name in ["general/2020-01-02.json", "Corp export/general/2020-01-02.json"] {
+        let reason = refusal(Format::Slack, &Zip::default().json(name, &day).bytes());
+        assert!(reason.contains("channels.json") && reason.contains("dms.json"), "{name}: {reason}");
+    }
+    let listed = Zip::default().json("Corp export/channels.json", &channels());
+    let read = read(Format::Slack, &listed.json("Corp export/general/2020-01-02.json", &day).bytes());
+    assert_eq!(read.message("hi")["rid"], "C01");
 }
 
 #[test]

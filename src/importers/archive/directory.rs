@@ -12,8 +12,8 @@ use crate::importers::{
     record::Refusal,
 };
 
-const LOCAL_SIGNATURE: u32 = 0x0403_4b50;
-const HEADER_SIGNATURE: u32 = 0x0201_4b50;
+pub(super) const LOCAL_SIGNATURE: u32 = 0x0403_4b50;
+pub(super) const HEADER_SIGNATURE: u32 = 0x0201_4b50;
 const END_SIGNATURE: u32 = 0x0605_4b50;
 const ZIP64_END_SIGNATURE: u32 = 0x0606_4b50;
 const ZIP64_LOCATOR_SIGNATURE: u32 = 0x0706_4b50;
@@ -67,8 +67,8 @@ impl Header {
 }
 
 impl Directory {
-    /// Finds the directory by the record at the end of the file.
-    pub(super) fn find(file: &dyn ReadAt, size: u64) -> Result<Self, Refusal> {
+    /// Finds the directory by the record at the end of the file; none if there is no such record.
+    pub(super) fn find(file: &dyn ReadAt, size: u64) -> Result<Option<Self>, Refusal> {
         let unreadable = |error: io::Error| Refusal::unreadable(&error);
         if size == 0 {
             return Err(Refusal::new("The file is empty."));
@@ -77,13 +77,7 @@ impl Directory {
         let mut tail = vec![0; usize::try_from(size - tail_start).unwrap_or_default()];
         file.read_exact_at(tail_start, &mut tail).map_err(unreadable)?;
         let Some(end_at) = (0..=tail.len().saturating_sub(END_BYTES)).rev().find(|at| is_end(&tail[*at..])) else {
-            let mut begin = [0; 4];
-            let torn = file.read_exact_at(0, &mut begin).is_ok() && u32::from_le_bytes(begin) == LOCAL_SIGNATURE;
-            return Err(Refusal::new(if torn {
-                "The zip archive is torn: its end is missing."
-            } else {
-                "The file is no zip archive."
-            }));
+            return Ok(None);
         };
         let end = &tail[end_at..];
         let end_offset = tail_start + end_at as u64;
@@ -101,11 +95,14 @@ impl Directory {
         if (disk != first_disk || disk != 0) && disk != u16::MAX {
             return Err(Refusal::new("The zip archive is one of several volumes; join them first."));
         }
-        let shift = length.checked_add(start).and_then(|end| directory_end.checked_sub(end));
-        let Some(shift) = shift else {
-            return Err(Refusal::new("The zip archive is torn: its directory does not fit into the file."));
+        let said_end = length.saturating_add(start);
+        let Some(shift) = directory_end.checked_sub(said_end) else {
+            return Err(Refusal::new(format!(
+                "The zip archive is torn: of {said_end} bytes before its end, {} are missing.",
+                said_end - directory_end
+            )));
         };
-        Ok(Self { start: start + shift, end: directory_end, shift })
+        Ok(Some(Self { start: start + shift, end: directory_end, shift }))
     }
 
     /// Whether the entry's packed bytes lie in front of the directory.
@@ -164,8 +161,16 @@ pub(super) struct Headers {
     failed: bool,
 }
 
+/// Why there is no further header.
+#[derive(Debug)]
+pub(super) enum NoHeader {
+    /// What stands there is none.
+    Damaged,
+    Unreadable(io::Error),
+}
+
 impl Iterator for Headers {
-    type Item = Result<Header, Refusal>;
+    type Item = Result<Header, NoHeader>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.failed || self.offset >= self.end {
@@ -180,11 +185,7 @@ impl Iterator for Headers {
             Err(error) => {
                 self.failed = true;
                 let kinds = [io::ErrorKind::InvalidData, io::ErrorKind::UnexpectedEof];
-                Some(Err(if kinds.contains(&error.kind()) {
-                    Refusal::new("The zip archive is torn: its directory is damaged.")
-                } else {
-                    Refusal::unreadable(&error)
-                }))
+                Some(Err(if kinds.contains(&error.kind()) { NoHeader::Damaged } else { NoHeader::Unreadable(error) }))
             }
         }
     }
@@ -261,11 +262,11 @@ fn invalid(reason: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, reason)
 }
 
-fn u16_at(bytes: &[u8], at: usize) -> u16 {
+pub(super) fn u16_at(bytes: &[u8], at: usize) -> u16 {
     bytes.get(at..at + 2).and_then(|bytes| bytes.try_into().ok()).map_or(0, u16::from_le_bytes)
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     bytes.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes)
 }
 

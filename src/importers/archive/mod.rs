@@ -7,14 +7,16 @@
 mod directory;
 mod entry;
 mod names;
+mod torn;
 
 use std::{collections::HashMap, io, sync::Arc};
 
 use super::{
+    held_names::is_among_held_files,
     read_at::ReadAt,
     record::{Place, Problem, Refusal},
 };
-use directory::{Directory, Header};
+use directory::{Directory, Header, NoHeader};
 pub(super) use entry::EntryReader;
 pub(super) use names::composed;
 
@@ -39,6 +41,24 @@ impl Default for Limits {
             unpacked_slack_bytes: 64 << 20,
         }
     }
+}
+
+/// The shape of an importer's archives, which tells a folder round everything from the folder of a room.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Shape {
+    /// The names of files at the root, in lower case. One folder round everything is stepped into where it holds one of them.
+    pub(super) known: &'static [&'static str],
+    /// The folders of rooms, where an archive of messages alone is enough.
+    pub(super) rooms: Option<RoomFolders>,
+}
+
+/// Folders that hold files of messages, and nothing between them and the folder.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RoomFolders {
+    /// The end of the names of files of messages, in lower case.
+    pub(super) ending: &'static str,
+    /// A folder of messages that has its name from the format, in lower case.
+    pub(super) special: &'static str,
 }
 
 /// An archive whose directory was walked once and found sound.
@@ -74,23 +94,24 @@ pub(super) enum Listed {
 }
 
 impl Archive {
-    /// Checks the directory from its first entry to its last. `known` are the file names, in lower case, that an
-    /// importer looks for at the root; they decide whether a common folder is stepped into.
-    pub(super) fn open(file: Arc<dyn ReadAt>, known: &[&str], limits: Limits) -> Result<Self, Refusal> {
+    /// Checks the directory from its first entry to its last.
+    pub(super) fn open(file: Arc<dyn ReadAt>, shape: Shape, limits: Limits) -> Result<Self, Refusal> {
         let size = file.len().map_err(|error| Refusal::unreadable(&error))?;
-        let directory = Directory::find(file.as_ref(), size)?;
+        let directory = Directory::find(file.as_ref(), size)?.ok_or_else(|| torn::refusal(file.as_ref(), size))?;
         let mut archive = Self { file, directory, top: String::new(), known: HashMap::new(), entry_count: 0 };
-        archive.survey(size, known, limits)?;
+        archive.survey(size, shape, limits)?;
         Ok(archive)
     }
 
-    fn survey(&mut self, size: u64, known: &[&str], limits: Limits) -> Result<(), Refusal> {
+    fn survey(&mut self, size: u64, Shape { known, rooms }: Shape, limits: Limits) -> Result<(), Refusal> {
         let mut unpacked = 0_u64;
         let mut packed = 0_u64;
         let mut folder = CommonFolder::default();
         let mut below = HashMap::new();
+        let mut messages = MessagePlaces::default();
+        let mut last = String::new();
         for header in self.directory.headers(&self.file) {
-            let header = header?;
+            let header = header.map_err(|none| why_no_header(&none, self.entry_count, &last))?;
             self.entry_count += 1;
             if self.entry_count > limits.entries {
                 return Err(Refusal::new(format!("The archive has more than {} entries.", limits.entries)));
@@ -107,7 +128,9 @@ impl Archive {
             }
             unpacked = unpacked.saturating_add(header.size);
             packed = packed.saturating_add(header.packed_size);
-            let Ok(name) = names::cleaned(&name) else { continue };
+            let cleaned = names::cleaned(&name);
+            last = name;
+            let Ok(name) = cleaned else { continue };
             if names::is_system_file(&name) || name.ends_with('/') {
                 continue;
             }
@@ -118,6 +141,8 @@ impl Archive {
                 folder.saw(top, &name[..name.find('/').unwrap_or_default()]);
                 if known.contains(&rest) {
                     below.entry(rest.to_owned()).or_insert(header.offset);
+                } else if rooms.is_some_and(|rooms| rest.ends_with(rooms.ending)) && !is_among_held_files(&name) {
+                    messages.saw(rest);
                 }
                 continue;
             }
@@ -132,9 +157,12 @@ impl Archive {
         if packed > size {
             return Err(Refusal::new("The archive's entries overlap each other."));
         }
-        if let (Some(top), false) = (folder.only(), below.is_empty()) {
-            self.top = format!("{top}/");
-            self.known = below;
+        if let Some(top) = folder.only() {
+            let is_special = rooms.is_some_and(|rooms| top.eq_ignore_ascii_case(rooms.special));
+            if !below.is_empty() || (messages.are_all_deeper() && !is_special) {
+                self.top = format!("{top}/");
+                self.known = below;
+            }
         }
         Ok(())
     }
@@ -202,9 +230,43 @@ fn listed_as(header: Header, top: &str) -> Listed {
     Listed::File(Entry { name: name.into(), offset: header.offset, header })
 }
 
+/// Why the directory cannot be read to its end, with the entry that it was read up to.
+fn why_no_header(none: &NoHeader, entries: u64, last: &str) -> Refusal {
+    match none {
+        NoHeader::Unreadable(error) => Refusal::unreadable(error),
+        NoHeader::Damaged if entries == 0 => Refusal::new("The zip archive is torn: its directory is damaged."),
+        NoHeader::Damaged => Refusal::new(format!(
+            "The zip archive is torn: its directory is damaged after entry {:?}, number {entries}.",
+            shown(last)
+        )),
+    }
+}
+
 /// A name without what could forge a line of a log.
 fn shown(name: &str) -> String {
     name.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
+}
+
+/// Where the files of messages lie below the first folders of their names.
+#[derive(Debug, Default)]
+struct MessagePlaces {
+    is_any_direct: bool,
+    is_any_deeper: bool,
+}
+
+impl MessagePlaces {
+    fn saw(&mut self, below: &str) {
+        if below.contains('/') {
+            self.is_any_deeper = true;
+        } else {
+            self.is_any_direct = true;
+        }
+    }
+
+    /// Whether each of them lies in a further folder.
+    const fn are_all_deeper(&self) -> bool {
+        self.is_any_deeper && !self.is_any_direct
+    }
 }
 
 /// The first part of all names, if they share it.

@@ -15,7 +15,7 @@ use crate::domain::record_type::RecordType;
 
 use super::{
     Options,
-    archive::{Archive, Listed, composed},
+    archive::{Archive, Listed, RoomFolders, Shape, composed},
     contacts::contacts_in,
     entries::{EntryRows, RowSource},
     held_names::is_among_held_files,
@@ -32,6 +32,8 @@ const CHANNELS: &str = "channels.csv";
 const KNOWN: [&str; 3] = [USERS, CONTACTS, CHANNELS];
 const DIRECT_MESSAGES: &str = "directmessages";
 const MESSAGE_FILE: &str = ".csv";
+const SHAPE: Shape =
+    Shape { known: &KNOWN, rooms: Some(RoomFolders { ending: MESSAGE_FILE, special: DIRECT_MESSAGES }) };
 
 /// The parts before those of the folders.
 const FIRST_FOLDER: u64 = 3;
@@ -67,7 +69,7 @@ enum Room {
 
 impl Export {
     pub(super) fn open(file: Arc<dyn ReadAt>, options: &Options) -> Result<Self, Refusal> {
-        let archive = Arc::new(Archive::open(file, &KNOWN, options.limits)?);
+        let archive = Arc::new(Archive::open(file, SHAPE, options.limits)?);
         let channels = ChannelNames::read(main_file(&archive, CHANNELS, RecordType::Channel));
         let folders = folders_of(&archive, &channels);
         if folders.is_empty() && !archive.knows_any() {

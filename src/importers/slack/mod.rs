@@ -20,7 +20,7 @@ use crate::domain::record_type::RecordType;
 
 use super::{
     Options,
-    archive::{Archive, Entry, Listed},
+    archive::{Archive, Entry, Listed, Shape},
     entries::EntryElements,
     read_at::ReadAt,
     reader::{Elements, Parts},
@@ -34,7 +34,9 @@ use survey::Survey;
 const USERS: &str = "users.json";
 /// All people of an organisation of several workspaces; stands beside or in place of `users.json`.
 const ORG_USERS: &str = "org_users.json";
-pub(super) const KNOWN: [&str; 6] = [USERS, ORG_USERS, "channels.json", "groups.json", "mpims.json", "dms.json"];
+const KNOWN: [&str; 6] = [USERS, ORG_USERS, "channels.json", "groups.json", "mpims.json", "dms.json"];
+/// Days alone are no export: their folders are named like rooms, but only the lists say which rooms are private.
+pub(super) const SHAPE: Shape = Shape { known: &KNOWN, rooms: None };
 /// Members under which a list may stand, in exports that came through other tools.
 const LIST_MEMBERS: &[&str] = &["members", "users", "channels", "groups", "mpims", "ims"];
 const MESSAGE_MEMBERS: &[&str] = &["messages"];
@@ -67,7 +69,7 @@ struct Day {
 
 impl Export {
     pub(super) fn open(file: Arc<dyn ReadAt>, options: &Options) -> Result<Self, Refusal> {
-        let archive = Arc::new(Archive::open(file, &KNOWN, options.limits)?);
+        let archive = Arc::new(Archive::open(file, SHAPE, options.limits)?);
         if !archive.knows_any() {
             return Err(Refusal::new(format!(
                 "None of the archive's {} entries is one of a Slack export's lists: {}.",
