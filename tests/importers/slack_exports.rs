@@ -294,18 +294,104 @@ fn what_lies_beside_the_messages_is_passed_over_and_counted_once() {
     assert_eq!(
         read.passed_over(),
         [
-            ("integration log", 2),
             ("canvas", 1),
+            ("canvas", 1),
+            ("integration log", 2),
             ("content flag", 1),
             ("huddle transcript", 1),
             ("list", 1),
             ("unknown file", 1),
             ("message", 2),
-            ("canvas", 1),
             ("file", 1),
         ]
     );
     assert_eq!(read.reasons(), ["general/2020-01-03.json: It holds a JSON object where a list is needed."]);
+}
+
+fn canvas(id: &str, more: &Value) -> Value {
+    let mut canvas = json!({
+        "id": id, "created": 1_577_923_200, "name": id, "title": format!("Notes {id}"), "mimetype": "application/vnd.slack-docs",
+        "filetype": "quip", "mode": "quip", "user": "U02", "size": 99,
+        "url_private": format!("https://files.slack.example/files-pri/T1-{id}/canvas?t=xoxe-1"),
+        "permalink": format!("https://corp.slack.example/docs/T1/{id}"),
+    });
+    canvas.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    canvas
+}
+
+#[test]
+fn canvases_become_links_in_the_rooms_that_they_belong_to() {
+    let zip = || {
+        lists()
+            .json("dms.json", &json!([{ "id": "D1", "members": ["U01", "U02"] }]))
+            .json("general/2020-01-02.json", &json!([said("1577923300.000100", "after them")]))
+            .json(
+                "general/canvas_in_the_conversation.json",
+                &json!([canvas("F1", &json!({})), canvas("F2", &json!({ "user": "W9EXT" }))]),
+            )
+            .json(
+                "canvases.json",
+                &json!([
+                    canvas("F1", &json!({ "channels": ["C01"] })),
+                    canvas("F3", &json!({ "channels": ["C01", "C99"], "ims": ["D1"], "user": "W8EXT" })),
+                    canvas(
+                        "F4",
+                        &json!({ "channels": ["C99"], "permalink": "https://corp.slack.example/docs/T1/F4?x=1#a" })
+                    ),
+                    canvas("F5", &json!({ "channels": ["C01"], "permalink": null, "url_private": null })),
+                    canvas("F6", &json!({ "channels": ["C01"], "created": null })),
+                    7,
+                ]),
+            )
+    };
+    let read = read(Format::Slack, &zip().bytes());
+    let links: Vec<(String, String)> = read
+        .messages()
+        .iter()
+        .filter(|message| message["msg"] != "after them")
+        .map(|message| (message["rid"].as_str().unwrap().to_owned(), message["msg"].as_str().unwrap().to_owned()))
+        .collect();
+    let link =
+        |room: &str, id: &str| (room.to_owned(), format!("[Notes {id}](https://corp.slack.example/docs/T1/{id})"));
+    assert_eq!(links, [link("C01", "F1"), link("C01", "F2"), link("C01", "F1"), link("C01", "F3"), link("D1", "F3")]);
+    let first = read.message("[Notes F1]");
+    assert_eq!((&first["u"]["_id"], millis(&first["ts"]) / 1000), (&json!("U02"), 1_577_923_200));
+    let ids: Vec<Value> = read.messages().iter().map(|message| message["_id"].clone()).collect();
+    let distinct: HashSet<String> = ids.iter().map(Value::to_string).collect();
+    assert_eq!(distinct.len(), 5, "a canvas that is listed twice is one message: {ids:?}");
+    let strangers: Vec<Value> = read.users()[2..].iter().map(|user| user["importIds"][0].clone()).collect();
+    assert_eq!(strangers, ["W9EXT", "W8EXT"], "their authors stand in");
+    assert_eq!(read.passed_over(), [("canvas", 1), ("canvas", 1), ("canvas", 1)]);
+    let reasons = read.elements.iter().filter_map(|element| match element {
+        Element::PassedOver(passed) => Some(passed.reason.as_str()),
+        _ => None,
+    });
+    assert_eq!(
+        reasons.collect::<Vec<_>>(),
+        [
+            "It was shared in no room of the export: https://corp.slack.example/docs/T1/F4",
+            "It has no address or no time.",
+            "It has no address or no time.",
+        ]
+    );
+    assert_eq!(read.reasons(), ["canvases.json, element 6: It is no JSON object."]);
+    let again = crate::support::read(Format::Slack, &zip().bytes());
+    assert_eq!(again.messages(), read.messages());
+}
+
+#[test]
+fn documents_among_the_files_of_a_message_become_links() {
+    for mode in ["canvas", "quip", "docs", "list", "space"] {
+        let file = canvas("F1", &json!({ "mode": mode }));
+        let read = export(&json!([
+            { "type": "message", "user": "U01", "ts": "1577923200.000100", "text": "see", "files": [file] },
+            { "type": "message", "user": "U01", "ts": "1577923201.000100", "text": "", "files": [file] },
+        ]));
+        let texts: Vec<Value> = read.messages().iter().map(|message| message["msg"].clone()).collect();
+        let link = "[Notes F1](https://corp.slack.example/docs/T1/F1)";
+        assert_eq!(texts, [format!("see\n{link}"), link.to_owned()], "{mode}");
+        assert!(read.messages().iter().all(|message| message.get("_importFile").is_none()), "{mode}");
+    }
 }
 
 #[test]

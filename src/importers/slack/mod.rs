@@ -4,6 +4,7 @@
 
 mod attachments;
 mod blocks;
+mod canvases;
 mod files;
 mod message;
 mod messages;
@@ -26,6 +27,7 @@ use super::{
     reader::{Elements, Parts},
     record::Refusal,
 };
+use canvases::Canvases;
 use messages::RoomMessages;
 use names::Names;
 use rooms::{List, Rooms};
@@ -51,6 +53,7 @@ pub(super) struct Export {
     names: Arc<Names>,
     rooms: Arc<Rooms>,
     days: Vec<Day>,
+    canvases: Canvases,
     /// The days of each room, in the order in which the rooms' folders appear.
     ranges: Vec<Range<usize>>,
     direct_message_max_users: usize,
@@ -85,7 +88,8 @@ impl Export {
         for kind in List::ALL {
             rooms.add(kind, &mut names, list(&archive, kind.file(), RecordType::Channel));
         }
-        let days = days_of(&archive, &rooms);
+        let rooms = Arc::new(rooms);
+        let (days, list_of_canvases) = days_of(&archive, &rooms);
         let ranges = days.chunk_by(|one, other| one.folder == other.folder).scan(0, |start, days| {
             let range = *start..*start + days.len();
             *start = range.end;
@@ -93,9 +97,10 @@ impl Export {
         });
         Ok(Self {
             ranges: ranges.collect(),
+            canvases: Canvases::new(archive.clone(), list_of_canvases, rooms.clone()),
             archive,
             names: Arc::new(names),
-            rooms: Arc::new(rooms),
+            rooms,
             days,
             direct_message_max_users: options.direct_message_max_users,
         })
@@ -106,9 +111,12 @@ impl Export {
             list(&self.archive, USERS, RecordType::User).chain(list(&self.archive, ORG_USERS, RecordType::User));
         let (archive, names) = (self.archive.clone(), self.names.clone());
         let days: Vec<u64> = self.days.iter().map(|day| day.offset).collect();
+        let canvases = self.canvases.clone();
         let strangers = std::iter::once_with(move || {
             let talks = [List::Talks, List::GroupTalks].map(|kind| list(&archive, kind.file(), RecordType::Channel));
-            let messages = EntryElements::new(archive, days, RecordType::Message, MESSAGE_MEMBERS);
+            let messages = EntryElements::new(archive, days, RecordType::Message, MESSAGE_MEMBERS)
+                .map(canvases::as_message)
+                .chain(canvases.messages());
             people::placeholders(&names, rooms::participants(talks.into_iter().flatten()), messages)
         });
         Box::new(people::users_in(lists).chain(strangers.flatten()))
@@ -127,10 +135,15 @@ impl Export {
         let days = &self.days[self.ranges.get(room)?.clone()];
         let offsets: Vec<u64> = days.iter().map(|day| day.offset).collect();
         let room = self.rooms.id(days.first()?.room);
-        let elements =
-            || EntryElements::new(self.archive.clone(), offsets.clone(), RecordType::Message, MESSAGE_MEMBERS);
+        let elements = || {
+            EntryElements::new(self.archive.clone(), offsets.clone(), RecordType::Message, MESSAGE_MEMBERS)
+                .map(canvases::as_message)
+        };
         let mut messages = RoomMessages::new(room, self.names.clone(), Survey::new(elements));
-        Some(Box::new(elements().flat_map(move |element| messages.staged(element))))
+        Some(Box::new(elements().flat_map(move |element| match canvases::without_link(&element) {
+            Some(passed_over) => vec![passed_over],
+            None => messages.staged(element),
+        })))
     }
 }
 
@@ -141,10 +154,12 @@ impl Parts for Export {
             1 => Some(self.channels()),
             _ => {
                 let room = usize::try_from(number - FIRST_ROOM).ok()?;
-                if room == self.ranges.len() {
-                    return Some(Box::new(passed_over::passed_over(&self.archive, &self.rooms).into_iter()));
+                match room.checked_sub(self.ranges.len()) {
+                    None => self.messages(room),
+                    Some(0) => Some(Box::new(self.canvases.staged(&self.names))),
+                    Some(1) => Some(Box::new(passed_over::passed_over(&self.archive, &self.rooms).into_iter())),
+                    Some(_) => None,
                 }
-                self.messages(room)
             }
         }
     }
@@ -155,11 +170,16 @@ fn list(archive: &Arc<Archive>, name: &str, kind: RecordType) -> EntryElements {
     EntryElements::new(archive.clone(), archive.known(name).into_iter().collect(), kind, LIST_MEMBERS)
 }
 
-fn days_of(archive: &Archive, rooms: &Rooms) -> Vec<Day> {
+/// The files of messages, and where the list of all canvases begins.
+fn days_of(archive: &Archive, rooms: &Rooms) -> (Vec<Day>, Option<u64>) {
     let mut order: std::collections::HashMap<u32, u32> = std::collections::HashMap::new();
     let mut days = Vec::new();
+    let mut list_of_canvases = None;
     for listed in archive.listed() {
         let Listed::File(entry) = listed else { continue };
+        if entry.name.eq_ignore_ascii_case(canvases::LIST) {
+            list_of_canvases.get_or_insert(entry.offset);
+        }
         let Some((room, date)) = day_of(&entry, rooms) else { continue };
         let next = u32::try_from(order.len()).unwrap_or(u32::MAX);
         let folder = *order.entry(room).or_insert(next);
@@ -167,14 +187,14 @@ fn days_of(archive: &Archive, rooms: &Rooms) -> Vec<Day> {
     }
     // The order of entries is that of whatever program made the archive.
     days.sort_by_key(|day| (day.folder, day.date, day.offset));
-    days
+    (days, list_of_canvases)
 }
 
 /// The room and the date of a file of messages.
 fn day_of(entry: &Entry, rooms: &Rooms) -> Option<(u32, u32)> {
     let (folder, file) = entry.name.split_once('/')?;
     let stem = file.strip_suffix(".json")?;
-    if stem.contains('/') || passed_over::is_canvas(stem) {
+    if stem.contains('/') {
         return None;
     }
     let room = rooms.of_folder(folder)?;

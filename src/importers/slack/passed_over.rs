@@ -9,25 +9,18 @@ use crate::importers::{
     record::{Element, PassedOver, Place},
 };
 
-use super::{KNOWN, day_of, rooms::Rooms};
+use super::{KNOWN, canvases, day_of, rooms::Rooms};
 
 /// Folders that are counted by name; the rest is counted together.
 const MAX_FOLDERS: usize = 1000;
-const CANVAS: &str = "canvas";
 
 /// Lists that Slack puts beside those that are imported.
-const LISTS: [(&str, &str); 5] = [
+const LISTS: [(&str, &str); 4] = [
     ("integration_logs.json", "integration log"),
-    ("canvases.json", CANVAS),
     ("content_flags.json", "content flag"),
     ("huddle_transcripts.json", "huddle transcript"),
     ("lists.json", "list"),
 ];
-
-/// Whether a file in a room's folder, named without its ending, holds a canvas and no messages.
-pub(super) fn is_canvas(stem: &str) -> bool {
-    stem.starts_with(CANVAS)
-}
 
 /// Everything that no other part reads, counted by kind and reason.
 pub(super) fn passed_over(archive: &Archive, rooms: &Rooms) -> Vec<Element> {
@@ -58,7 +51,8 @@ pub(super) fn passed_over(archive: &Archive, rooms: &Rooms) -> Vec<Element> {
 /// The kind of a file that no other part reads, why it is left out, and how many elements it holds.
 fn unread(archive: &Archive, entry: &Entry, rooms: &Rooms, groups: usize) -> Option<(&'static str, String, u64)> {
     let lower = entry.name.to_lowercase();
-    if KNOWN.iter().any(|name| archive.known(name) == Some(entry.offset)) || day_of(entry, rooms).is_some() {
+    let is_list = KNOWN.iter().any(|name| archive.known(name) == Some(entry.offset)) || lower == canvases::LIST;
+    if is_list || day_of(entry, rooms).is_some() {
         return None;
     }
     if let Some((name, kind)) = LISTS.iter().find(|(name, _)| *name == lower) {
@@ -74,16 +68,14 @@ fn unread(archive: &Archive, entry: &Entry, rooms: &Rooms, groups: usize) -> Opt
     let Some(stem) = file.strip_suffix(".json").filter(|stem| !stem.contains('/')) else {
         return Some(("unknown file", "No list of messages.".to_owned(), 1));
     };
-    if is_canvas(stem) {
-        return Some((CANVAS, "Rocket.Chat has no place for canvases.".to_owned(), 1));
-    }
     let reason = if groups < MAX_FOLDERS {
         format!("The folder {folder:?} belongs to no room of the export.")
     } else {
         "Its folder belongs to no room of the export.".to_owned()
     };
+    let kind = if canvases::is_file_of_canvases(stem) { canvases::KIND } else { "message" };
     Some(match element_count(archive, entry) {
-        Ok(count) => ("message", reason, count),
+        Ok(count) => (kind, reason, count),
         Err(_) => ("unknown file", "No list of messages.".to_owned(), 1),
     })
 }

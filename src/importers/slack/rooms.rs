@@ -75,6 +75,11 @@ impl Rooms {
         self.by_folder.get(folder).copied()
     }
 
+    /// Whether a room has this id.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.by_folder.get(id).is_some_and(|number| self.id(*number) == id)
+    }
+
     pub(super) fn id(&self, number: u32) -> &str {
         self.ids.get(number as usize).map(AsRef::as_ref).unwrap_or_default()
     }

@@ -270,7 +270,7 @@ async fn an_author_whose_account_lacks_a_user_name_breaks_no_room() {
 async fn what_an_export_holds_beside_its_messages_is_passed_over_and_listed_once() {
     let (_workspace, service) = served().await;
     let entry = json!([{ "id": "X1" }]);
-    let beside = ["integration_logs.json", "content_flags.json", "huddle_transcripts.json", "lists.json", "foo.json"];
+    let beside = ["integration_logs.json", "content_flags.json", "foo.json"];
     let users = json!([person("U01", "ann"), person("U02", "bea")]);
     let mut lists = vec![("channels.json", json!([channel("C01", "dev")]))];
     lists.extend(beside.iter().map(|name| (*name, entry.clone())));
@@ -278,7 +278,11 @@ async fn what_an_export_holds_beside_its_messages_is_passed_over_and_listed_once
         day("dev", "2020-01-02", json!([said("U01", "1577923200.000100", "hi")])),
         day("dev", "2020-01-03", json!([])),
         day("dev", "2020-01-04", json!({})),
-        ("FC:F01ABC:notes/a.json".to_owned(), entry.clone()),
+        ("FC:F01ABC:notes/a.json".to_owned(), json!([{ "id": "X1" }, { "id": "X2" }])),
+        ("FC:F01ABC:notes/b.json".to_owned(), json!([{ "id": "X3" }])),
+        ("FC:F02ABC:plans/a.json".to_owned(), entry.clone()),
+        ("huddle_transcripts.json".to_owned(), json!([{ "id": "X1" }, { "id": "X2" }, { "id": "X3" }])),
+        ("lists.json".to_owned(), json!([{ "id": "X1" }, { "id": "X2" }])),
     ];
     let operation = service.import("slack", &slack(&users, &lists, &days)).await;
     assert_eq!(operation["count"]["messages"], 1);
@@ -286,7 +290,46 @@ async fn what_an_export_holds_beside_its_messages_is_passed_over_and_listed_once
     for name in beside {
         assert_eq!(passed_over(&report, name), 1, "{name} in {report:#}");
     }
+    let more = [("huddle_transcripts.json", 3), ("lists.json", 2), ("FC:F01ABC:notes", 3), ("FC:F02ABC:plans", 1)];
+    for (name, count) in more {
+        assert_eq!(passed_over(&report, name), count, "{name} in {report:#}");
+        let lines = report["lines"].as_array().unwrap().iter();
+        assert_eq!(lines.filter(|line| line.to_string().contains(name)).count(), 1, "{name} is one line of {report:#}");
+    }
+    let totals = report["totals"].as_array().unwrap();
+    for total in totals {
+        let parts = ["imported", "failed", "passedOver", "waiting"].map(|name| total[name].as_u64().unwrap());
+        assert_eq!(parts.iter().sum::<u64>(), total["elements"].as_u64().unwrap(), "{total}");
+    }
     assert!(report["lines"].to_string().contains("2020-01-04.json"), "{report:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn canvases_are_links_in_their_rooms_and_the_others_are_reported_with_their_address() {
+    let (workspace, service) = served().await;
+    let canvas = |id: &str, rooms: &[&str]| {
+        json!({
+            "id": id, "title": format!("Notes {id}"), "created": 1_577_923_200, "user": "U02", "mode": "quip", "channels": rooms,
+            "permalink": format!("https://corp.slack.example/docs/T1/{id}?t=xoxe-1"),
+        })
+    };
+    let users = json!([person("U01", "ann"), person("U02", "bea")]);
+    let list = json!([canvas("F1", &["C01"]), canvas("F2", &[]), canvas("F3", &["C99"])]);
+    let lists = [("channels.json", json!([channel("C01", "dev")])), ("canvases.json", list)];
+    let days = [
+        day("dev", "2020-01-02", json!([said("U01", "1577923300.000100", "hi")])),
+        ("dev/canvas_in_the_conversation.json".to_owned(), json!([canvas("F1", &[])])),
+    ];
+    for _ in 0..2 {
+        service.import("slack", &slack(&users, &lists, &days)).await;
+        assert_eq!(texts(&shown(&workspace).await), ["[Notes F1](https://corp.slack.example/docs/T1/F1)", "hi"]);
+    }
+    let report = report(&service).await;
+    for (id, place) in [("F2", "canvases.json, element 2"), ("F3", "canvases.json, element 3")] {
+        assert_eq!(passed_over(&report, place), 1, "{report:#}");
+        assert!(report.to_string().contains(&format!("https://corp.slack.example/docs/T1/{id}\"")), "{report:#}");
+    }
+    assert!(!report.to_string().contains("xoxe-1"), "{report:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
