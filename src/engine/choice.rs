@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use futures::TryStreamExt as _;
 use indexmap::IndexSet;
 
-use super::convert::{Directory, Survey, seek};
+use super::convert::{Directory, StagedThreads, Survey, seek};
 use crate::{
     domain::{
         document::account::unlisted_person,
@@ -32,6 +32,7 @@ pub(super) async fn choose(
     root: &str,
     importer: Importer,
     selection: &Selection,
+    threads: StagedThreads,
 ) -> Result<Survey, RepositoryError> {
     let choosing = Choosing { repositories, root, selection };
     let Repositories { staged_choice, staging, .. } = repositories;
@@ -39,13 +40,13 @@ pub(super) async fn choose(
     let (left_out, mut needed, named) = choosing.channels().await?;
     let survey = if *selection == Selection::everything() {
         // Either takes a second for a million messages.
-        tokio::try_join!(staging.adopt(root), Survey::read(repositories, root))?.1
+        tokio::try_join!(staging.adopt(root), Survey::read(repositories, root, threads))?.1
     } else {
         staging.adopt(root).await?;
         choosing.contacts().await?;
         let rooms: Vec<&str> = left_out.import_ids().collect();
         staged_choice.leave_out_messages(root, &rooms).await?;
-        Survey::read(repositories, root).await?
+        Survey::read(repositories, root, threads).await?
     };
     needed.extend(survey.authors().map(str::to_owned));
     if importer == Importer::Csv {

@@ -28,7 +28,7 @@ pub(super) use {
     messages::Messages,
     plan::{BatchPlan, EarlierPlans},
     rooms::{Rooms, is_direct},
-    survey::Survey,
+    survey::{StagedThreads, Survey},
     users::{Directory, Memberships, Newcomers, Users, seek},
 };
 

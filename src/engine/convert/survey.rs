@@ -16,7 +16,24 @@ use crate::{
 /// A message, by a hash of its id: exports have millions of them.
 type MessageKey = u128;
 
-/// Authors and threads of the staged messages of an operation: about 60 bytes a thread and 16 an answer.
+/// What a survey may hold of threads where the staged records count them as well.
+const MOST_BYTES: usize = 32 << 20;
+const BYTES_OF_THREAD: usize = 60;
+const BYTES_OF_ANSWER: usize = 16;
+
+/// Who counted the answers that the staged messages speak of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::engine) enum StagedThreads {
+    /// Our importer: the numbers are those of the messages that are there, and an answer without its first message is a
+    /// plain one.
+    Counted,
+    /// The source, whose numbers may be of other messages.
+    #[default]
+    AsInSource,
+}
+
+/// Authors and threads of the staged messages of an operation: about 60 bytes a thread and 16 an answer, up to
+/// [`MOST_BYTES`] where the staged records may be trusted. Beyond that it knows of no thread, and the records say it.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Survey {
     /// Messages that are not left out.
@@ -25,6 +42,11 @@ pub(in crate::engine) struct Survey {
     authors: IndexSet<String>,
     threads: HashMap<MessageKey, StagedThread>,
     answers: Vec<Answer>,
+    /// Messages that say that they are answered.
+    answered: HashSet<MessageKey>,
+    staged_threads: StagedThreads,
+    /// Whether there were too many threads to hold them.
+    is_overfull: bool,
 }
 
 /// The answers to one message, by their places among all answers.
@@ -52,17 +74,18 @@ impl Survey {
     ///
     /// # Errors
     /// As for every read.
-    pub(in crate::engine) async fn read(repositories: &Repositories, root: &str) -> Result<Self, RepositoryError> {
-        let mut survey = Self::default();
-        let mut answered = HashSet::new();
+    pub(in crate::engine) async fn read(
+        repositories: &Repositories,
+        root: &str,
+        staged_threads: StagedThreads,
+    ) -> Result<Self, RepositoryError> {
+        let mut survey = Self { staged_threads, ..Self::default() };
         let mut messages = Box::pin(repositories.staged_choice.message_links(root).await?);
-        while let Some(mut message) = messages.try_next().await? {
-            if message.is_answered {
-                answered.extend(message.id.take().as_deref().map(key_of));
-            }
+        while let Some(message) = messages.try_next().await? {
             survey.messages += 1;
             survey.add(message);
         }
+        let answered = std::mem::take(&mut survey.answered);
         for (id, thread) in &mut survey.threads {
             thread.has_root = answered.contains(id);
         }
@@ -80,12 +103,26 @@ impl Survey {
     }
 
     fn add(&mut self, message: MessageLinks) {
+        self.add_author_and_answer(message);
+        let answers = self.answers.len() + self.answered.len();
+        let bytes = self.threads.len() * BYTES_OF_THREAD + answers * BYTES_OF_ANSWER;
+        if bytes > MOST_BYTES && self.staged_threads == StagedThreads::Counted {
+            self.is_overfull = true;
+            (self.threads, self.answers, self.answered) = Default::default();
+        }
+    }
+
+    fn add_author_and_answer(&mut self, mut message: MessageLinks) {
+        if message.is_answered && !self.is_overfull {
+            self.answered.extend(message.id.take().as_deref().map(key_of));
+        }
         let Some(author) = message.author else { return };
         let place = match self.authors.get_index_of(&author) {
             Some(place) => place,
             None => self.authors.insert_full(author).0,
         };
-        if let (Some(root), Some(ts), false) = (message.thread_root, message.ts, message.is_hidden) {
+        let is_left_out = message.is_hidden || self.is_overfull;
+        if let (Some(root), Some(ts), false) = (message.thread_root, message.ts, is_left_out) {
             let (Ok(author), Ok(answer)) = (u32::try_from(place), u32::try_from(self.answers.len())) else { return };
             match self.threads.entry(key_of(&root)) {
                 Entry::Vacant(vacant) => {
@@ -114,7 +151,7 @@ impl Survey {
 
     /// Whether the message with this id, which others answer, is staged.
     pub(super) fn has_root(&self, id: &str) -> bool {
-        self.threads.get(&key_of(id)).is_some_and(|thread| thread.has_root)
+        self.is_overfull || self.threads.get(&key_of(id)).is_some_and(|thread| thread.has_root)
     }
 
     /// The import ids of those who answered the message with this id.
@@ -168,6 +205,23 @@ mod tests {
             ts: Some(Date::from_epoch_millis(ts)),
             is_hidden: false,
             is_answered: false,
+        }
+    }
+
+    #[test]
+    fn threads_beyond_what_may_be_held_are_left_to_records_that_count_them() {
+        let threads = MOST_BYTES / (BYTES_OF_THREAD + BYTES_OF_ANSWER) + 1;
+        for staged_threads in [StagedThreads::Counted, StagedThreads::AsInSource] {
+            let mut survey = Survey { staged_threads, ..Survey::default() };
+            for thread in 0..threads + 1000 {
+                survey.add(said("ann", Some(&thread.to_string()), 1));
+            }
+            survey.add(said("bea", Some("last"), 1));
+            let is_held = staged_threads == StagedThreads::AsInSource;
+            assert_eq!((survey.threads.is_empty(), survey.answers.is_empty()), (!is_held, !is_held));
+            assert_eq!(survey.has_root("0"), !is_held, "what is staged says it");
+            assert_eq!(survey.thread("last", |_| Some("account")).is_some(), is_held);
+            assert_eq!(survey.authors().collect::<Vec<_>>(), ["ann", "bea"]);
         }
     }
 

@@ -19,7 +19,9 @@ use crate::{
     engine::{
         attempts::Stop,
         choice::choose,
-        convert::{Contacts, Converter, EarlierPlans, Memberships, Messages, Newcomers, Rooms, Survey, Users},
+        convert::{
+            Contacts, Converter, EarlierPlans, Memberships, Messages, Newcomers, Rooms, StagedThreads, Survey, Users,
+        },
     },
     repository::{Checkpoint, OperationUpdate, ReceiptSummary, RunStart, with_default_timeout},
 };
@@ -72,6 +74,7 @@ struct Subject<'a> {
     selection: Option<&'a str>,
     /// The user who imports.
     user: &'a str,
+    threads: StagedThreads,
 }
 
 impl<'a> Subject<'a> {
@@ -81,6 +84,11 @@ impl<'a> Subject<'a> {
             importer: operation.importer().unwrap_or(Importer::Api),
             selection: operation.selection(),
             user: operation.user().unwrap_or_default(),
+            threads: match operation.importer() {
+                // Loaded here, and not by Rocket.Chat.
+                Some(Importer::Slack) if operation.is_loaded() => StagedThreads::Counted,
+                _ => StagedThreads::AsInSource,
+            },
         }
     }
 
@@ -224,7 +232,7 @@ impl Run<'_> {
             Some(id) => self.repositories.selections.find(id).await?.unwrap_or_else(Selection::everything),
             None => Selection::everything(),
         };
-        choose(self.repositories, subject.root, subject.importer, &selection).await
+        choose(self.repositories, subject.root, subject.importer, &selection, subject.threads).await
     }
 
     fn reset_progress(&self, start: RunStart, summary: &ReceiptSummary, stored: Counts) {
@@ -266,7 +274,7 @@ impl Run<'_> {
                 self.passes(self.patiently(converter, stop).await?, root, start, processed, stop).await
             }
             RecordType::Message => {
-                let survey = self.survey(root, stop).await?;
+                let survey = self.survey(subject, stop).await?;
                 let hidden = with_default_timeout(self.repositories.settings.hidden_types()).await?;
                 let converter = Messages::new(self.repositories, root, message_ids(importer), survey, hidden);
                 self.passes(converter, root, start, processed, stop).await
@@ -277,11 +285,12 @@ impl Run<'_> {
     }
 
     /// The survey of all messages, read once by each instance.
-    async fn survey(&self, root: &str, stop: &CancellationToken) -> Result<Arc<Survey>, Stop> {
+    async fn survey(&self, subject: &Subject<'_>, stop: &CancellationToken) -> Result<Arc<Survey>, Stop> {
         if let Some(survey) = self.survey.get() {
             return Ok(Arc::clone(survey));
         }
-        let survey = Arc::new(self.patiently(Survey::read(self.repositories, root), stop).await?);
+        let read = Survey::read(self.repositories, subject.root, subject.threads);
+        let survey = Arc::new(self.patiently(read, stop).await?);
         Ok(Arc::clone(self.survey.get_or_init(|| survey)))
     }
 
