@@ -170,7 +170,7 @@ pub fn message(
         "_importFile",
         object(fields, "_importFile").map(|file| without_nulls(&FieldValue::Object(file.clone()))),
     );
-    document.put_some("_hidden", fields.get("_hidden").cloned()).put_some("url", fields.get("url").cloned());
+    document.put_some("_hidden", fields.get("_hidden").cloned()).put_some("url", fields.get("url").map(without_nulls));
     document.put_some("attachments", list(fields, "attachments").and_then(attachments::cleaned));
     for field in ["bot", "emoji", "alias", "avatar"] {
         document.put_some(field, fields.get(field).map(without_nulls));

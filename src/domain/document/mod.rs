@@ -148,7 +148,7 @@ pub(super) fn is_value(value: &FieldValue) -> bool {
     !matches!(value, FieldValue::Null | FieldValue::Undefined)
 }
 
-/// The value without fields that are null, at any depth.
+/// The value without fields and elements that are null, at any depth.
 pub(super) fn without_nulls(value: &FieldValue) -> FieldValue {
     match value {
         FieldValue::Object(fields) => FieldValue::Object(
@@ -158,7 +158,9 @@ pub(super) fn without_nulls(value: &FieldValue) -> FieldValue {
                 .map(|(name, value)| (name, without_nulls(value)))
                 .collect(),
         ),
-        FieldValue::List(list) => FieldValue::List(list.iter().map(without_nulls).collect()),
+        FieldValue::List(list) => {
+            FieldValue::List(list.iter().filter(|value| is_value(value)).map(without_nulls).collect())
+        }
         other => other.clone(),
     }
 }

@@ -7,7 +7,9 @@ mod choosing;
 mod kills;
 mod noted;
 mod odd_files;
+mod people_again;
 mod receipts;
+mod staged_nulls;
 
 use std::{fs, path::Path, time::Duration};
 
