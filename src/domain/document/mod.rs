@@ -12,6 +12,7 @@ pub mod room;
 pub mod room_counters;
 pub mod room_match;
 pub mod room_names;
+pub mod room_source;
 pub mod source_hash;
 pub mod stable_id;
 pub mod subscription;

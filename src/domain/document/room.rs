@@ -6,6 +6,7 @@ use super::{
     Builder, FieldChange, FieldValue, Fields, Person,
     room_match::{FoundBy, StoredRoom},
     room_names::RoomName,
+    room_source::RoomSource,
     stable_id::stable_id,
     text, texts,
 };
@@ -222,11 +223,18 @@ impl RoomChanges {
 
 /// The changes of a room that is there.
 ///
-/// A room that an earlier import linked or made follows its source in date, topic, description and archiving. One that
-/// people here made, found by its name or because it is the general channel, keeps them unless `update` says otherwise:
-/// it only takes the import id. A direct message takes the import id alone.
+/// A room that an earlier import made follows what changed at its source in date, topic, description and archiving, as long
+/// as people here change nothing of it; `earlier` is what an earlier import noted. One that people here made, found by its
+/// name or because it is the general channel, keeps them unless `update` says otherwise: it only takes the import id. A
+/// direct message takes the import id alone.
 #[must_use]
-pub fn changes(staged: StagedChannel<'_>, room: StoredRoom<'_>, found: FoundBy, update: bool) -> RoomChanges {
+pub fn changes(
+    staged: StagedChannel<'_>,
+    room: StoredRoom<'_>,
+    found: FoundBy,
+    earlier: Option<&RoomSource>,
+    update: bool,
+) -> RoomChanges {
     let stored = room.fields();
     let missing = |id: &&str| !stored_texts(stored, "importIds").any(|known| known == *id);
     let import_ids = staged.import_ids().filter(missing).map(str::to_owned).collect();
@@ -235,14 +243,13 @@ pub fn changes(staged: StagedChannel<'_>, room: StoredRoom<'_>, found: FoundBy, 
     if !follows || staged.kind() == Some(ChannelType::DirectMessage) {
         return RoomChanges { import_ids, set: Vec::new(), archive: false };
     }
-    let given = [
-        ("ts", staged.created_at().map(FieldValue::Date)),
-        ("topic", staged.topic().map(text)),
-        ("description", staged.description().map(text)),
-    ];
-    let set = given.into_iter().filter_map(|(field, value)| FieldChange::of(stored, field, value?)).collect();
-    let is_archived = stored.get("archived").is_some_and(FieldValue::is_truthy);
-    RoomChanges { import_ids, set, archive: staged.is_archived() && !is_archived && !is_general }
+    let source = RoomSource::of(staged);
+    let earlier = earlier.filter(|_| !update);
+    RoomChanges {
+        import_ids,
+        set: source.changes(stored, earlier),
+        archive: source.archives(stored, earlier) && !is_general,
+    }
 }
 
 /// The members that join a room which an import made: those of the source who are no members, and of whom no earlier

@@ -86,6 +86,18 @@ impl<'a> StagedChannel<'a> {
         text(self.0, "description").filter(|description| !description.is_empty())
     }
 
+    /// When the topic was set at the source, if it says that.
+    #[must_use]
+    pub fn topic_since(self) -> Option<Date> {
+        date(self.0, "_topicSince")
+    }
+
+    /// When the description was set at the source, if it says that.
+    #[must_use]
+    pub fn description_since(self) -> Option<Date> {
+        date(self.0, "_descriptionSince")
+    }
+
     #[must_use]
     pub fn created_at(self) -> Option<Date> {
         date(self.0, "ts")

@@ -20,6 +20,7 @@ use crate::{
             room::{self, Members, RoomChanges, RoomError},
             room_match::{FoundBy, StoredRoom, existing_room},
             room_names::RoomNames,
+            room_source::RoomSource,
         },
         field_value::{FieldValue, Fields},
         receipt::Outcome,
@@ -59,11 +60,15 @@ type RoomOutcome = std::result::Result<Stored, String>;
 /// What became of one room, and who is to join it.
 type Settled<'p> = (RoomOutcome, Option<RoomToJoin<'p>>);
 
-/// The new rooms of a batch.
+/// The new rooms of a batch, and notes to be made on all rooms of it.
 struct MadeRooms {
     notes: HashMap<String, RoomNote>,
     /// Those that are stored, by `_id`.
     rooms: HashMap<String, Fields>,
+    /// What the sources say of rooms that follow them.
+    sources: Vec<(String, RoomSource)>,
+    /// Rooms of people here, which were found by their names.
+    linked: Vec<String>,
 }
 
 impl Rooms {
@@ -115,7 +120,7 @@ impl Rooms {
         plan: &BatchPlan<'_>,
     ) -> Storing<Settled<'p>> {
         if let Some((found, by)) = found(&room, candidates) {
-            return self.link(read, (found.clone(), by), room, candidates, plan).await;
+            return self.link(read, (found.clone(), by), room, candidates, made, plan).await;
         }
         let stored = match made.rooms.remove(&room.id) {
             Some(stored) => stored,
@@ -125,7 +130,10 @@ impl Rooms {
             },
         };
         candidates.push(stored.clone());
-        let NewRoom { kind, id, members, .. } = room;
+        let NewRoom { staged, kind, id, members } = room;
+        if kind != ChannelType::DirectMessage {
+            made.sources.push((id.clone(), RoomSource::of(staged)));
+        }
         let note = made.notes.remove(&id).unwrap_or_default();
         let created = Ok(Stored { note: members.note(), ..Stored::new(Outcome::Created, id.clone()) });
         Ok((created, Some(RoomToJoin { room: stored, id, kind, members, note })))
@@ -141,7 +149,8 @@ impl Rooms {
     async fn begin(&self, new: &[&NewRoom<'_>]) -> Result<MadeRooms> {
         let ids: Vec<&str> = new.iter().map(|room| room.id.as_str()).collect();
         let notes = self.repositories.room_notes.begin(&ids, &self.root).await?;
-        Ok(MadeRooms { notes, rooms: make_together(&self.repositories.rooms, &self.names, new).await? })
+        let rooms = make_together(&self.repositories.rooms, &self.names, new).await?;
+        Ok(MadeRooms { notes, rooms, sources: Vec::new(), linked: Vec::new() })
     }
 
     fn members<'p>(
@@ -164,8 +173,9 @@ impl Rooms {
         &self,
         read: &ReadRoom,
         (there, found): (Fields, FoundBy),
-        NewRoom { id: made_id, members, .. }: NewRoom<'p>,
+        NewRoom { staged, id: made_id, members, kind: staged_kind }: NewRoom<'p>,
         candidates: &mut [Fields],
+        made: &mut MadeRooms,
         plan: &BatchPlan<'_>,
     ) -> Storing<Settled<'p>> {
         let view = StoredRoom::new(&there);
@@ -173,8 +183,23 @@ impl Rooms {
         let note = self.repositories.room_notes.find(&id).await?;
         let is_made_now = note.as_ref().is_some_and(|note| note.made_by == self.root);
         let record = read.record.as_text();
-        let changes = room::changes(StagedChannel::new(&read.data), view, found, false);
+        let earlier = note.as_ref().and_then(|note| note.source.as_ref());
         let before = plan.earlier().of_record(&record).filter(|before| before.document == id);
+        // A room that an earlier import, or an earlier try, found by its name stays one that people here made.
+        let is_linked = match &note {
+            Some(note) => note.is_linked,
+            None => before.is_some_and(|before| before.outcome == Outcome::Linked),
+        };
+        let found = if is_linked { FoundBy::Name } else { found };
+        let changes = room::changes(staged, view, found, earlier, false);
+        let source = RoomSource::of(staged).after(earlier);
+        match found {
+            FoundBy::ImportId if staged_kind != ChannelType::DirectMessage && earlier != Some(&source) => {
+                made.sources.push((id.clone(), source));
+            }
+            FoundBy::Name if note.is_none() => made.linked.push(id.clone()),
+            _ => {}
+        }
         if let Some(before) = before.filter(|before| is_made(before, &changes)) {
             return Ok((self.linked_before(before).await?, None));
         }
@@ -264,6 +289,7 @@ impl Converter for Rooms {
                 outcomes[place] = Err(reason);
             }
         }
+        self.repositories.room_notes.add_sources(&made.sources, &made.linked).await?;
         Ok(outcomes)
     }
 }

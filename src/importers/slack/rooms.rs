@@ -147,6 +147,12 @@ pub(super) fn room(
         let value = room.get(source).and_then(|value| text_of(value, "value"));
         data.extend(value.map(|value| (field, text(plain(value, names)))));
     }
+    for (field, source) in [("_topicSince", "topic"), ("_descriptionSince", "purpose")] {
+        let set = room.get(source).filter(|value| text_of(value, "value").is_some());
+        let seconds = set.and_then(|value| value.get("last_set")?.as_i64()).filter(|seconds| *seconds > 0);
+        let millis = seconds.and_then(|seconds| seconds.checked_mul(MILLIS_PER_SECOND));
+        data.extend(millis.map(|millis| (field, date(millis))));
+    }
     data.extend(created.map(|millis| ("ts", date(millis))));
     let archived = room.get("is_archived").and_then(Value::as_bool).unwrap_or_default();
     data.push(("archived", FieldValue::Boolean(archived)));

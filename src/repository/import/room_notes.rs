@@ -1,14 +1,19 @@
-//! Notes of imports on the rooms they made, and on who joined them, in a collection of our own.
+//! Notes of imports on the rooms they made or linked, on who joined them, and on what their sources said of them, in a
+//! collection of our own.
 
 use std::collections::{HashMap, HashSet};
 
-use bson::{Bson, DateTime, Document, doc};
+use bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 use futures::TryStreamExt as _;
 use mongodb::Collection;
 
-use crate::repository::{
-    Connection, JoinedPeople, RepositoryError,
-    connection::commands::{Update, update_each},
+use crate::{
+    domain::document::room_source::RoomSource,
+    repository::{
+        Connection, JoinedPeople, RepositoryError,
+        bson::{read::read_fields, write::document_of},
+        connection::commands::{Update, update_each},
+    },
 };
 
 const COLLECTION: &str = "rocketchat_import_service_rooms";
@@ -20,12 +25,16 @@ pub struct RoomNotes {
 }
 
 /// What imports noted of a room.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct RoomNote {
-    /// The root of the operation that made the room.
+    /// The root of the operation that made the room; empty if no import did.
     pub made_by: String,
     /// The `_id`s of the people who joined by an import.
     pub joined: HashSet<String>,
+    /// What the sources said of the room so far, if it follows them.
+    pub source: Option<RoomSource>,
+    /// Whether people here made the room, and an import found it by its name.
+    pub is_linked: bool,
 }
 
 impl RoomNotes {
@@ -51,10 +60,11 @@ impl RoomNotes {
             notes.insert(note.get_str("_id").unwrap_or_default().to_owned(), room_note(&note));
         }
         let again = |(room, note): (&String, &mut RoomNote)| {
-            *note = RoomNote { made_by: operation.to_owned(), joined: HashSet::new() };
+            *note = RoomNote { made_by: operation.to_owned(), ..RoomNote::default() };
+            let fresh = doc! { "madeBy": operation, "joined": [], "at": DateTime::now() };
             Update {
                 filter: doc! { "_id": room },
-                change: doc! { "$set": { "madeBy": operation, "joined": [], "at": DateTime::now() } },
+                change: doc! { "$set": fresh, "$unset": { "source": "" } },
                 upsert: false,
             }
         };
@@ -72,9 +82,29 @@ impl RoomNotes {
         Ok(found.map_ok(id).try_collect().await?)
     }
 
-    /// Returns the note on a room that an import made.
+    /// Returns the note on a room that an import made or linked.
     pub async fn find(&self, room: &str) -> Result<Option<RoomNote>, RepositoryError> {
         Ok(self.notes.find_one(doc! { "_id": room }).await?.as_ref().map(room_note))
+    }
+
+    /// Notes what the sources said of rooms that follow them, and the rooms that were found by their names.
+    ///
+    /// # Errors
+    /// Some may have been noted all the same.
+    pub async fn add_sources(
+        &self,
+        sources: &[(String, RoomSource)],
+        linked: &[String],
+    ) -> Result<(), RepositoryError> {
+        let update = |room: &String, set: Document| Update {
+            filter: doc! { "_id": room },
+            change: doc! { "$set": set },
+            upsert: true,
+        };
+        let of_sources =
+            sources.iter().map(|(room, source)| update(room, doc! { "source": document_of(source.fields()) }));
+        let of_linked = linked.iter().map(|room| update(room, doc! { "linked": true }));
+        update_each(&self.notes, &of_sources.chain(of_linked).collect::<Vec<_>>()).await
     }
 
     /// Notes that these people have joined their rooms.
@@ -97,5 +127,12 @@ fn room_note(note: &Document) -> RoomNote {
     RoomNote {
         made_by: note.get_str("madeBy").unwrap_or_default().to_owned(),
         joined: joined.map(str::to_owned).collect(),
+        source: note.get_document("source").ok().and_then(source_of),
+        is_linked: note.get_bool("linked").unwrap_or_default(),
     }
+}
+
+fn source_of(noted: &Document) -> Option<RoomSource> {
+    let noted = RawDocumentBuf::try_from(noted).ok()?;
+    Some(RoomSource::from_fields(read_fields(&noted).ok()?))
 }

@@ -66,8 +66,13 @@ async fn a_room_that_was_linked_by_a_killed_batch_is_linked_in_the_receipt_and_k
     let records = service.get_as_admin("/api/v1/import.receipt").await.json()["records"].as_array().unwrap().clone();
     let room = records.iter().find(|record| record["dataType"] == "channel").unwrap();
     assert_eq!((&room["outcome"], &room["became"]), (&json!("linked"), &json!("dev")), "{records:?}");
-    let dev = workspace.found("rocketchat_room", doc! { "_id": "dev" }).await.remove(0);
-    assert_eq!(dev.get_str("topic").unwrap(), "as people here want it");
+    let topic = async || {
+        let dev = workspace.found("rocketchat_room", doc! { "_id": "dev" }).await.remove(0);
+        dev.get_str("topic").unwrap().to_owned()
+    };
+    assert_eq!(topic().await, "as people here want it");
+    service.import("slack", &export).await;
+    assert_eq!(topic().await, "as people here want it", "the room stays theirs in a second import");
 }
 
 #[tokio::test(flavor = "multi_thread")]

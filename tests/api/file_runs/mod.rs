@@ -9,6 +9,7 @@ mod noted;
 mod odd_files;
 mod people_again;
 mod receipts;
+mod rooms_again;
 mod staged_nulls;
 
 use std::{fs, path::Path, time::Duration};

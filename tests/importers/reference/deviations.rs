@@ -30,6 +30,14 @@ pub(super) struct Example {
 
 pub(super) const DEVIATIONS: &[Deviation] = &[
     Deviation {
+        kind: "channel",
+        why: "Says when topic and description were set, so that an older export sets none back. Rocket.Chat passes over it.",
+        examples: &[
+            Example { case: ANY, record: ANY, path: "_topicSince", ours: ANY, theirs: ABSENT },
+            Example { case: ANY, record: ANY, path: "_descriptionSince", ours: ANY, theirs: ABSENT },
+        ],
+    },
+    Deviation {
         kind: "user",
         why: "People in no list of users, who wrote or take part in a direct message, become deactivated placeholders.",
         examples: &[

@@ -85,7 +85,8 @@ fn a_room_and_its_subscriptions_have_rocket_chats_fields_in_its_order() {
 fn a_room_that_people_here_made_only_takes_the_import_id() {
     let stored = Fields::from_iter([("_id", text("x")), ("t", text("c")), ("topic", text("ours"))]);
     let staged = staged("c", &[], &[("topic", text("theirs")), ("archived", FieldValue::Boolean(true))]);
-    let changes = |found, update| room::changes(StagedChannel::new(&staged), StoredRoom::new(&stored), found, update);
+    let changes =
+        |found, update| room::changes(StagedChannel::new(&staged), StoredRoom::new(&stored), found, None, update);
     let by_name = changes(FoundBy::Name, false);
     assert_eq!(
         (by_name.import_ids.as_slice(), by_name.set.len(), by_name.archive),
