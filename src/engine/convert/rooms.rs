@@ -224,7 +224,7 @@ impl Rooms {
         let fields = changed_fields(&changes, &there);
         let outcome = Ok(Stored { changed: fields, note: people_note, ..Stored::new(outcome, id.clone()) });
         let kind = view.kind().unwrap_or(ChannelType::PrivateGroup);
-        let note = note.filter(|_| room::is_made_here(view, &made_id));
+        let note = note.filter(|note| note.is_of_made_room() && room::is_made_here(view, &made_id));
         Ok((outcome, note.map(|note| RoomToJoin { room: there, id, kind, members, note })))
     }
 

@@ -15,7 +15,7 @@ use crate::{
         state::State,
     },
     engine::{convert::is_direct, room_history::compare_history},
-    repository::{JoinedRoom, LastMessage, Repositories, RepositoryError, RoomGrowth, with_default_timeout},
+    repository::{JoinedRoom, LastMessage, Repositories, RepositoryError, RoomGrowth, RoomNote, with_default_timeout},
 };
 
 /// Rooms whose marks are taken off together.
@@ -135,7 +135,7 @@ struct Finishing<'a> {
 impl Finishing<'_> {
     async fn room(&self, id: &str, room: &Fields, added: &Added) -> Result<(), RepositoryError> {
         let Repositories { messages, room_notes, rooms, subscriptions, .. } = self.repositories;
-        let note = room_notes.find(id).await?;
+        let note = room_notes.find(id).await?.filter(RoomNote::is_of_made_room);
         let people = match &note {
             Some(_) => Some(subscriptions.count(id).await?),
             None => None,

@@ -37,6 +37,13 @@ pub struct RoomNote {
     pub is_linked: bool,
 }
 
+impl RoomNote {
+    /// Whether an import made the room. Others have a note of what an import linked.
+    pub fn is_of_made_room(&self) -> bool {
+        !self.made_by.is_empty()
+    }
+}
+
 impl RoomNotes {
     pub(in crate::repository) fn new(connection: &Connection) -> Self {
         Self { notes: connection.collection(COLLECTION) }

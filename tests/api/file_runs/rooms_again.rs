@@ -96,7 +96,7 @@ async fn what_people_here_changed_of_a_room_stays() {
 async fn a_room_that_people_here_made_stays_theirs_in_every_import() {
     let (workspace, service) = served().await;
     let theirs = doc! {
-        "_id": "dev", "t": "c", "name": "dev", "fname": "dev", "msgs": 0, "usersCount": 0, "topic": "ours",
+        "_id": "dev", "t": "c", "name": "dev", "fname": "dev", "msgs": 0, "usersCount": 7, "topic": "ours",
         "description": "",
         "ts": bson::DateTime::from_millis(1_400_000_000_000),
     };
@@ -112,5 +112,10 @@ async fn a_room_that_people_here_made_stays_theirs_in_every_import() {
         assert_eq!(room.get_datetime("ts").unwrap().timestamp_millis(), 1_400_000_000_000, "{room}");
         assert!(!room.contains_key("archived"), "{room}");
         assert_eq!(room.get_str("description").ok(), Some(""), "{room}");
+        assert_eq!(
+            room.get_i32("usersCount").ok(),
+            Some(7),
+            "it grows by the people an import adds, and is not counted anew"
+        );
     }
 }
