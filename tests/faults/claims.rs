@@ -23,7 +23,7 @@ async fn lease(workspace: &Workspace) -> Option<Document> {
 }
 
 /// A set with a service that has users to import.
-async fn staged() -> (ReplicaSet, Workspace, Service) {
+async fn staged() -> (&'static ReplicaSet, Workspace, Service) {
     let set = ReplicaSet::of_three().await;
     let workspace = set.workspace().await;
     let service = workspace.serve().await;
@@ -76,7 +76,7 @@ async fn an_instance_that_dies_before_its_first_batch_is_replaced() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_that_dies_with_the_answer_is_replaced() {
-    let (_set, workspace, service) = staged().await;
+    let (_, workspace, service) = staged().await;
     service.run_import().await;
     service.kill();
     reckon("killed as soon as `import.run` has answered", &workspace, workspace.serve().await).await;
