@@ -165,13 +165,13 @@ async fn a_role_that_is_given_by_the_name_that_people_see_is_answered_with_its_i
     let Some((workspace, _service, browser)) = set_up_signed_in().await else { return };
     let teacher = doc! { "_id": "k9Xw3fTtQmR2aZ7pL", "name": "Teacher", "scope": "Users" };
     workspace.collection("rocketchat_roles").insert_one(teacher).await.unwrap();
-    let rows: String = (1..=400)
+    let rows: Vec<String> = (1..=400)
         .map(|number| {
             let role = if number >= 399 { "Teacher" } else { "" };
             format!("{number},u{number}@corp.example,u{number},{role}\n")
         })
         .collect();
-    let _file = browser.choose_file(".csv", format!("importIds,emails,username,roles\n{rows}")).await;
+    let _file = browser.choose_file(".csv", format!("importIds,emails,username,roles\n{}", rows.concat())).await;
     browser.says("#file-bad", "2 problems, so nothing is sent.").await;
     let problems = browser.text("#file-problems").await;
     for (line, problem) in [400, 401].into_iter().zip(problems.lines()) {

@@ -202,8 +202,8 @@ async fn a_file_that_a_proxy_does_not_take_is_answered_with_what_to_do() {
              };",
         )
         .await;
-    let rows: String = (0..100).map(|number| format!("{number},u{number}@corp.example,u{number}\n")).collect();
-    let _file = browser.choose_file(".csv", format!("importIds,emails,username\n{rows}")).await;
+    let rows: Vec<String> = (0..100).map(|number| format!("{number},u{number}@corp.example,u{number}\n")).collect();
+    let _file = browser.choose_file(".csv", format!("importIds,emails,username\n{}", rows.concat())).await;
     browser.says("#file-bad", "A proxy before the server takes no file of").await;
     for way_out in
         ["client_max_body_size", "the command line, which sends in parts", "each part needs the line of column names"]

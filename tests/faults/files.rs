@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     harness::{Service, SlackExport, Workspace, eventually},
+    mongod::Mongod,
     replica_set::ReplicaSet,
     report::Row,
     trial::PATIENCE,
@@ -161,9 +162,9 @@ async fn secondaries_that_answer_late_do_not_make_a_run_believe_in_another_proce
         || set.members.iter().enumerate().filter(|(member, _)| *member != primary).map(|(_, member)| member);
     let since = Instant::now();
     while trial.last().status().await.json()["state"] == "importing" && since.elapsed() < PATIENCE {
-        secondaries().for_each(|member| member.freeze());
+        secondaries().for_each(Mongod::freeze);
         sleep(LATE).await;
-        secondaries().for_each(|member| member.thaw());
+        secondaries().for_each(Mongod::thaw);
         sleep(BETWEEN).await;
     }
     trial.stood_still = since.elapsed();
