@@ -41,12 +41,12 @@ async fn an_import_of_nobody_that_is_done_has_no_full_bar() {
 #[tokio::test]
 async fn after_a_stuck_import_a_new_one_is_begun_and_a_second_clear_does_no_harm() {
     let Some((workspace, service, browser)) = set_up_signed_in().await else { return };
-    let stuck = || {
+    let stuck = |id| {
         let changed = DateTime::from_millis(DateTime::now().timestamp_millis() - 3 * DAY_MILLIS);
         let step = "importer_importing_messages";
-        operation(step).with("ts", changed).with("_updatedAt", changed).with("status", step).document()
+        operation(id).with("ts", changed).with("_updatedAt", changed).with("status", step).document()
     };
-    workspace.only_operation(stuck()).await;
+    workspace.only_operation(stuck("stuck")).await;
     browser.says("#state", "Not moving").await;
     browser.click("#clear").await;
     browser.click("#question-yes").await;
@@ -57,8 +57,9 @@ async fn after_a_stuck_import_a_new_one_is_begun_and_a_second_clear_does_no_harm
     browser.says("#state", "Stopped").await;
     assert!(!browser.is_shown("#action-error").await);
 
-    // A new one takes its place without a clear.
-    workspace.only_operation(stuck()).await;
+    // A new one takes its place without a clear. Another one is stuck: the page takes an older state of the same one for
+    // an answer that was overtaken.
+    workspace.only_operation(stuck("stuck again")).await;
     browser.says("#state", "Not moving").await;
     let _file = browser.choose_file(".csv", "importIds,emails,username\n1,ann@corp.example,ann\n").await;
     browser.click("#send").await;
