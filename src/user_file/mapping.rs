@@ -12,7 +12,7 @@ use super::{
     names::{Names, similar_to},
     object::Object,
     options::Options,
-    presets::{Preset, folded, own_target},
+    presets::{Preset, are_alike, folded, own_target},
     problem::{Fault, Kind, quoted, trimmed},
     source::ImportIdFrom,
     target::{Secret, Target},
@@ -288,7 +288,7 @@ impl Columns {
     pub(super) fn second_header(&self, cells: &StringRecord) -> Option<(Fault, bool)> {
         // Cheap for rows that are none, which nearly all are.
         let candidate = cells.iter().find(|cell| !cell.is_empty()).map(trimmed)?;
-        if own_target(candidate).is_none() && self.header.iter().all(|name| folded(candidate) != folded(name)) {
+        if own_target(candidate).is_none() && !self.header.iter().any(|name| are_alike(candidate, name)) {
             return None;
         }
         let is_same = cells.iter().map(folded).eq(self.header.iter().map(folded));

@@ -343,7 +343,17 @@ pub(super) const MATTERMOST: &str = "this is a Mattermost bulk file: give --from
 
 /// A name without letter case, blanks and signs.
 pub(super) fn folded(name: &str) -> String {
-    name.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    folds(name).collect()
+}
+
+/// Whether two names differ in letter case, blanks and signs alone. Most names differ in their first letter, and none is
+/// written anew for that.
+pub(super) fn are_alike(one: &str, other: &str) -> bool {
+    folds(one).eq(folds(other))
+}
+
+fn folds(name: &str) -> impl Iterator<Item = char> {
+    name.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase)
 }
 
 impl Preset {
@@ -363,8 +373,7 @@ pub(super) fn own_target(name: &str) -> Option<Target> {
 fn look_up(names: &[(&str, Target)], name: &str) -> Option<Target> {
     let exact = names.iter().find(|(known, _)| *known == name);
     let found = exact.or_else(|| {
-        let key = folded(name);
-        names.iter().find(|(known, _)| !known.contains('.') && !known.starts_with('_') && folded(known) == key)
+        names.iter().find(|(known, _)| are_alike(known, name) && !known.contains('.') && !known.starts_with('_'))
     });
     found.map(|(_, target)| *target)
 }

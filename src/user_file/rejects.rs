@@ -10,7 +10,7 @@ use serde_json::value::to_raw_value;
 
 use super::{
     object::Object,
-    presets::folded,
+    presets::are_alike,
     problem::{Problem, Severity},
     users::{Entry, Original},
 };
@@ -55,8 +55,8 @@ impl<W: Write> Rejects<W> {
 
     fn add_row(&mut self, line: u64, reason: &str, cells: &StringRecord, header: &StringRecord) -> io::Result<()> {
         // Those of a list that is read again are replaced.
-        let is_own = |name: &str| folded(name) == LINE || folded(name) == REASON;
-        let is_list = [LINE, REASON].iter().all(|own| header.iter().any(|name| folded(name) == *own));
+        let is_own = |name: &str| are_alike(name, LINE) || are_alike(name, REASON);
+        let is_list = [LINE, REASON].iter().all(|own| header.iter().any(|name| are_alike(name, own)));
         if self.columns.is_none() {
             let names = header.iter().enumerate().filter(|(_, name)| !(is_list && is_own(name)));
             let (columns, names): (Vec<usize>, Vec<&str>) = names.unzip();
