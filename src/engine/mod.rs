@@ -52,7 +52,7 @@ use outgoing::Resolver;
 pub use pending::{AvatarApi, FetchSettings, GoogleEndpoints};
 pub(crate) use roles::about_default_roles;
 use running::Running;
-pub(crate) use uploads::{Announced, Arrived, FileWriter, UploadRefusal, known_importer};
+pub(crate) use uploads::{Announced, Arrived, CHECKED_BYTES, FileWriter, UploadRefusal, known_importer};
 pub use uploads::{UploadSettings, Uploads};
 pub use write_pace::WritePace;
 

@@ -146,7 +146,9 @@ fn status_of(refusal: &UploadRefusal) -> StatusCode {
         }
         UploadRefusal::NoRoom { .. } => StatusCode::INSUFFICIENT_STORAGE,
         UploadRefusal::Busy => StatusCode::SERVICE_UNAVAILABLE,
-        UploadRefusal::NoSuchUpload => StatusCode::NOT_FOUND,
+        UploadRefusal::NoSuchUpload | UploadRefusal::NotForCheck | UploadRefusal::NotComplete { .. } => {
+            StatusCode::NOT_FOUND
+        }
         UploadRefusal::OtherOffset { .. }
         | UploadRefusal::Outpaced
         | UploadRefusal::ImportInTheWay(_)

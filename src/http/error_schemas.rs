@@ -64,6 +64,15 @@ impl IntoResponses for UploadRefusals {
     }
 }
 
+/// The refusals of a check that reads an upload, besides those of all.
+pub(in crate::http) struct CheckedUploadRefusals;
+
+impl IntoResponses for CheckedUploadRefusals {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        named(&[("404", "NoUploadToCheck")])
+    }
+}
+
 /// The refusals of an endpoint that takes an idempotency key, besides those of all.
 pub(in crate::http) struct KeyRefusals;
 
@@ -241,6 +250,14 @@ pub(super) fn responses() -> Vec<(&'static str, Value)> {
                 "It is not there, is over, or is another user's",
                 &["Failure"],
                 &ApiError::Upload(UploadRefusal::NoSuchUpload),
+            ),
+        ),
+        (
+            "NoUploadToCheck",
+            answer(
+                "The upload is not there, is over, is another user's or for an import, or is not complete",
+                &["Failure"],
+                &ApiError::Upload(UploadRefusal::NotForCheck),
             ),
         ),
         (

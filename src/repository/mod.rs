@@ -31,7 +31,7 @@ pub use connection::{
     observer::{CommandOutcome, ConnectionName, Observer, PoolEvent},
 };
 pub(crate) use files::CHUNK_BYTES;
-pub use files::{AppendError, FileId, Files, NewFile, StoredFile, Upload};
+pub use files::{AppendError, FileId, Files, NewFile, StoredFile, Upload, UploadPurpose};
 pub use import::{
     BatchReceipt, ChangedField, Checkpoint, ChoosableRecord, Claim, ClusterTime, Discarded, FetchedBytes,
     FileOfOperation, FileUse, Gap, IdempotentCall, IfInvalid, Imports, JoinedRoom, KeyUse, Keys, LastMessage, Lease,

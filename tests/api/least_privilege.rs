@@ -8,6 +8,7 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bson::{Bson, Document, doc};
 use mongodb::{Client, error::ErrorKind};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
@@ -203,6 +204,13 @@ async fn imports_of_files_take_a_user_that_is_made_for_files() {
     let prepared = operation("slack").with("status", "importer_user_selection").with("importerKey", "slack");
     workspace.add_operation(prepared).await;
     assert_eq!(service.post("/api/v1/import.run", &json!({})).await.json()["error"], sentence);
+    let announced = async |query: &str| {
+        let request = service.request(Method::POST, &format!("/api/v1/import.upload?{query}"));
+        let request = request.header("X-User-Id", "admin").header("X-Auth-Token", "admin-token");
+        service.send(request.header("Tus-Resumable", "1.0.0").header("Upload-Length", 3)).await
+    };
+    assert_eq!(announced("importerKey=csv").await.json()["error"], sentence);
+    assert_eq!(announced("purpose=check").await.status, 201, "a file of users is checked");
     assert_eq!(workspace.operation_named("slack").await.get_str("status").unwrap(), "importer_user_selection");
 
     assert_eq!(make_user(&workspace, &[("DATABASE_USER_FOR", "files")]).await.code, Some(0));

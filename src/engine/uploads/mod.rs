@@ -4,6 +4,7 @@
 //! file that nobody uses, and the sweep removes it.
 
 mod begin;
+mod check;
 mod fetch;
 mod folder;
 mod resumable;
@@ -20,6 +21,7 @@ use super::{Engine, Refusal, write_pace::WritePace};
 use crate::repository::{AppendError, Repositories, RepositoryError};
 
 pub(crate) use begin::{Arrived, known_importer};
+pub(crate) use check::CHECKED_BYTES;
 pub(crate) use resumable::Announced;
 pub(crate) use writer::FileWriter;
 
@@ -95,6 +97,11 @@ pub(crate) enum UploadRefusal {
     Busy,
     #[error("There is no such upload")]
     NoSuchUpload,
+    /// Also when it is another user's.
+    #[error("There is no such upload for a check, or its hour is over. Send the file again, then check it")]
+    NotForCheck,
+    #[error("The upload is not complete: send the rest of its {size} bytes from byte {offset} on, then check it")]
+    NotComplete { offset: u64, size: u64 },
     /// The upload goes on elsewhere.
     #[error("The upload goes on at byte {offset}")]
     OtherOffset { offset: u64 },

@@ -145,7 +145,7 @@ fn before(patience: Duration) -> Date {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::repository::Upload;
+    use crate::repository::{Upload, UploadPurpose};
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -163,8 +163,7 @@ mod tests {
             upload: upload.map(|expires_at| Upload {
                 size: 1,
                 expires_at: Date::from_epoch_millis(expires_at),
-                importer: "csv".to_owned(),
-                replaces: false,
+                purpose: UploadPurpose::Check,
                 sha256: None,
                 metadata: String::new(),
             }),

@@ -82,12 +82,24 @@ impl BodyRoom {
             if length > limit {
                 return Err(ApiError::BodyTooLarge { limit_bytes: limit });
             }
-            if let more @ 1.. = units(length).saturating_sub(room.permit.num_permits()) {
-                room.add(self.take(more)?);
-            }
+            self.enlarge(&mut room, length)?;
             bytes.extend_from_slice(&piece);
         }
         Ok(Body { bytes, room })
+    }
+
+    /// Makes room for `length` bytes in the body.
+    pub(super) fn grow(&self, Body { mut bytes, mut room }: Body, length: usize) -> Result<Body, ApiError> {
+        self.enlarge(&mut room, length)?;
+        bytes.reserve(length);
+        Ok(Body { bytes, room })
+    }
+
+    fn enlarge(&self, room: &mut Room, length: usize) -> Result<(), ApiError> {
+        if let more @ 1.. = units(length).saturating_sub(room.permit.num_permits()) {
+            room.add(self.take(more)?);
+        }
+        Ok(())
     }
 
     fn take(&self, units: usize) -> Result<Room, ApiError> {

@@ -76,7 +76,22 @@ impl Overload {
         limit: usize,
     ) -> Result<Body, ApiError> {
         let in_room = || drop(request.extensions_mut().remove::<Slot>());
-        let body = self.bodies.read(request, payload, limit, in_room).await;
+        self.counted(self.bodies.read(request, payload, limit, in_room).await)
+    }
+
+    /// The same for a body that has to be empty, because so many bytes come from elsewhere. There is room for them in what this
+    /// returns.
+    pub(super) async fn read_empty_body(
+        &self,
+        request: &HttpRequest,
+        payload: web::Payload,
+        length: usize,
+    ) -> Result<Body, ApiError> {
+        let body = self.read_body(request, payload, 0).await?;
+        self.counted(self.bodies.grow(body, length))
+    }
+
+    fn counted(&self, body: Result<Body, ApiError>) -> Result<Body, ApiError> {
         if matches!(body, Err(ApiError::Overloaded { .. })) {
             self.metrics.shed(Shed::Body);
         }

@@ -30,6 +30,9 @@ const CHUNKS: &str = "rocketchat_import_service_files.chunks";
 /// Bytes in every chunk but the last: `GridFS`'s own number, with which a chunk and its head fit into 256 KiB.
 pub(crate) const CHUNK_BYTES: usize = 255 * 1024;
 
+/// The stored `purpose` of an upload for a check; one for an import has none.
+const PURPOSE_CHECK: &str = "check";
+
 /// How long the beginning of an import is claimed, in milliseconds: it takes some seconds at most.
 const CLAIM_MILLIS: i64 = 60_000;
 
@@ -65,16 +68,30 @@ pub struct NewFile {
 pub struct Upload {
     /// Bytes that the whole file has.
     pub size: u64,
-    /// When it ends if it is not complete by then.
+    /// When it ends; one for an import that is complete by then stays.
     pub expires_at: Date,
-    /// The key of the importer that is to read it.
-    pub importer: String,
-    /// Whether it may take the place of an import that is not over.
-    pub replaces: bool,
+    pub purpose: UploadPurpose,
     /// The SHA-256 of the whole file, in hex digits.
     pub sha256: Option<String>,
     /// The text in which it said so.
     pub metadata: String,
+}
+
+/// What an upload is for.
+///
+/// The release before checks by upload knows those for an import alone, which have an `importer`. It takes one for a check
+/// for a file that came in one piece and that no import reads: nobody can add to it there, and it is removed after a day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UploadPurpose {
+    /// An import, begun with its last byte.
+    Import {
+        /// The key of the importer that is to read it.
+        importer: String,
+        /// Whether it may take the place of an import that is not over.
+        replaces: bool,
+    },
+    /// The check of a file of users, which begins nothing.
+    Check,
 }
 
 /// A file as it is stored.
@@ -121,10 +138,14 @@ impl Files {
             let mut told = doc! {
                 "size": signed(upload.size),
                 "expiresAt": DateTime::from_millis(upload.expires_at.epoch_millis()),
-                "importer": &upload.importer,
-                "replaces": upload.replaces,
                 "metadata": &upload.metadata,
             };
+            match &upload.purpose {
+                UploadPurpose::Import { importer, replaces } => {
+                    told.extend(doc! { "importer": importer, "replaces": replaces });
+                }
+                UploadPurpose::Check => drop(told.insert("purpose", PURPOSE_CHECK)),
+            }
             if let Some(sha256) = &upload.sha256 {
                 told.insert("sha256", sha256);
             }
@@ -245,6 +266,15 @@ impl Files {
     }
 }
 
+impl StoredFile {
+    /// When the upload ends; `None` for a file that stays for as long as an import wants it.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Date> {
+        let upload = self.upload.as_ref()?;
+        (!self.is_complete || upload.purpose == UploadPurpose::Check).then_some(upload.expires_at)
+    }
+}
+
 impl FileId {
     /// `None` for a text that is no id of a file.
     fn stored(&self) -> Option<ObjectId> {
@@ -264,8 +294,7 @@ fn stored_file(file: &Document) -> Option<StoredFile> {
         Some(Upload {
             size: unsigned(upload.get("size")),
             expires_at: date(upload, "expiresAt"),
-            importer: text(upload, "importer")?,
-            replaces: upload.get_bool("replaces").unwrap_or_default(),
+            purpose: purpose(upload)?,
             sha256: text(upload, "sha256"),
             metadata: text(upload, "metadata").unwrap_or_default(),
         })
@@ -284,6 +313,15 @@ fn stored_file(file: &Document) -> Option<StoredFile> {
         upload,
         is_given_up: metadata.get_bool("isGivenUp").unwrap_or_default(),
     })
+}
+
+/// `None` for a purpose that this release does not know.
+fn purpose(upload: &Document) -> Option<UploadPurpose> {
+    if upload.get_str("purpose").is_ok_and(|purpose| purpose == PURPOSE_CHECK) {
+        return Some(UploadPurpose::Check);
+    }
+    let importer = upload.get_str("importer").ok()?.to_owned();
+    Some(UploadPurpose::Import { importer, replaces: upload.get_bool("replaces").unwrap_or_default() })
 }
 
 fn date(document: &Document, name: &str) -> Date {

@@ -12,6 +12,8 @@ use crate::repository::{Connection, RepositoryError};
 
 /// Collections of ours that no import waits for.
 const BESIDE_IMPORTS: [&str; 2] = ["rocketchat_import_service_migrations", "rocketchat_import_service_webhooks"];
+/// What the name of a collection that holds files begins with.
+const FILES: &str = "rocketchat_import_service_files.";
 /// Collections of ours that fetching files and pictures takes, and imports of users do without.
 const FETCHED: [&str; 2] = ["rocketchat_import_service_uploads", "rocketchat_import_service_worklists"];
 /// What a run itself does without: which import ids came from which source.
@@ -49,6 +51,8 @@ pub(crate) enum Work {
     Import,
     /// Brings or starts an import of a file, with rooms and messages.
     ImportFile,
+    /// Stores a file, and begins nothing with it.
+    StoreFile,
     /// Lets new accounts join channels.
     Join,
     /// Reads or stores which import ids came from a source.
@@ -79,6 +83,7 @@ impl MissingPrivilege {
             Work::Import | Work::ImportFile => {
                 !BESIDE_IMPORTS.contains(&self.collection.as_str()) && !NOT_WAITED_FOR.contains(&action)
             }
+            Work::StoreFile => self.collection.starts_with(FILES) && !NOT_WAITED_FOR.contains(&action),
             Work::Join => JOINED.contains(&self.collection.as_str()) && ["find", "insert", "update"].contains(&action),
             Work::KeepSource => self.collection == SOURCES && !NOT_WAITED_FOR.contains(&action),
             Work::Deactivate => DEACTIVATED.contains(&self.collection.as_str()) && ["find", "update"].contains(&action),
@@ -184,5 +189,6 @@ mod tests {
         assert_eq!(stopped(Work::ReadStaged), []);
         let import: Vec<String> = stopped(Work::Import).iter().map(ToString::to_string).collect();
         assert_eq!(import, ["find, insert, update, remove on rocketchat_import_service_run_leases"]);
+        assert_eq!(stopped(Work::StoreFile), []);
     }
 }

@@ -1,6 +1,7 @@
 //! Files on their way to an import.
 
 mod fetched;
+mod for_checks;
 mod foreign_client;
 mod open_uploads;
 mod resumable;

@@ -13,18 +13,18 @@ use tokio::{io::AsyncWriteExt as _, time::sleep};
 use super::{CHUNKS, FILES, PATIENCE, bytes, count, newest, served_with, stored};
 use crate::harness::{Answer, Service, eventually, staged_users, user, zip};
 
-const UPLOADS: &str = "/api/v1/import.upload";
+pub(super) const UPLOADS: &str = "/api/v1/import.upload";
 
-fn request(service: &Service, method: Method, path: &str) -> RequestBuilder {
+pub(super) fn request(service: &Service, method: Method, path: &str) -> RequestBuilder {
     let request = service.request(method, path).header("X-User-Id", "admin").header("X-Auth-Token", "admin-token");
     request.header("Tus-Resumable", "1.0.0")
 }
 
-fn sha256(content: &[u8]) -> String {
+pub(super) fn sha256(content: &[u8]) -> String {
     hex(&Sha256::digest(content))
 }
 
-async fn create(service: &Service, size: usize, metadata: &[(&str, &str)]) -> Answer {
+pub(super) async fn create(service: &Service, size: usize, metadata: &[(&str, &str)]) -> Answer {
     let pairs = metadata.iter().map(|(key, value)| format!("{key} {}", BASE64_STANDARD.encode(value)));
     let metadata = pairs.collect::<Vec<_>>().join(",");
     let request =
@@ -40,7 +40,7 @@ pub(super) async fn created(service: &Service, size: usize, metadata: &[(&str, &
     made.header("location").unwrap().to_owned()
 }
 
-async fn patch(service: &Service, path: &str, offset: usize, content: &[u8]) -> Answer {
+pub(super) async fn patch(service: &Service, path: &str, offset: usize, content: &[u8]) -> Answer {
     let request = request(service, Method::PATCH, path).header("Upload-Offset", offset);
     service.send(request.header("content-type", "application/offset+octet-stream").body(content.to_vec())).await
 }

@@ -20,12 +20,13 @@ use tokio::{runtime::Handle, sync::mpsc, task::spawn_blocking};
 use utoipa::ToSchema;
 
 use crate::{
+    engine::{CHECKED_BYTES, Uploads},
     http::{
         AppState,
         access::authentication::{Authorized, RunImport},
         answer,
         error::ApiError,
-        error_schemas::{BodyRefusals, Refusals},
+        error_schemas::{BodyRefusals, CheckedUploadRefusals, Refusals},
         overload::{Body, Overload},
         streamed::{Format, json},
     },
@@ -38,8 +39,6 @@ use workspace::Workspace;
 pub(in crate::http) use places::Checks;
 pub(in crate::http) use query::{FileFormat, FileSource, ImportIdSource};
 
-/// As much as `import.addUsers` takes.
-const BODY_LIMIT_BYTES: usize = 50 * 1024 * 1024;
 /// How long a file may take from its last byte to the end of the answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The same where the accounts of the workspace are looked at.
@@ -224,7 +223,7 @@ pub(super) enum CheckedLine {
     tag = "import",
     operation_id = "checkUsers",
     summary = "Check a file of users",
-    description = "Ours. Reads a file as `rocketchat-import users` does, and answers its problems by line. With `users=true` the answer is JSON lines: `{\"user\":{…},\"line\":n}` with a user as `import.addUsers` takes it, `{\"problem\":{…}}`, and `{\"end\":{…}}` as the last, see `CheckedLine`. Without that last line the answer is not whole; a file that took longer than 60 seconds ends with a refusal's body instead. With `workspace=true` the accounts of the workspace are looked at, read only: `{\"record\":{…}}` says what a run under the rules of the query would do with each user, by the run's own code; that may take 600 seconds. Nothing is stored. A caller has one check at a time (429), an instance two (503). Permission `run-import`.",
+    description = "Ours. Reads a file as `rocketchat-import users` does, and answers its problems by line. With `users=true` the answer is JSON lines: `{\"user\":{…},\"line\":n}` with a user as `import.addUsers` takes it, `{\"problem\":{…}}`, and `{\"end\":{…}}` as the last, see `CheckedLine`. Without that last line the answer is not whole; a file that took longer than 60 seconds ends with a refusal's body instead. With `workspace=true` the accounts of the workspace are looked at, read only: `{\"record\":{…}}` says what a run under the rules of the query would do with each user, by the run's own code; that may take 600 seconds. Where a proxy takes no large bodies, the file is sent to `import.upload` with the `purpose` `check`, and `upload` names it here. Nothing is stored. A caller has one check at a time (429), an instance two (503). Permission `run-import`.",
     security(("userId" = [], "authToken" = [])),
     params(CheckParameters),
     request_body(content = String, content_type = "application/octet-stream", description = "The file, 50 MiB at most; its content type does not matter"),
@@ -259,6 +258,7 @@ pub(super) enum CheckedLine {
                 (String = "application/x-ndjson"),
             )
         ),
+        CheckedUploadRefusals,
         BodyRefusals,
         Refusals
     )
@@ -274,7 +274,10 @@ pub(in crate::http) async fn check(
     let is_streamed = wanted.wants_users || wanted.wants_workspace;
     let place = app.checks.begin(&caller.caller.id)?;
     let stream = app.streams.take_place()?;
-    let Body { bytes, room } = overload.read_body(&request, body, BODY_LIMIT_BYTES).await?;
+    let Body { bytes, room } = match &wanted.upload {
+        None => overload.read_body(&request, body, CHECKED_BYTES).await?,
+        Some(upload) => uploaded(&caller.caller.id, upload, &request, body, &app.uploads, &overload).await?,
+    };
     let place = place.read()?;
     let workspace = if wanted.wants_workspace {
         let rehearsal = app.engine.operations().rehearse(wanted.rules).await?;
@@ -309,6 +312,29 @@ pub(in crate::http) async fn check(
         Ok::<_, RepositoryError>(piece.unwrap_or_else(|cut| json(&ApiError::from(cut).body()) + "\n"))
     });
     stream.answer(&request, USERS, lines).await
+}
+
+/// The file of an upload in place of the body, which has to be empty.
+async fn uploaded(
+    user_id: &str,
+    upload: &str,
+    request: &HttpRequest,
+    body: web::Payload,
+    uploads: &Uploads,
+    overload: &Overload,
+) -> Result<Body, ApiError> {
+    let file = uploads.upload_for_check(user_id, upload).await?;
+    let length = usize::try_from(file.length).unwrap_or(CHECKED_BYTES);
+    let room_for_file = overload.read_empty_body(request, body, length).await.map_err(|error| match error {
+        ApiError::BodyTooLarge { .. } => ApiError::InvalidParameter {
+            parameter: "upload".to_owned(),
+            reason: "the file is the upload's, so the body must be empty".to_owned(),
+        },
+        error => error,
+    });
+    let Body { mut bytes, room } = room_for_file?;
+    uploads.read_whole(&file, |piece| bytes.extend_from_slice(piece)).await?;
+    Ok(Body { bytes, room })
 }
 
 impl From<Cut> for ApiError {

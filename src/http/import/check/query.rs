@@ -18,6 +18,8 @@ pub(super) struct Wanted {
     pub(super) options: Options,
     /// The name of the file, whose ending shows the format where the content does not.
     pub(super) name: Option<String>,
+    /// The upload that holds the file, in place of the body.
+    pub(super) upload: Option<String>,
     pub(super) wants_users: bool,
     /// Whether the accounts of the workspace are looked at, too.
     pub(super) wants_workspace: bool,
@@ -37,6 +39,9 @@ pub(in crate::http) struct CheckParameters {
     /// The name of the file, whose ending shows the format where the content does not.
     #[param(required = false, value_type = String)]
     name: Option<String>,
+    /// The last part of the URL of a complete `import.upload` whose `purpose` is `check`. Its file is read, and the body is empty.
+    #[param(required = false, value_type = String)]
+    upload: Option<String>,
     /// Where the file comes from; seen by its names where it is missing.
     #[param(required = false, value_type = FileSource)]
     from: Option<String>,
@@ -136,6 +141,7 @@ impl Wanted {
         match parameter {
             "format" => options.format = Some(one_of(&value)?),
             "name" => self.name = Some(value),
+            "upload" => self.upload = Some(value),
             "from" => options.from = Some(one_of(&value)?),
             "encoding" => options.encoding = Some(encoding_named(&value)?),
             "sheet" => options.sheet = Some(value),
@@ -176,9 +182,9 @@ impl Wanted {
                 rules.named = Some(named);
             }
             _ => {
-                return Err("there is no such parameter: they are format, name, from, encoding, sheet, map, constant, \
-                            ignoreUnknown, importIdFrom, refuse, users, workspace, onExisting, matchBy, onUsernameTaken \
-                            and alsoUpdate"
+                return Err("there is no such parameter: they are format, name, upload, from, encoding, sheet, map, \
+                            constant, ignoreUnknown, importIdFrom, refuse, users, workspace, onExisting, matchBy, \
+                            onUsernameTaken and alsoUpdate"
                     .to_owned());
             }
         }

@@ -96,7 +96,7 @@ pub(in crate::http) async fn rules() -> HttpResponse {
     tag = "files",
     operation_id = "createUpload",
     summary = "Begin a resumable upload",
-    description = "Ours, after tus 1.0. The header `Upload-Length` says how many bytes come, `Upload-Metadata` what they are: `filename`, `importerKey`, and if wanted `filetype`, `sha256` (hex digits of the whole file's) and `replace` (`true` ends an import that is in the way). The query may say the same. Permission `run-import`.",
+    description = "Ours, after tus 1.0. The header `Upload-Length` says how many bytes come, `Upload-Metadata` what they are: `filename`, `importerKey`, and if wanted `filetype`, `sha256` (hex digits of the whole file's) and `replace` (`true` ends an import that is in the way). With `purpose` `check` in place of `importerKey` it is for `import.check?upload=`: 50 MiB at most, and removed after an hour. The query may say the same. Permission `run-import`.",
     security(("userId" = [], "authToken" = [])),
     params(
         ("Tus-Resumable" = String, Header, description = "`1.0.0`"),
@@ -116,14 +116,12 @@ pub(in crate::http) async fn announce(
     let size = size.ok_or(ApiError::InvalidHeader("Upload-Length must say how many bytes the file has"))?;
     let text = header(&UPLOAD_METADATA).unwrap_or_default();
     let metadata = Metadata::read(&text, request.query_string())?;
-    let importer = metadata.importer.ok_or(ApiError::InvalidHeader("Upload-Metadata must hold importerKey"))?;
     let announced = Announced {
         owner: &caller.caller.id,
         name: metadata.file_name.as_deref().unwrap_or_default(),
         content_type: metadata.content_type.as_deref(),
         size,
-        importer: &importer,
-        replaces: metadata.replaces,
+        purpose: metadata.purpose()?,
         sha256: metadata.sha256,
         metadata: &text,
     };
@@ -166,7 +164,7 @@ pub(in crate::http) async fn look_at(
     tag = "files",
     operation_id = "addToUpload",
     summary = "Send bytes of an upload",
-    description = "Ours, after tus 1.0. What comes is stored also if the connection breaks. With the last byte the file is checked, whatever is going on is ended, and loading begins; while an import is in the way (loading, ready, running, or over with failed users) that is refused with 409 and the bytes stay, unless the upload or the query says `replace=true`. A request without bytes at the end tries again. `HEAD` tells `Upload-Offset`. Permission `run-import`.",
+    description = "Ours, after tus 1.0. What comes is stored also if the connection breaks. With the last byte the file is checked, whatever is going on is ended, and loading begins; while an import is in the way (loading, ready, running, or over with failed users) that is refused with 409 and the bytes stay, unless the upload or the query says `replace=true`. An upload for a check begins nothing: it is checked, and can be read by `import.check?upload=`. A request without bytes at the end tries again. `HEAD` tells `Upload-Offset`. Permission `run-import`.",
     security(("userId" = [], "authToken" = [])),
     params(
         ("id" = String, Path, description = "The last part of the upload's URL"),
@@ -203,8 +201,9 @@ pub(in crate::http) async fn add(
     let mut response = tus(StatusCode::NO_CONTENT);
     if length == upload.size {
         let replaces = Metadata::read("", request.query_string())?.replaces;
-        let operation = app.uploads.finish(user_id, &id, replaces).await?;
-        response.insert_header((IMPORT_OPERATION, operation));
+        if let Some(operation) = app.uploads.finish(user_id, &id, replaces).await? {
+            response.insert_header((IMPORT_OPERATION, operation));
+        }
     }
     response.insert_header((UPLOAD_OFFSET, length));
     tell_expiry(&mut response, &file);
@@ -290,7 +289,7 @@ pub(in crate::http) async fn overridden(
     tag = "files",
     operation_id = "listUploads",
     summary = "The caller's uploads",
-    description = "Ours. Those that can be gone on with, and those whose file is kept. Permission `run-import`.",
+    description = "Ours. Those for imports that can be gone on with, and those whose file is kept. Permission `run-import`.",
     security(("userId" = [], "authToken" = [])),
     responses(
         (
@@ -308,14 +307,14 @@ pub(in crate::http) async fn uploads(
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     let found = app.uploads.uploads_of(&caller.caller.id).await?;
-    let uploads = found.into_iter().map(|(file, upload)| UploadEntry {
+    let uploads = found.into_iter().map(|(file, upload, importer_key)| UploadEntry {
+        expires_at: file.expires_at().and_then(Date::to_iso_8601),
         id: file.id.0,
         file_name: file.name,
-        importer_key: upload.importer,
+        importer_key,
         size: upload.size,
         offset: file.length,
         sha256: upload.sha256,
-        expires_at: upload.expires_at.to_iso_8601().filter(|_| !file.is_complete),
     });
     Ok(answer::action(&Listed { uploads: uploads.collect(), success: true }))
 }
@@ -334,8 +333,8 @@ fn require_version(request: &HttpRequest) -> Result<(), ApiError> {
 }
 
 fn tell_expiry(response: &mut HttpResponseBuilder, file: &StoredFile) {
-    if let Some(upload) = file.upload.as_ref().filter(|_| !file.is_complete) {
-        response.insert_header((UPLOAD_EXPIRES, http_date(upload.expires_at).to_string()));
+    if let Some(expires_at) = file.expires_at() {
+        response.insert_header((UPLOAD_EXPIRES, http_date(expires_at).to_string()));
     }
 }
 
