@@ -189,32 +189,6 @@ async fn a_batch_that_a_proxy_does_not_take_goes_in_halves_and_a_user_too_large_
 }
 
 #[tokio::test]
-async fn a_file_that_a_proxy_does_not_take_is_answered_with_what_to_do() {
-    let Some((_workspace, _service, browser)) = set_up_signed_in().await else { return };
-    // As nginx answers a body above its `client_max_body_size`.
-    browser
-        .evaluate(
-            "const send = window.fetch;
-             window.fetch = (url, request) => {
-               if (!String(url).includes('/import.check') || request.body.size <= 1000) return send(url, request);
-               const page = '<html><body><h1>413 Request Entity Too Large</h1></body></html>';
-               return Promise.resolve(new Response(page, { status: 413, headers: { 'Content-Type': 'text/html' } }));
-             };",
-        )
-        .await;
-    let rows: Vec<String> = (0..100).map(|number| format!("{number},u{number}@corp.example,u{number}\n")).collect();
-    let _file = browser.choose_file(".csv", format!("importIds,emails,username\n{}", rows.concat())).await;
-    browser.says("#file-bad", "A proxy before the server takes no file of").await;
-    for way_out in
-        ["client_max_body_size", "the command line, which sends in parts", "each part needs the line of column names"]
-    {
-        browser.says("#file-bad", way_out).await;
-    }
-    let _file = browser.choose_file(".csv", "importIds,emails,username\n1,a@corp.example,ann\n").await;
-    browser.says("#file-good", "1 user, nothing wrong.").await;
-}
-
-#[tokio::test]
 async fn an_import_that_a_script_runs_shows_itself_on_an_open_page() {
     let Some((workspace, service, browser)) = set_up_signed_in().await else { return };
     workspace.add_user(user("existing")).await;

@@ -20,7 +20,11 @@ mod harness;
 mod importing;
 mod keyboard;
 mod looks;
+mod narrow;
 mod page;
+#[path = "../api/command_line/proxy.rs"]
+#[allow(dead_code, reason = "the API's tests use the rest")]
+mod proxy;
 mod reading;
 mod standstill;
 mod templates;

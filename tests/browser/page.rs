@@ -31,7 +31,12 @@ pub async fn set_up_signed_in() -> Option<(Workspace, Service, Browser)> {
 
 impl Browser {
     pub async fn open_page(&self, service: &Service) {
-        self.client.goto(&format!("{}/import", service.address)).await.unwrap();
+        self.open_page_at(&service.address).await;
+    }
+
+    /// Opens the page of the service behind this address.
+    pub async fn open_page_at(&self, address: &str) {
+        self.client.goto(&format!("{address}/import")).await.unwrap();
     }
 
     pub async fn sign_in(&self, user_id: &str, token: &str) {

@@ -195,6 +195,25 @@ async fn a_check_that_a_proxy_does_not_take_is_halved_and_a_user_who_is_too_larg
     assert_eq!(workspace.operations().await.len(), 1, "nothing new was begun");
 }
 
+#[tokio::test]
+async fn users_go_through_a_proxy_with_the_default_limit_of_nginx_and_one_above_it_is_named() {
+    let (workspace, service) = served().await;
+    let row = |number: usize, bio: usize| format!("user{number},user{number}@x.io,{number},{}\n", "x".repeat(bio));
+    let rows: String = (0..500).map(|number| row(number, 3000)).collect();
+    let file = File::new("users.csv", format!("username,emails,importIds,bio\n{rows}"));
+    let proxy = Proxy::narrow(&service.address, 1024 * 1024).await;
+    let staged = call(&proxy.address, &["users", file.path(), "--run"]).await;
+    assert_eq!(staged.code, Some(0), "{staged:?}");
+    assert!(staged.errors.contains("going on with half of that") && staged.errors.contains("client_max_body_size"));
+    assert_eq!(workspace.count_imported().await, 500);
+
+    let rows: String = (500..600).map(|number| row(number, if number == 570 { 1024 * 1024 } else { 10 })).collect();
+    let file = File::new("users.csv", format!("username,emails,importIds,bio\n{rows}"));
+    let alone = call(&proxy.address, &["users", file.path(), "--run"]).await;
+    assert_eq!(alone.code, Some(3), "{alone:?}");
+    assert!(alone.errors.contains("the user of line 72 alone makes a request of"), "{alone:?}");
+}
+
 /// Of a thousand lines three lack an address, one has a role that is not there, and two have names of others.
 fn thousand_lines() -> String {
     let row = |number: usize| {

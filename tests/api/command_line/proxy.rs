@@ -1,4 +1,4 @@
-//! A proxy between the program and the service that loses the answers a test names.
+//! A proxy between a client and the service that loses the answers a test names, or takes no large bodies.
 
 use std::{
     sync::{
@@ -15,6 +15,10 @@ use tokio::{
 };
 
 const SERVICE: &[u8; 16] = b"x-import-service";
+/// As nginx answers a body above its `client_max_body_size`.
+const TOO_LARGE_FOR_NGINX: &str = "HTTP/1.1 413 Request Entity Too Large\r\nContent-Type: text/html\r\n\
+                                   Content-Length: 63\r\nConnection: close\r\n\r\n\
+                                   <html><body><h1>413 Request Entity Too Large</h1></body></html>";
 
 /// What becomes of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,24 +67,40 @@ impl Proxy {
         path: &'static str,
         fate: impl Fn(usize) -> Fate + Send + Sync + 'static,
     ) -> Self {
+        let seen = AtomicUsize::new(0);
+        let decide = move |head: &str| {
+            let target = head.split(' ').nth(1).unwrap_or_default();
+            if target.split('?').next().is_some_and(|target| target.ends_with(path)) {
+                fate(seen.fetch_add(1, Ordering::SeqCst))
+            } else {
+                Fate::Passed
+            }
+        };
+        Self::deciding(service, seems, decide).await
+    }
+
+    /// A proxy that takes bodies of so many bytes at most, as nginx does with that `client_max_body_size`.
+    pub async fn narrow(service: &str, most: usize) -> Self {
+        let decide = move |head: &str| {
+            if length_of_body(head) > most { Fate::Answered(TOO_LARGE_FOR_NGINX) } else { Fate::Passed }
+        };
+        Self::deciding(service, Seems::ThisService, decide).await
+    }
+
+    /// A proxy that asks `decide` about the head of every request.
+    async fn deciding(service: &str, seems: Seems, decide: impl Fn(&str) -> Fate + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let service = service.trim_start_matches("http://").to_owned();
-        let (fate, seen, troubled) = (Arc::new(fate), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (decide, troubled) = (Arc::new(decide), Arc::new(AtomicUsize::new(0)));
         let counter = Arc::clone(&troubled);
         tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
-                let (service, fate, seen, counter) =
-                    (service.clone(), Arc::clone(&fate), Arc::clone(&seen), Arc::clone(&counter));
+                let (service, decide, counter) = (service.clone(), Arc::clone(&decide), Arc::clone(&counter));
                 tokio::spawn(async move {
                     let is_troubled = AtomicBool::new(false);
                     let decide = |head: &str| {
-                        let target = head.split(' ').nth(1).unwrap_or_default();
-                        let fate = if target.split('?').next().is_some_and(|target| target.ends_with(path)) {
-                            fate(seen.fetch_add(1, Ordering::SeqCst))
-                        } else {
-                            Fate::Passed
-                        };
+                        let fate = decide(head);
                         is_troubled.store(fate != Fate::Passed, Ordering::SeqCst);
                         fate
                     };
@@ -116,9 +136,7 @@ async fn relay(
         }
     };
     let head = String::from_utf8_lossy(&request[..head_length]).into_owned();
-    let mut lines = head.lines().map(str::to_ascii_lowercase);
-    let length: Option<usize> = lines.find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
-    let whole = head_length + 4 + length.unwrap_or(0);
+    let whole = head_length + 4 + length_of_body(&head);
     while request.len() < whole {
         if client.read_buf(&mut request).await? == 0 {
             return Ok(());
@@ -127,13 +145,16 @@ async fn relay(
     if seems == Seems::RocketChat {
         assert!(!head.to_ascii_lowercase().contains("idempotency-key"), "Rocket.Chat takes no key: {head}");
     }
-    request.splice(head_length..head_length, *b"\r\nConnection: close");
+    request.splice(..head_length, closing(&head).into_bytes());
     match decide(&head) {
+        Fate::Passed if seems == Seems::ThisService => {
+            let mut connection = TcpStream::connect(service).await?;
+            connection.write_all(&request).await?;
+            tokio::io::copy(&mut connection, &mut client).await.map(drop)
+        }
         Fate::Passed => {
             let mut answer = forward(service, &request).await?;
-            if seems == Seems::RocketChat {
-                disguise(&mut answer);
-            }
+            disguise(&mut answer);
             client.write_all(&answer).await
         }
         Fate::AnswerLost => forward(service, &request).await.map(drop),
@@ -145,6 +166,17 @@ async fn relay(
         }
         Fate::Answered(answer) => client.write_all(answer.as_bytes()).await,
     }
+}
+
+/// The head of a request whose connection ends with the answer.
+fn closing(head: &str) -> String {
+    let kept = head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("connection:"));
+    kept.chain(["Connection: close"]).collect::<Vec<_>>().join("\r\n")
+}
+
+fn length_of_body(head: &str) -> usize {
+    let mut lines = head.lines().map(str::to_ascii_lowercase);
+    lines.find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok()).unwrap_or(0)
 }
 
 /// Renames the header that tells this service from Rocket.Chat.

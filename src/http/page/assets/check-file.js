@@ -1,31 +1,47 @@
 // A file of users, checked and read by the server before anything is staged.
 
 import { ApiError } from './api.js';
-import { size } from './words.js';
+import { isTooLargeForProxy, withUpload } from './send-file.js';
+import { RAISE_LIMIT, size } from './words.js';
 
 // As much as the server takes.
 const LARGEST_BYTES = 50 * 1024 * 1024;
 
 /**
- * Has the server check a file, and say what a run would do with each of its users. Nothing is stored there.
+ * Has the server check a file, and say what a run would do with each of its users. Nothing stays stored there. A file that
+ * a proxy does not let through as a whole is sent in pieces.
  *
  * @param {File} file
  * @param {[string, string][]} choices the rules for people who have an account and for user names that are taken, and how the file is read
  * @param {number} kept how many problems, how many that would fail, and how many warnings are kept
+ * @param {(bytes: number) => void} onSent called while the file is sent in pieces
  * @param {AbortSignal} signal ends the check
  * @returns {Promise<{ users: object[], problems: object[], failing: object[], warnings: object[], summary: object }>}
  *   the users that a run has something to do with, the first problems, failures to come and warnings, and the counts of
  *   the whole file, in which `warned` are the warnings of the workspace
  * @throws {ApiError}
  */
-export async function checkFile(api, file, choices, kept, signal) {
+export async function checkFile(api, file, choices, kept, onSent, signal) {
   if (file.size > LARGEST_BYTES) {
     throw new ApiError('rejected', 'The file is larger than 50 MiB: split it, or use the command line.');
   }
   const query = [['users', 'true'], ['workspace', 'true'], ['name', file.name], ...choices];
-  const response = await api.postFile('import.check', query, file, signal).catch((error) => {
-    throw error.kind === 'too-large' && error.told === '' ? tooLarge(file) : error;
+  try {
+    return await readChecked(await api.postFile('import.check', query, file, signal), kept);
+  } catch (error) {
+    if (!isTooLargeForProxy(error)) throw error;
+  }
+  const check = async (upload) => (
+    readChecked(await api.postFile('import.check', [...query, ['upload', upload]], null, signal), kept)
+  );
+  const checked = await withUpload(api, file, onSent, signal, check).catch((error) => {
+    throw isTooLargeForProxy(error) ? tooLarge(file) : error;
   });
+  checked.summary.remarks.push(`A proxy before the server takes no file of ${size(file.size)} at once, so it was sent in pieces. ${RAISE_LIMIT}`);
+  return checked;
+}
+
+async function readChecked(response, kept) {
   const checked = { users: [], problems: [], failing: [], warnings: [], summary: null };
   const keep = (list, found) => {
     if (list.length < kept) list.push(found);
@@ -83,10 +99,10 @@ async function* linesOf(body) {
   }
 }
 
-/** A proxy before the server does not let the file through. It is not halved: whether a person is in it twice shows only in the whole. */
+/** A proxy before the server lets no piece of the file through. */
 function tooLarge(file) {
   return new ApiError('rejected',
-    `A proxy before the server takes no file of ${size(file.size)}. Raise its limit to 50 MB (with nginx: client_max_body_size), or use the `
+    `A proxy before the server takes no file of ${size(file.size)}, and no piece of it. Raise its limit to 50 MB (with nginx: client_max_body_size), or use the `
     + 'command line, which sends in parts. Or split the file: each part needs the line of column names.');
 }
 

@@ -5,7 +5,7 @@ import { byId, element, notice, setProgress, setText } from './dom.js';
 import { ask } from './question.js';
 import { READING_FIELDS, inWordsOfPage, readingParameters } from './reading.js';
 import { sendUsers } from './send-users.js';
-import { number, users as countedUsers } from './words.js';
+import { RAISE_LIMIT, number, size, users as countedUsers } from './words.js';
 
 // As many errors, as many users that would fail, and as many warnings are listed.
 const MOST_PROBLEMS = 100;
@@ -74,7 +74,10 @@ export class NewImport {
     notice(byId('file-checking'), 'The file is being checked.');
     try {
       const choices = [...Object.entries(rules()), ...readingParameters()];
-      const checked = await checkFile(this.#api, file, choices, MOST_PROBLEMS, signal);
+      const onSent = (bytes) => {
+        if (!signal.aborted) notice(byId('file-checking'), `The file is sent in pieces to be checked: ${size(bytes)} of ${size(file.size)}.`);
+      };
+      const checked = await checkFile(this.#api, file, choices, MOST_PROBLEMS, onSent, signal);
       if (!signal.aborted) this.#show(checked, file.name);
     } catch (error) {
       if (!signal.aborted && error.kind !== 'closed') notice(byId('file-bad'), shownWords(error.message));
@@ -131,10 +134,11 @@ export class NewImport {
     notice(byId('send-error'), null);
     byId('sending').hidden = false;
     try {
-      await sendUsers(this.#api, users, (sent) => showSent(sent, users.length));
+      const isHalved = await sendUsers(this.#api, users, (sent) => showSent(sent, users.length));
       byId('file').value = '';
       this.#reset();
-      notice(byId('file-good'), `${countedUsers(users.length)} staged. Run the import to make the accounts.`);
+      const remark = isHalved ? ` A proxy before the server takes small batches only. ${RAISE_LIMIT}` : '';
+      notice(byId('file-good'), `${countedUsers(users.length)} staged. Run the import to make the accounts.${remark}`);
       this.#onSent(rules());
     } catch (error) {
       if (error.kind !== 'closed') {

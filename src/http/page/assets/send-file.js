@@ -28,30 +28,67 @@ export class InTheWay extends Error {}
  */
 export async function sendFile(api, file, { importerKey, replace }, onProgress, signal) {
   const sha256 = await hashOf(file, (bytes) => onProgress('checked', bytes), signal);
-  const id = (await begunBefore(api, file, importerKey, sha256)) ?? (await announce(api, file, importerKey, sha256));
+  const id = (await begunBefore(api, file, importerKey, sha256)) ?? (await announce(api, file, { importerKey, sha256 }));
+  return sendPieces(api, file, { id, begins: true, replace }, (bytes) => onProgress('sent', bytes), signal);
+}
+
+/**
+ * Sends a file for a check, and removes it from the server once `check` is over, however that ends.
+ *
+ * @param {(bytes: number) => void} onProgress
+ * @param {AbortSignal} signal stops it
+ * @param {(id: string) => Promise<T>} check has the upload of this id checked
+ * @returns {Promise<T>}
+ * @template T
+ */
+export async function withUpload(api, file, onProgress, signal, check) {
+  const sha256 = await hashOf(file, () => {}, signal);
+  const id = await announce(api, file, { purpose: 'check', sha256 });
+  try {
+    await sendPieces(api, file, { id, begins: false, replace: false }, onProgress, signal);
+    return await check(id);
+  } finally {
+    // What stays is removed within an hour.
+    await api.tus('DELETE', `import.upload/${id}`, {}).catch(() => {});
+  }
+}
+
+/** Whether a proxy before the server has refused a body as too large. */
+export function isTooLargeForProxy(error) {
+  return error.kind === 'too-large' && error.told === '';
+}
+
+/** Sends what is missing of an upload. Returns the `_id` of the operation with it; `null` where it begins none. */
+async function sendPieces(api, file, { id, begins, replace }, onProgress, signal) {
   let { offset } = await look(api, id);
   let length = FIRST_PIECE;
+  let largest = LARGEST_PIECE;
   let failures = 0;
   for (;;) {
-    onProgress('sent', offset);
+    onProgress(offset);
     signal.throwIfAborted();
     const begun = performance.now();
+    const piece = file.slice(offset, offset + length);
     try {
       const query = replace ? { replace: 'true' } : {};
       const headers = { 'Content-Type': PIECE_TYPE, 'Upload-Offset': String(offset) };
-      const piece = file.slice(offset, offset + length);
       const told = progressOf(await api.tus('PATCH', `import.upload/${id}`, { query, headers, body: piece, signal }));
-      if (told.operation !== null) {
-        onProgress('sent', file.size);
+      offset = told.offset;
+      if (offset === file.size) {
+        onProgress(offset);
         return told.operation;
       }
-      offset = told.offset;
       failures = 0;
       const took = performance.now() - begun;
-      if (took < QUICK_MS) length = Math.min(length * 2, LARGEST_PIECE);
+      if (took < QUICK_MS) length = Math.min(length * 2, largest);
       if (took > SLOW_MS) length = Math.max(length / 2, SMALLEST_PIECE);
     } catch (error) {
       signal.throwIfAborted();
+      if (isTooLargeForProxy(error) && piece.size > SMALLEST_PIECE) {
+        largest = Math.max(Math.ceil(piece.size / 2), SMALLEST_PIECE);
+        length = largest;
+        continue;
+      }
       failures += 1;
       if (!error.passes || failures > MOST_FAILURES) throw error;
       if (error.kind !== 'in-work') {
@@ -61,7 +98,7 @@ export async function sendFile(api, file, { importerKey, replace }, onProgress, 
       const there = await look(api, id);
       if (there.operation !== null) return there.operation;
       if (error.kind === 'in-work') {
-        if (there.offset === file.size) throw new InTheWay(error.told);
+        if (begins && there.offset === file.size) throw new InTheWay(error.told);
         await pause(500);
       }
       offset = there.offset;
@@ -97,8 +134,9 @@ async function begunBefore(api, file, importerKey, sha256) {
   return null;
 }
 
-async function announce(api, file, importerKey, sha256) {
-  const pairs = Object.entries({ filename: file.name, importerKey, sha256 });
+/** @param {{ importerKey: string } | { purpose: string }} wanted, and the `sha256` */
+async function announce(api, file, wanted) {
+  const pairs = Object.entries({ filename: file.name, ...wanted });
   const metadata = pairs.map(([key, value]) => `${key} ${base64(value)}`).join(',');
   const headers = { 'Upload-Length': String(file.size), 'Upload-Metadata': metadata };
   const response = await api.tus('POST', 'import.upload', { headers });

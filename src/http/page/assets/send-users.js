@@ -1,6 +1,7 @@
 // Filling a new import, each user exactly once also when the connection fails on the way.
 
 import { ApiError } from './api.js';
+import { isTooLargeForProxy } from './send-file.js';
 
 const BATCH = 500;
 
@@ -9,11 +10,13 @@ const BATCH = 500;
  * the server is sent in halves.
  *
  * @param {(sent: number) => void} onProgress called with the number of users that are staged
+ * @returns {Promise<boolean>} whether a batch was too large for a proxy
  * @throws {ApiError} and `error.staged` says how many users are staged all the same
  */
 export async function sendUsers(api, users, onProgress) {
   await api.postAgain('import.new');
   let most = BATCH;
+  let isHalved = false;
   for (let staged = 0; staged < users.length;) {
     onProgress(staged);
     const batch = users.slice(staged, staged + most);
@@ -23,12 +26,14 @@ export async function sendUsers(api, users, onProgress) {
     } catch (error) {
       if (error.kind === 'too-large' && batch.length > 1) {
         most = Math.ceil(batch.length / 2);
+        isHalved ||= isTooLargeForProxy(error);
       } else {
         throw Object.assign(error.kind === 'too-large' ? tooLarge(batch[0]) : error, { staged });
       }
     }
   }
   onProgress(users.length);
+  return isHalved;
 }
 
 /** One user who is too large alone. */

@@ -10,6 +10,9 @@ const IMPORTING_STEP = /^importer_(importing_\w+|finishing)$/;
 /** The states in which an import has ended. */
 export const ENDED = ['done', 'error', 'canceled'];
 
+/** What to do about a proxy that takes no large bodies. */
+export const RAISE_LIMIT = 'It is quicker with a limit of 50 MB there (nginx: client_max_body_size).';
+
 export const number = (value) => NUMBER.format(value);
 
 /** `percent` from 0 to 100. Never says 100 before the end. */
