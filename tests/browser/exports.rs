@@ -19,7 +19,7 @@ pub fn slack_export() -> PathBuf {
 }
 
 /// A zip of CSV files with so many people and channels, and a message.
-fn csv_zip(people: usize, channels: usize, padding: usize) -> NamedTempFile {
+pub fn csv_zip(people: usize, channels: usize, padding: usize) -> NamedTempFile {
     let file = tempfile::Builder::new().suffix(".zip").tempfile().unwrap();
     let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     let mut archive = zip::ZipWriter::new(file);

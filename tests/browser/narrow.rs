@@ -1,11 +1,12 @@
-//! Files of users behind a proxy that takes no large bodies.
+//! Files behind a proxy that takes no large bodies.
 
-use std::time::Duration;
+use std::{iter::repeat_n, time::Duration};
 
 use bson::doc;
 
 use crate::{
     browser::Browser,
+    exports::csv_zip,
     harness::{Service, Workspace, eventually},
     page::set_up,
     proxy::Proxy,
@@ -48,7 +49,7 @@ async fn nothing_is_left(workspace: &Workspace) {
 #[tokio::test]
 async fn a_file_above_the_limit_of_a_proxy_is_checked_in_pieces_staged_in_halves_and_run() {
     let Some((workspace, service, browser, proxy)) = set_up_behind(LIMIT).await else { return };
-    let _file = browser.choose_file(".csv", with_bios([3000; 500])).await;
+    let _file = browser.choose_file(".csv", with_bios(repeat_n(3000, 500))).await;
     browser.says("#file-good", "500 users, nothing wrong.").await;
     browser.says("#file-warnings", "was sent in pieces").await;
     browser.says("#file-warnings", "client_max_body_size").await;
@@ -69,7 +70,7 @@ async fn a_file_above_the_limit_of_a_proxy_is_checked_in_pieces_staged_in_halves
 #[tokio::test]
 async fn a_user_who_is_above_the_limit_alone_is_named() {
     let Some((workspace, _service, browser, _proxy)) = set_up_behind(LIMIT / 4).await else { return };
-    let mut bios = [3000; 100];
+    let mut bios = vec![3000; 100];
     bios[70] = LIMIT / 4;
     let _file = browser.choose_file(".csv", with_bios(bios)).await;
     browser.says("#send", "Stage 100 users").await;
@@ -82,7 +83,7 @@ async fn a_user_who_is_above_the_limit_alone_is_named() {
 #[tokio::test]
 async fn an_upload_for_a_check_is_removed_when_another_file_is_chosen_meanwhile() {
     let Some((workspace, _service, browser, _proxy)) = set_up_behind(100 * 1024).await else { return };
-    let _large = browser.choose_file(".csv", with_bios([3000; 5000])).await;
+    let _large = browser.choose_file(".csv", with_bios(repeat_n(3000, 5000))).await;
     browser.says("#file-checking", "of 15").await;
     let _small = browser.choose_file(".csv", with_bios([10])).await;
     browser.says("#file-good", "1 user, nothing wrong.").await;
@@ -92,7 +93,7 @@ async fn an_upload_for_a_check_is_removed_when_another_file_is_chosen_meanwhile(
 #[tokio::test]
 async fn a_proxy_that_takes_no_piece_either_is_answered_with_what_to_do() {
     let Some((workspace, _service, browser, _proxy)) = set_up_behind(1000).await else { return };
-    let _file = browser.choose_file(".csv", with_bios([100; 100])).await;
+    let _file = browser.choose_file(".csv", with_bios(repeat_n(100, 100))).await;
     browser.says("#file-bad", "A proxy before the server takes no file of").await;
     for way_out in
         ["client_max_body_size", "the command line, which sends in parts", "each part needs the line of column names"]
@@ -102,4 +103,14 @@ async fn a_proxy_that_takes_no_piece_either_is_answered_with_what_to_do() {
     nothing_is_left(&workspace).await;
     let _file = browser.choose_file(".csv", with_bios([10])).await;
     browser.says("#file-good", "1 user, nothing wrong.").await;
+}
+
+#[tokio::test]
+async fn an_export_goes_through_a_narrow_proxy_in_smaller_pieces() {
+    let Some((_workspace, _service, browser, proxy)) = set_up_behind(100 * 1024).await else { return };
+    let file = csv_zip(3, 2, 600_000);
+    browser.choose_export(file.path().to_str().unwrap()).await;
+    browser.click("#export-send").await;
+    browser.says("#state", "Ready").await;
+    assert!((1..=4).contains(&proxy.troubled()), "the page goes on with what got through");
 }

@@ -15,6 +15,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bson::doc;
 use harness::{Service, SlackExport, Workspace, eventually, program_at, staged_users, workspace};
 use nix::sys::signal::Signal;
+use reqwest::Method;
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -194,4 +195,32 @@ async fn an_import_of_a_file_is_left_alone_by_an_old_instance_whatever_becomes_o
     successor.wait_for_state("done").await;
     FILE.assert_stored(&workspace, &successor).await;
     assert!(!takes_over(&old), "{:?}", old.log_lines(""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_for_a_check_is_nothing_to_an_old_instance_that_sweeps_beside_this_one() {
+    const FILE: &str = "username,emails,importIds\nann,ann@corp.example,1\n";
+    let workspace = workspace().await.ready_for_imports().await;
+    let (old, new) = (serve_old(&workspace).await, workspace.serve().await);
+    new.ready().await;
+    let request = |service: &Service, method, path: &str| {
+        let request = service.request(method, path).header("X-User-Id", "admin").header("X-Auth-Token", "admin-token");
+        request.header("Tus-Resumable", "1.0.0")
+    };
+    let made = request(&new, Method::POST, "/api/v1/import.upload?purpose=check").header("Upload-Length", FILE.len());
+    let path = new.send(made).await.header("location").unwrap().to_owned();
+    let piece = |service, offset: usize| {
+        let request = request(service, Method::PATCH, &path).header("Upload-Offset", offset);
+        request.header("Content-Type", "application/offset+octet-stream").body(&FILE[offset..])
+    };
+    assert_eq!(old.send(piece(&old, 0)).await.status, 404);
+    assert_eq!(new.send(piece(&new, 0)).await.status, 204);
+    assert_eq!(old.send(piece(&old, FILE.len())).await.status, 404, "it begins no import with it");
+    sleep(TAKE_OVER_PATIENCE).await;
+    let id = path.rsplit('/').next().unwrap();
+    let checked = new.send(request(&new, Method::POST, &format!("/api/v1/import.check?upload={id}"))).await;
+    assert_eq!((checked.status.as_u16(), &checked.json()["users"]), (200, &json!(1)), "{}", checked.body);
+    assert!(workspace.operations().await.is_empty());
+    assert_eq!(old.status().await.status, 200);
+    assert_eq!(new.send(request(&new, Method::DELETE, &path)).await.status, 204);
 }
