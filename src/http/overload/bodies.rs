@@ -132,3 +132,19 @@ impl fmt::Debug for BodyRoom {
         formatter.debug_struct("BodyRoom").field("free", &self.free.available_permits()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_comes_from_elsewhere_takes_room_as_one_that_is_sent() {
+        let room = BodyRoom::new(OverloadMetrics::default());
+        let empty = || Body { bytes: web::BytesMut::new(), room: room.take(1).unwrap() };
+        let held = room.grow(empty(), ROOM_BYTES - 2 * UNIT_BYTES).unwrap();
+        assert!(matches!(room.grow(empty(), 3 * UNIT_BYTES), Err(ApiError::Overloaded { .. })));
+        assert!(room.grow(empty(), 2 * UNIT_BYTES).is_ok(), "what was refused takes none");
+        drop(held);
+        assert!(room.grow(empty(), ROOM_BYTES).is_ok());
+    }
+}
