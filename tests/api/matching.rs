@@ -114,6 +114,33 @@ async fn with_link_an_account_gains_the_import_id_and_what_it_lacks_and_the_seco
 }
 
 #[tokio::test]
+async fn an_account_without_a_picture_gets_the_address_of_one_and_a_picture_that_is_there_stays() {
+    let pictured = |name: &str| {
+        let ids = [format!("id-{name}")];
+        json!({
+            "importIds": ids, "emails": [format!("{name}@corp.example")], "username": name,
+            "avatarUrl": format!("https://pictures.example/{name}.png"),
+        })
+    };
+    for rule in ["link", "update"] {
+        let (workspace, service) = served().await;
+        for name in ["ann", "bea"] {
+            let mail = format!("{name}@corp.example");
+            workspace.add_user(user(name).with("emails", address(&mail, true))).await;
+        }
+        workspace.update("users", "bea", doc! { "$set": { "avatarETag": "own" } }).await;
+        for _ in 0..2 {
+            import(&service, &[pictured("ann"), pictured("bea")], &json!({ "onExisting": rule })).await;
+        }
+        assert_eq!(outcomes(&service).await, ["same", "same"], "{rule}");
+        let address_of =
+            async |name| account(&workspace, name).await.get_str("_pendingAvatarUrl").ok().map(str::to_owned);
+        assert_eq!(address_of("ann").await.as_deref(), Some("https://pictures.example/ann.png"), "{rule}");
+        assert_eq!(address_of("bea").await, None, "{rule}");
+    }
+}
+
+#[tokio::test]
 async fn with_update_the_values_win_and_roles_are_only_added_where_they_are_named() {
     let (workspace, service) = served().await;
     let known = user("ann").with("emails", address("ann@corp.example", true)).with("bio", "Trainee");

@@ -88,6 +88,7 @@ pub(super) fn of_link(
     if account.emails().next().is_none() {
         changes.set("emails", emails(record, account, others));
     }
+    changes.fill_picture(record);
     changes.fill_custom_fields(record, false);
     changes.changes
 }
@@ -110,6 +111,7 @@ pub(super) fn of_update(
     if record.emails().next().is_some() && !has_all {
         changes.set("emails", emails(record, account, others));
     }
+    changes.fill_picture(record);
     changes.fill_custom_fields(record, true);
     if named.has(Column::Roles) {
         changes.add_roles(record);
@@ -206,6 +208,15 @@ impl Changes<'_> {
         }
         if list.len() > before {
             self.set(field, Some(FieldValue::List(list)));
+        }
+    }
+
+    /// The address of the picture is noted for an account without one. A picture that is there may be the person's own
+    /// choice, and nothing says which address it came from.
+    fn fill_picture(&mut self, record: StagedUser<'_>) {
+        let is_there = |field| self.stored.get(field).is_some_and(FieldValue::is_truthy);
+        if !is_there("_pendingAvatarUrl") && !is_there("avatarETag") {
+            self.set("_pendingAvatarUrl", value_of(record, "avatarUrl"));
         }
     }
 
