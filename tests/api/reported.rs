@@ -145,6 +145,14 @@ async fn people_with_neighbouring_long_ids_stay_two() {
     assert_eq!(ids(0), [Bson::from("1523"), Bson::from("007"), Bson::from("76561198000000001")]);
     assert_eq!(ids(1), [Bson::from("76561198000000002")]);
     assert_eq!(staged[0].get_str("username").unwrap(), "42");
+
+    // The last digits of these are lost as soon as they are read as numbers.
+    let body = r#"{"users":[{"importIds":["1"],"emails":["c@corp.example"]},
+                            {"importIds":[20240101123456789012],"emails":["d@corp.example"]}]}"#;
+    let answer = service.post_body("/api/v1/import.addUsers", Some("application/json"), body).await;
+    assert_eq!(answer.status, 400, "{}", answer.body);
+    assert!(answer.body.contains("/users/1/importIds/0") && answer.body.contains("must be string"), "{}", answer.body);
+    assert_eq!(workspace.count_staged().await, 2);
 }
 
 #[tokio::test]

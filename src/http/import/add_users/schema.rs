@@ -12,6 +12,8 @@ use crate::domain::field_value::{FieldValue, Fields};
 
 /// Some editors and shells put it before what they write.
 const BYTE_ORDER_MARK: char = '\u{feff}';
+/// 2^53: beyond it not every whole number is one of JavaScript's, and two neighbours become one.
+const EXACT_NUMBERS: f64 = 9_007_199_254_740_992.0;
 const REQUIRED: [&str; 2] = ["emails", "importIds"];
 
 /// The kinds of the fields that Rocket.Chat knows, and of those that it stores although its schema does not name them.
@@ -108,10 +110,19 @@ fn coerce_texts(value: &mut Value, kind: Kind, path: &str) -> Result<(), ApiErro
         return Err(wrong(problem, path));
     };
     for (position, text) in texts.iter_mut().enumerate() {
-        let coerced = if text.is_null() { Some(String::new()) } else { as_text(text) };
+        let coerced = match &*text {
+            Value::Null => Some(String::new()),
+            Value::Number(number) if has_lost_digits(number) => None,
+            text => as_text(text),
+        };
         *text = Value::String(coerced.ok_or_else(|| wrong("must be string", &format!("{path}/{position}")))?);
     }
     Ok(())
+}
+
+/// Whether a number is so long that its last digits are lost: with them, one of two people with neighbouring ids would be.
+fn has_lost_digits(number: &Number) -> bool {
+    !number.is_u64() && !number.is_i64() && number.as_f64().is_some_and(|number| number.abs() > EXACT_NUMBERS)
 }
 
 fn as_text(value: &Value) -> Option<String> {
