@@ -1,6 +1,6 @@
 //! From the names and values of a file to users.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, iter};
 
 use csv::StringRecord;
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use super::{
     presets::{Preset, are_alike, folded, own_target},
     problem::{Fault, Kind, quoted, trimmed},
     source::ImportIdFrom,
+    table::MARK,
     target::{Secret, Target},
 };
 use crate::domain::{shown_value::shown, spreadsheet::original};
@@ -141,7 +142,9 @@ impl Mapping {
         }
         let names: Vec<String> = header.iter().map(folded).collect();
         let has = |name: &str| names.iter().any(|known| known == name);
-        let are_guarded = (self.preset.is_none() && has("errors")) || (has("line") && has("reason"));
+        // What this service writes as CSV: failed users, bad lines, a receipt.
+        let is_receipt = has("outcome") && has("became");
+        let are_guarded = self.preset.is_none() && (has("errors") || is_receipt) || (has("line") && has("reason"));
         Ok(Columns { targets, are_guarded, may_be_short, header })
     }
 
@@ -286,6 +289,15 @@ impl Columns {
 
     /// The fault of a row that is a header itself, and whether the rows below it have other columns.
     pub(super) fn second_header(&self, cells: &StringRecord) -> Option<(Fault, bool)> {
+        if cells.len() > self.header.len() {
+            // Two files without a line end between them.
+            if self.ends_in_header(cells) {
+                return Some((joined("the header once more"), false));
+            }
+            if let Some(tail) = behind_mark(cells) {
+                return self.second_header(&tail);
+            }
+        }
         // Cheap for rows that are none, which nearly all are.
         let candidate = cells.iter().find(|cell| !cell.is_empty()).map(trimmed)?;
         if own_target(candidate).is_none() && !self.header.iter().any(|name| are_alike(candidate, name)) {
@@ -298,9 +310,28 @@ impl Columns {
             return None;
         }
         let what = if is_same { "the header once more" } else { "another header in the middle" };
-        let reason = format!("{what}: two files seem to be joined here; give them one by one");
-        Some((Fault::new(Kind::Joined, reason), is_other))
+        Some((joined(what), is_other))
     }
+
+    /// Whether the header follows on the last cell of a row.
+    fn ends_in_header(&self, cells: &StringRecord) -> bool {
+        let tail = cells.iter().skip(cells.len() - self.header.len());
+        let mut pairs = self.header.iter().zip(tail);
+        let Some((first, begin)) = pairs.next() else { return false };
+        self.header.len() > 1
+            && pairs.all(|(name, cell)| are_alike(name, cell))
+            && folded(begin).ends_with(&folded(first))
+    }
+}
+
+fn joined(what: &str) -> Fault {
+    Fault::new(Kind::Joined, format!("{what}: two files seem to be joined here; give them one by one"))
+}
+
+/// The cells of a row behind the byte order mark inside it: there another file begins, without a line end before it.
+fn behind_mark(cells: &StringRecord) -> Option<StringRecord> {
+    let (place, begin) = cells.iter().enumerate().find_map(|(place, cell)| Some((place, cell.split_once(MARK)?.1)))?;
+    Some(iter::once(begin).chain(cells.iter().skip(place + 1)).collect())
 }
 
 /// Columns that this program adds to the lists of users that failed.

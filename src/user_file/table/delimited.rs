@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Stands before a text in UTF-8, and nowhere else.
-const MARK: char = '\u{feff}';
+pub(in crate::user_file) const MARK: char = '\u{feff}';
 
 /// Rows of a text, one at a time in memory. Empty rows are left out.
 pub(in super::super) struct Delimited<R> {

@@ -6,7 +6,7 @@ mod workbook;
 
 use csv::StringRecord;
 
-pub(super) use delimited::{Delimited, rows_of_head};
+pub(super) use delimited::{Delimited, MARK, rows_of_head};
 pub(super) use workbook::{Workbook, WorkbookKind};
 
 use super::problem::{Fault, Problem};

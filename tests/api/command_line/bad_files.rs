@@ -93,6 +93,18 @@ async fn fifteen_wrong_csv_files_are_refused_with_line_kind_and_reason() {
             (3, "joined", "another header in the middle"),
         ),
         wrong("a.csv", csv(&format!("{row}\u{feff}bob,b@corp.example,2,,\n")), &[], (3, "joined", "a byte order mark")),
+        wrong(
+            "a.csv",
+            csv(&format!("{row}bob,b@corp.example,2,,\u{feff}{HEADER}cid,c@corp.example,3,,\n")),
+            &[],
+            (3, "joined", "the header once more: two files"),
+        ),
+        wrong(
+            "a.csv",
+            csv(&format!("{row}bob,b@corp.example,2,,5\u{feff}emails,importIds\nc@corp.example,3\n")),
+            &[],
+            (3, "joined", "another header in the middle: two files"),
+        ),
         wrong("a.csv", "username,,emails\nann,x,a@corp.example\n", &[], (2, "cells", "its column has no name")),
         wrong("a.csv", csv(row), &["--map", "Mail=emails"], (1, "option", "--map names the column \"mail\"")),
         wrong("a.csv", csv(row), &["--sheet", "users"], (1, "option", "--sheet is for workbooks")),
