@@ -104,10 +104,12 @@ pub(super) fn suspect(user: &User, found: &mut Found) {
         warnings.extend(about_username(username));
     }
     let name = text_of(user, NAME).unwrap_or_default();
-    if name.starts_with(TYPOGRAPHIC_QUOTES) && name.ends_with(TYPOGRAPHIC_QUOTES) {
-        let reason = format!("name {} has typographic quotation marks round it: take them off", quoted(name));
-        warnings.push(Fault::new(Kind::TypographicQuotes, reason));
-    }
+    let marked = texts_of(user, IMPORT_IDS).map(|id| ("importId", id)).chain([("name", name)]);
+    let is_marked = |text: &str| text.starts_with(TYPOGRAPHIC_QUOTES) && text.ends_with(TYPOGRAPHIC_QUOTES);
+    warnings.extend(marked.filter(|(_, text)| is_marked(text)).map(|(what, text)| {
+        let reason = format!("{what} {} has typographic quotation marks round it: take them off", quoted(text));
+        Fault::new(Kind::TypographicQuotes, reason)
+    }));
     warnings.extend(texts_of(user, IMPORT_IDS).filter(|id| is_date(id)).map(|id| {
         let reason = format!(
             "importId {} is a date, which spreadsheets make of a value such as 3-1: format its column as text and enter it \

@@ -52,7 +52,8 @@ fn has_a_user_a_line(head: &[u8]) -> bool {
 
 /// The delimiter of a first line such as `sep=;`, as spreadsheets write and read it.
 pub(super) fn given_delimiter(start: &str) -> Option<u8> {
-    let line = start.lines().next()?.trim().trim_matches('"');
+    // A tab at its end is the delimiter itself.
+    let line = start.split(['\r', '\n']).next()?.trim_matches([' ', '"']);
     let (key, sign) = line.split_once('=')?;
     let sign = sign.as_bytes().first().copied().filter(u8::is_ascii)?;
     (key.eq_ignore_ascii_case("sep") && line.len() <= key.len() + 2).then_some(sign)

@@ -71,6 +71,12 @@ async fn what_a_spreadsheet_leaves_behind_is_passed_over_or_named() {
     assert_eq!((&users[0]["emails"][0], &users[0]["importIds"][0]), (&json!("ann@corp.example"), &json!("007")));
     let empty_first_column = checked("a.csv", ",username,emails,importIds\n,ann,ann@corp.example,1\n", &[]).await;
     assert_eq!(empty_first_column["users"], 1);
+    for line_end in ["\n", "\r\n", "\r"] {
+        let rows = ["sep=\t", "username\temails\timportIds", "ann\tann@corp.example\t„8“", ""];
+        let summary = checked("tabs.csv", &rows.join(line_end), &[]).await;
+        assert_eq!(summary["users"], 1, "{line_end:?}: {summary}");
+        assert_eq!(kinds(&summary, "warnings"), [(3, "typographic-quotes".to_owned())], "the import id: {summary}");
+    }
 }
 
 #[tokio::test]
