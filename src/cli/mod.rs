@@ -14,6 +14,7 @@ mod man;
 mod migrate;
 #[cfg(feature = "private-mongod")]
 mod mongo;
+mod pace;
 mod receipt;
 mod serve;
 mod settings;

@@ -6,8 +6,9 @@ use clap::Args;
 
 use super::{
     CommandError,
-    console::{Console, print},
+    console::{Console, Unit, print},
     follow::{Follow, StalledNotice},
+    pace::Pace,
     target::ServerArgs,
     words::printable,
 };
@@ -45,7 +46,7 @@ pub(super) async fn run(args: &StatusArgs) -> Result<(), CommandError> {
     if draws {
         console.begin("import");
     }
-    let (mut last_line, mut stalled) = (String::new(), StalledNotice::default());
+    let (mut last_line, mut stalled, mut pace) = (String::new(), StalledNotice::default(), Pace::of(Unit::Count));
     let ended = follow
         .to_the_end(|status| {
             if args.json {
@@ -53,7 +54,7 @@ pub(super) async fn run(args: &StatusArgs) -> Result<(), CommandError> {
             }
             stalled.tell(&console, status);
             if draws {
-                console.progress(status.counts.processed(), status.counts.total, &progress_note(status));
+                console.progress(status.counts.processed(), status.counts.total, &progress_note(status, &mut pace));
                 return Ok(());
             }
             let line = progress_line(status);
@@ -87,13 +88,15 @@ pub(super) fn verdict(ended: &Status) -> Result<(), CommandError> {
     }
 }
 
-/// The words beside a bar.
-pub(super) fn progress_note(status: &Status) -> String {
-    match (status.state, status.counts.failed) {
-        (ReportedState::Importing, 0) => String::new(),
-        (ReportedState::Importing, failed) => format!("{failed} failed"),
-        _ => status.in_plain_words().to_owned(),
+/// The words beside a bar: of a run those who failed, the pace and the time left.
+pub(super) fn progress_note(status: &Status, pace: &mut Pace) -> String {
+    let counts = status.counts;
+    if status.state != ReportedState::Importing {
+        return status.in_plain_words().to_owned();
     }
+    let pace = pace.note(counts.processed(), Some(counts.total));
+    let failed = if counts.failed > 0 { format!("{} failed", counts.failed) } else { String::new() };
+    [failed, pace].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 fn progress_line(status: &Status) -> String {

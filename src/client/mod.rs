@@ -27,7 +27,7 @@ use serde_json::Value;
 
 pub(crate) use error::ClientError;
 pub(crate) use failed_users::{FailedUser, FailedUsers};
-pub(crate) use file_imports::{FileAccount, FileData, HistoryCheck, MissingMessages, ReasonCount};
+pub(crate) use file_imports::{FileAccount, FileData, HistoryCheck, LeftStaged, MissingMessages, ReasonCount};
 pub(crate) use foreseeing::{ForeseenLine, ForeseenProblem, ForeseenUser};
 pub(crate) use leaving::{Leaving, LeftPerson, ReturnedPerson};
 pub(crate) use lines::Lines;
@@ -35,7 +35,7 @@ pub(crate) use outcomes::{OutcomeCounts, UnsureMatch};
 pub(crate) use reports::{Difference, ReceiptForm, VerifyLine, VerifySummary};
 pub(crate) use retry::Patience;
 pub(crate) use staging::Staging;
-pub(crate) use status::{ReportedState, Status};
+pub(crate) use status::{ReportedState, Status, UserCounts};
 pub(crate) use uploads::FileToSend;
 
 use retry::Retry;

@@ -7,6 +7,8 @@ use crate::domain::receipt::DEACTIVATED;
 
 /// As many accounts are listed that are worth a look.
 const LISTED: usize = 100;
+/// As many new accounts without a password are listed.
+const PASSWORDLESS_LISTED: usize = 20;
 
 /// The outcomes of an import.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -21,6 +23,8 @@ pub(crate) struct OutcomeCounts {
     pub(crate) memberships: u64,
     /// New accounts without a password.
     pub(crate) without_password: u64,
+    /// The first of them, by their first import ids.
+    pub(crate) passwordless: Vec<String>,
     /// Accounts that were found by an address that nobody verified, or by name alone.
     pub(crate) unsure_count: u64,
     /// The first of them.
@@ -68,6 +72,9 @@ impl OutcomeCounts {
         self.count(&line.outcome);
         self.memberships += line.memberships;
         self.without_password += u64::from(line.without_password);
+        if line.without_password && self.passwordless.len() < PASSWORDLESS_LISTED {
+            self.passwordless.extend(line.import_ids.first().cloned());
+        }
         if let Some(found_by) = line.found_by {
             self.add_found(line.import_ids, line.became, found_by);
         }
@@ -93,6 +100,8 @@ impl OutcomeCounts {
         self.failed += more.failed;
         self.memberships += more.memberships;
         self.without_password += more.without_password;
+        self.passwordless.extend(more.passwordless);
+        self.passwordless.truncate(PASSWORDLESS_LISTED);
         self.unsure_count += more.unsure_count;
         self.unsure.extend(more.unsure);
         self.unsure.truncate(LISTED);

@@ -65,8 +65,11 @@ enum Content {
 pub(crate) struct UserCounts {
     /// All records of the import; 0 while none is staged.
     pub(crate) total: u64,
-    /// Staged users.
+    /// Staged users; then the other records of a file.
     pub(crate) users: u64,
+    pub(crate) contacts: u64,
+    pub(crate) channels: u64,
+    pub(crate) messages: u64,
     pub(crate) completed: u64,
     pub(crate) failed: u64,
 }
@@ -202,6 +205,9 @@ impl Status {
             counts: UserCounts {
                 total: count(&operation, "total"),
                 users: count(&operation, "users"),
+                contacts: count(&operation, "contacts"),
+                channels: count(&operation, "channels"),
+                messages: count(&operation, "messages"),
                 completed: count(&operation, "completed"),
                 failed: count(&operation, "error"),
             },

@@ -1,7 +1,7 @@
 //! The counts of a file, and its first problems.
 
 use super::{
-    problem::{Problem, Severity},
+    problem::{Kind, Problem, Severity},
     users::Entry,
 };
 
@@ -24,6 +24,8 @@ pub(crate) struct Tally {
     pub(crate) warning_count: u64,
     /// Nothing of the file can be imported.
     pub(crate) is_unusable: bool,
+    /// The file is a part of a longer list.
+    pub(crate) is_incomplete: bool,
 }
 
 impl Tally {
@@ -38,6 +40,7 @@ impl Tally {
             warnings: Vec::new(),
             warning_count: 0,
             is_unusable: false,
+            is_incomplete: false,
         }
     }
 
@@ -53,6 +56,7 @@ impl Tally {
     /// Counts a problem, which need not be that of a line.
     pub(crate) fn note(&mut self, problem: Problem) {
         self.is_unusable |= problem.severity == Severity::Fatal;
+        self.is_incomplete |= problem.kind == Kind::Incomplete;
         let (list, count) = match problem.severity {
             Severity::Warning => (&mut self.warnings, &mut self.warning_count),
             Severity::Error | Severity::Fatal => (&mut self.problems, &mut self.problem_count),

@@ -181,6 +181,8 @@ async fn the_command_says_how_many_memberships_it_made_and_who_has_no_password()
     );
     assert!(finished.errors.contains("8 memberships of channels made"), "{finished:?}");
     assert!(finished.errors.contains("2 new accounts without a password"), "{finished:?}");
+    assert_eq!(summary["run"]["passwordless"], json!(["1", "3"]), "{summary}");
+    assert!(finished.errors.lines().any(|line| line == "import ids without a password: 1, 3"), "{finished:?}");
     assert_eq!(people_of(&workspace, "sales").await, (1, 4));
     // The same file again stages nothing.
     let before = people_of(&workspace, "GENERAL").await;
@@ -235,4 +237,21 @@ async fn of_three_new_people_the_one_without_a_user_name_joins_nothing_until_he_
     let own = doc! { "u._id": nameless.get_str("_id").unwrap() };
     let subscriptions = workspace.collection("rocketchat_subscription");
     assert_eq!(subscriptions.count_documents(own).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn the_first_twenty_without_a_password_are_listed_by_import_id_and_the_others_counted() {
+    let (_workspace, service) = with_rooms().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("people.csv");
+    let rows = (0..25).map(|number| format!("user{number},user{number}@corp.example,id{number}\n"));
+    std::fs::write(&path, "username,emails,importIds\n".to_owned() + &rows.collect::<String>()).unwrap();
+    let finished = call(&service.address, &["users", path.to_str().unwrap(), "--run", "--json"]).await;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let summary: Value = serde_json::from_str(&finished.output).unwrap();
+    let listed = summary["run"]["passwordless"].as_array().unwrap();
+    assert_eq!((&summary["run"]["withoutPassword"], listed.len()), (&json!(25), 20), "{summary}");
+    let line = finished.errors.lines().find(|line| line.starts_with("import ids without a password: ")).unwrap();
+    assert!(line.starts_with("import ids without a password: id0, id1, id2, "), "{line}");
+    assert!(line.ends_with("id19 and 5 more: rocketchat-import receipt names them"), "{line}");
 }

@@ -7,8 +7,8 @@ use super::{
     super::{
         CommandError,
         console::{Console, Unit},
+        pace::Pace,
     },
-    pace::Pace,
     source::{LocalFile, Source},
 };
 use crate::client::{Client, ClientError, FileToSend, ReportedState};

@@ -2,7 +2,6 @@
 
 mod arrival;
 mod choice;
-mod pace;
 mod report;
 mod source;
 mod watch;

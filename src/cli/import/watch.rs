@@ -9,10 +9,11 @@ use super::{
         CommandError,
         console::{Console, Unit},
         follow::StalledNotice,
+        pace::Pace,
+        status::progress_note,
         words::printable,
     },
     arrival::Records,
-    pace::Pace,
     report::FollowUp,
 };
 use crate::{
@@ -97,11 +98,7 @@ impl<'a> Watch<'a> {
                 break status;
             }
             if status.state == ReportedState::Importing {
-                let mut note = pace.note(done, Some(total));
-                if status.counts.failed > 0 {
-                    note = format!("{} failed, {note}", status.counts.failed);
-                }
-                self.console.progress(done, total, &note);
+                self.console.progress(done, total, &progress_note(&status, &mut pace));
             }
             sleep(LOOK_INTERVAL).await;
         };

@@ -136,9 +136,15 @@ async fn import(
     let file = shown(&check.path);
     let (checked, spool, rejects) = spawn_blocking(move || check.run()).await.map_err(CommandError::failed)??;
     let users = checked.tally.users;
-    let is_unusable = checked.tally.is_unusable;
+    let (is_unusable, is_incomplete) = (checked.tally.is_unusable, checked.tally.is_incomplete);
     report.checked(checked);
     left_out(args, &file, is_unusable, report)?;
+    if is_incomplete && args.leaving.wants_a_whole_file() {
+        return Err(CommandError::File(format!(
+            "{file}: the list is not whole, and nothing was sent; people whom it lacks would count as missing: fetch all of \
+             them, with the parameter count=0 or page by page, or leave --deactivate-missing out"
+        )));
+    }
     if users == 0 {
         return Err(CommandError::File(format!("{file}: there are no users in it")));
     }

@@ -7,13 +7,13 @@ use tokio::task::spawn_blocking;
 
 use crate::{
     cli::{CommandError, console::Console, words::counted},
-    client::{ReportedState, Status},
+    client::{Client, LeftStaged, ReportedState, Status, UserCounts},
 };
 
 /// What a new import may take the place of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Replaceable {
-    /// Staged users that were never run, and failed users of an import that is over.
+    /// Staged records that were never run, and what an import that is over has left staged.
     Staged,
     /// These, and an import that goes on.
     All,
@@ -30,14 +30,17 @@ struct Loss {
 ///
 /// # Errors
 /// When it is not to be lost.
-pub(super) async fn confirm(last: &Status, wanted: Option<Replaceable>, console: &Console) -> Result<(), CommandError> {
-    let Some(Loss { sentence, goes_on }) = loss_of(last) else { return Ok(()) };
-    let is_wanted = match wanted {
-        None => false,
-        Some(Replaceable::Staged) => !goes_on,
-        Some(Replaceable::All) => true,
-    };
-    if is_wanted {
+pub(super) async fn confirm(
+    client: &Client,
+    last: &Status,
+    wanted: Option<Replaceable>,
+    console: &Console,
+) -> Result<(), CommandError> {
+    if wanted == Some(Replaceable::All) {
+        return Ok(());
+    }
+    let Some(Loss { sentence, goes_on }) = loss_of(client, last).await? else { return Ok(()) };
+    if wanted == Some(Replaceable::Staged) && !goes_on {
         return Ok(());
     }
     if io::stdin().is_terminal() && io::stderr().is_terminal() {
@@ -60,7 +63,7 @@ pub(super) async fn confirm(last: &Status, wanted: Option<Replaceable>, console:
     Err(CommandError::Server(format!("{sentence}; {way_out}")))
 }
 
-fn loss_of(last: &Status) -> Option<Loss> {
+async fn loss_of(client: &Client, last: &Status) -> Result<Option<Loss>, CommandError> {
     let Status { state, operation, importer, counts, .. } = last;
     let of = format!("operation {operation} ({importer})");
     let (sentence, goes_on) = match state {
@@ -68,20 +71,74 @@ fn loss_of(last: &Status) -> Option<Loss> {
             (format!("an import is running, {of}: {} of {} done", counts.processed(), counts.total), true)
         }
         ReportedState::Loading => (format!("a file is being read for {of}"), true),
-        ReportedState::Ready if counts.users > 0 => {
-            let users = counted(counts.users, "user");
-            (format!("{users} of {of} are staged and were never run; this import would take their place"), false)
+        ReportedState::Ready => {
+            let Some(Staged { words, is_one }) = Staged::of(*counts) else { return Ok(None) };
+            let (are, were) = if is_one { ("is", "was") } else { ("are", "were") };
+            (format!("{words} of {of} {are} staged and {were} never run; this import would take their place"), false)
         }
         ReportedState::Done if counts.failed > 0 => {
-            let users = counted(counts.failed, "failed user");
+            let failed = counted(counts.failed, &format!("failed {}", last.records().trim_end_matches('s')));
             (
                 format!(
-                    "{users} of {of} would leave the staging area for this import; the receipt keeps them and the reasons"
+                    "{failed} of {of} would leave the staging area for this import; the receipt keeps them and the reasons"
                 ),
                 false,
             )
         }
-        _ => return None,
+        ReportedState::Error | ReportedState::Canceled => {
+            let Some(Staged { words, is_one }) = left_by(client, last).await? else { return Ok(None) };
+            let (are, them) = if is_one { ("is", "it") } else { ("are", "them") };
+            (
+                format!(
+                    "{words} of {of} {are} still staged, and import.resume goes on with {them}; this import would take their \
+                     place"
+                ),
+                false,
+            )
+        }
+        // An import at a step of a release to come may be at work.
+        ReportedState::Unknown if !operation.is_empty() => {
+            let staged = Staged::of(*counts).map(|staged| format!(", with {}", staged.words)).unwrap_or_default();
+            (format!("{of} is at a step that this program does not know{staged}"), true)
+        }
+        ReportedState::None | ReportedState::New | ReportedState::Done | ReportedState::Unknown => return Ok(None),
     };
-    Some(Loss { sentence, goes_on })
+    Ok(Some(Loss { sentence, goes_on }))
+}
+
+/// The records that an import which is over has left staged. A call that ends the import of a file removes them, and what
+/// the status counts stays.
+async fn left_by(client: &Client, last: &Status) -> Result<Option<Staged>, CommandError> {
+    let counts = last.counts;
+    if counts.total == 0 || last.was_ended_by_call {
+        return Ok(None);
+    }
+    let Some(LeftStaged { users, contacts, channels }) = client.left_staged().await? else { return Ok(None) };
+    // Records leave the staging area when they are imported, and messages are the last.
+    let others = users + contacts + channels;
+    let messages = counts.total.saturating_sub(counts.completed + others).min(counts.messages);
+    let left = UserCounts { users, contacts, channels, messages, ..UserCounts::default() };
+    Ok(Staged::of(left))
+}
+
+/// Staged records, by their kinds in words.
+struct Staged {
+    words: String,
+    is_one: bool,
+}
+
+impl Staged {
+    /// `None` of no record.
+    fn of(counts: UserCounts) -> Option<Self> {
+        let UserCounts { total, users, contacts, channels, messages, .. } = counts;
+        let kinds = [(users, "user"), (contacts, "contact"), (channels, "channel"), (messages, "message")];
+        let mut words: Vec<String> =
+            kinds.into_iter().filter(|(count, _)| *count > 0).map(|(count, kind)| counted(count, kind)).collect();
+        let named: u64 = kinds.into_iter().map(|(count, _)| count).sum();
+        let Some(last) = words.pop() else {
+            return (total > 0).then(|| Self { words: counted(total, "record"), is_one: total == 1 });
+        };
+        let words = if words.is_empty() { last } else { format!("{} and {last}", words.join(", ")) };
+        Some(Self { words, is_one: named == 1 })
+    }
 }

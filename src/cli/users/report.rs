@@ -39,6 +39,9 @@ pub(super) struct Report {
     rejected: u64,
     pub(super) operation: Option<String>,
     pub(super) staged: u64,
+    /// Set where staging did not end well.
+    #[serde(skip)]
+    cut_short: Option<CutShort>,
     /// What the server said of a run before it; `None` if it did not.
     check: Option<Foreseen>,
     /// `None` if nothing was run.
@@ -52,6 +55,15 @@ pub(super) struct Report {
     pub(super) source: Option<SourceReport>,
     /// The users that failed; `None` if none did, or the server does not tell.
     pub(super) failed: Option<Vec<FailedUser>>,
+}
+
+/// Staging after which nothing is to be run.
+#[derive(Debug)]
+struct CutShort {
+    /// Users that were to be staged.
+    wanted: u64,
+    /// `None` where the error says it.
+    way_on: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,6 +96,7 @@ impl Report {
             rejected: 0,
             operation: None,
             staged: 0,
+            cut_short: None,
             check: None,
             run: None,
             passwords: None,
@@ -128,6 +141,11 @@ impl Report {
     pub(super) fn stopped_by_setting(&mut self, sentence: String) -> CommandError {
         self.blame_setting(sentence);
         CommandError::File(format!("{}: {}, nothing was run", self.file, counted(self.problem_count, "problem")))
+    }
+
+    /// Takes that staging the `wanted` users did not end well, and how the call goes on.
+    pub(super) fn staged_in_part(&mut self, wanted: u64, way_on: Option<&'static str>) {
+        self.cut_short = Some(CutShort { wanted, way_on });
     }
 
     /// The list of lines that are left out has so many now, if there is one.
@@ -198,9 +216,7 @@ impl Report {
         if self.users > 0 && self.problem_count == 0 {
             console.notice(&format!("{}: {}, no bad lines", self.file, counted(self.users, "user")));
         }
-        if let Some(operation) = &self.operation {
-            console.notice(&format!("{} users staged in operation {operation}", self.staged));
-        }
+        self.show_staging(console);
         if let Some(check) = &self.check {
             console.notice(&format!("{}: {}", self.file, check.in_words()));
             if self.run.is_none() {
@@ -208,7 +224,7 @@ impl Report {
             }
         }
         let Some(run) = &self.run else {
-            if self.staged > 0 {
+            if self.staged > 0 && self.cut_short.is_none() {
                 console.notice("nothing was run; import.run starts it, and so does this command with --run");
             }
             return;
@@ -237,9 +253,10 @@ impl Report {
         }
         if outcomes.without_password > 0 {
             console.notice(&format!(
-                "{} without a password: nobody can log in there until one is set, see rocketchat-import receipt",
+                "{} without a password: nobody can log in there until one is set",
                 counted(outcomes.without_password, "new account")
             ));
+            console.notice(&line_about_passwordless(&outcomes.passwordless, outcomes.without_password));
         }
         if let Some(passwords) = self.passwords {
             console.notice(&format!("{} written to the file of --passwords-out", counted(passwords, "password")));
@@ -250,6 +267,22 @@ impl Report {
             None if outcomes.failed > 0 => console.notice("this server does not tell which users failed, and why"),
             None => {}
         }
+    }
+
+    fn show_staging(&self, console: &Console) {
+        let Some(operation) = &self.operation else { return };
+        let staged = self.staged;
+        let Some(CutShort { wanted, way_on }) = self.cut_short.as_ref().filter(|cut| cut.wanted > staged) else {
+            console.notice(&format!("{staged} users staged in operation {operation}"));
+            return;
+        };
+        let are = match staged {
+            0 => format!("none of {wanted} users is"),
+            1 => format!("only 1 of {wanted} users is"),
+            _ => format!("only {staged} of {wanted} users are"),
+        };
+        let way_on = way_on.map(|way_on| format!("; {way_on}")).unwrap_or_default();
+        console.notice(&format!("{are} staged in operation {operation}, and nothing was run{way_on}"));
     }
 
     fn show_problems(&self, console: &Console) {
@@ -295,6 +328,14 @@ fn show_unsure(console: &Console, unsure: &[UnsureMatch], count: u64, where_to_l
     let more = count.saturating_sub(unsure.len() as u64);
     if more > 0 {
         console.notice(&format!("and {more} more{where_to_look}"));
+    }
+}
+
+fn line_about_passwordless(listed: &[String], count: u64) -> String {
+    let ids = printable(&listed.join(", "));
+    match count.saturating_sub(listed.len() as u64) {
+        0 => format!("import ids without a password: {ids}"),
+        more => format!("import ids without a password: {ids} and {more} more: rocketchat-import receipt names them"),
     }
 }
 

@@ -17,8 +17,9 @@ use super::{
 use crate::{
     cli::{
         CommandError,
-        console::Console,
+        console::{Console, Unit},
         follow::{Follow, StalledNotice},
+        pace::Pace,
         status::{progress_note, verdict},
     },
     client::{Client, ClientError, FailedUsers, OutcomeCounts, ReportedState, Staging, Status},
@@ -75,17 +76,25 @@ impl<'a> Sender<'a> {
             staged = stage(batches, users, &mut staging, self.console, report) => Some(staged),
             _ = ctrl_c() => None,
         };
+        let is_interrupted = staged.is_none();
         let staged = staged.unwrap_or_else(|| {
             let way_on = if passwords.is_some() {
                 "the same command goes on"
             } else {
-                "the same command with --replace starts over"
+                "the same command with --replace=staged starts over"
             };
             Err(CommandError::Failed(format!("interrupted: nothing was run; {way_on}")))
         });
         report.staged = staging.staged();
-        staged?;
-        staging.verify().await?;
+        let whole = match staged {
+            Ok(()) => staging.verify().await.map_err(CommandError::from),
+            Err(error) => Err(error),
+        };
+        if whole.is_err() {
+            let way_on = way_on_of(passwords.is_some(), staging.staged());
+            report.staged_in_part(users, Some(way_on).filter(|_| !is_interrupted));
+        }
+        whole?;
         if !self.args.run {
             return Ok(());
         }
@@ -109,7 +118,7 @@ impl<'a> Sender<'a> {
             return Ok(Staging::go_on(self.client, &last.operation, staged).await?);
         }
         if own.is_none() {
-            confirm(&last, self.args.replace, self.console).await?;
+            confirm(self.client, &last, self.args.replace, self.console).await?;
         }
         Ok(Staging::begin(self.client).await?)
     }
@@ -253,7 +262,7 @@ impl<'a> Sender<'a> {
         let Self { args, client, console } = self;
         console.begin("imported");
         let follow = Follow { client, interval: LOOK_INTERVAL, patience: Some(args.server.patience()) };
-        let mut stalled = StalledNotice::default();
+        let (mut stalled, mut pace) = (StalledNotice::default(), Pace::of(Unit::Count));
         let ended = follow
             .to_the_end(|status| {
                 if status.operation != staging.operation() {
@@ -261,12 +270,23 @@ impl<'a> Sender<'a> {
                     return Err(CommandError::from(ClientError::Interfered(reason.to_owned())));
                 }
                 stalled.tell(console, status);
-                console.progress(status.counts.processed(), status.counts.total, &progress_note(status));
+                console.progress(status.counts.processed(), status.counts.total, &progress_note(status, &mut pace));
                 Ok(())
             })
             .await;
         console.end();
         ended
+    }
+}
+
+/// How a call goes on that could not stage all users. The one that makes passwords knows its own import.
+const fn way_on_of(makes_passwords: bool, staged: u64) -> &'static str {
+    if makes_passwords {
+        "mend what the error names, then give the same command: it goes on, or starts over if the file was changed"
+    } else if staged == 0 {
+        "mend what the error names, then give the same command"
+    } else {
+        "mend what the error names, then start over: the same command with --replace=staged"
     }
 }
 
@@ -278,10 +298,15 @@ async fn stage(
     report: &mut Report,
 ) -> Result<(), CommandError> {
     console.begin("staged");
+    let mut pace = Pace::of(Unit::Count);
+    pace.note(staging.staged(), Some(users));
     while let Some(batch) = batches.next() {
         let batch = batch.map_err(|error| disk(&error))?;
         match staging.add(&batch.body, batch.users).await {
-            Ok(()) => console.progress(staging.staged(), users, ""),
+            Ok(()) => {
+                let staged = staging.staged();
+                console.progress(staged, users, &pace.note(staged, Some(users)));
+            }
             Err(ClientError::Refused { status: StatusCode::PAYLOAD_TOO_LARGE, .. }) => {
                 if !batches.halve(&batch).map_err(|error| disk(&error))? {
                     return Err(proxy_limit::too_large_alone(batch.first_line, batch.body.len()));

@@ -23,6 +23,16 @@ pub(in super::super) struct Values<R> {
     line: u64,
     is_after_return: bool,
     place: Place,
+    pages: Pages,
+}
+
+/// The answers that hold a part of a list each. All pages of it may follow one another.
+#[derive(Debug, Default)]
+struct Pages {
+    /// The line behind the list of the first.
+    line: Option<u64>,
+    elements: u64,
+    total: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +65,7 @@ enum Cut {
 
 impl<R: BufRead> Values<R> {
     pub(in super::super) fn new(source: R) -> Self {
-        Self { source, line: 1, is_after_return: false, place: Place::Top { after: false } }
+        Self { source, line: 1, is_after_return: false, place: Place::Top { after: false }, pages: Pages::default() }
     }
 
     fn peek(&mut self) -> Result<Option<u8>, Problem> {
@@ -129,7 +139,7 @@ impl<R: BufRead> Values<R> {
         match self.next_sign()? {
             None if after => {
                 self.place = Place::End;
-                Ok(None)
+                self.end_pages().map(|()| None)
             }
             None => Err(Problem::fatal(1, Fault::new(Kind::OtherFile, "the file is empty"))),
             Some(b'[') => {
@@ -195,10 +205,23 @@ impl<R: BufRead> Values<R> {
         }
     }
 
+    /// Looks whether the pages make a whole list.
+    ///
+    /// # Errors
+    /// When there are more users than they hold, which is a warning.
+    fn end_pages(&mut self) -> Result<(), Problem> {
+        let Pages { line, elements, total } = std::mem::take(&mut self.pages);
+        let Some(line) = line.filter(|_| elements < total) else { return Ok(()) };
+        let reason = format!(
+            "the answer holds {elements} of {total} users: fetch the others too, with the parameters offset and count"
+        );
+        Err(Problem::warning(line, Fault::new(Kind::Incomplete, reason)))
+    }
+
     /// Reads the rest of an answer behind its list.
     ///
     /// # Errors
-    /// When it is broken, or says that there are more users than it holds. The latter is a warning.
+    /// When it is broken.
     fn end_answer(&mut self, answer: &Answer) -> Result<(), Problem> {
         let line = self.line;
         // The list is replaced by a number, and the answer is then read as a whole.
@@ -222,14 +245,12 @@ impl<R: BufRead> Values<R> {
         let answer_body: Value =
             serde_json::from_str(&text).map_err(|_| self.broken("what stands round the list of users is broken"))?;
         let total = answer_body["total"].as_u64().unwrap_or_default();
-        if total <= answer.elements {
-            return Ok(());
+        if total > answer.elements {
+            self.pages.line.get_or_insert(line);
+            self.pages.elements += answer.elements;
+            self.pages.total = self.pages.total.max(total);
         }
-        let reason = format!(
-            "the answer holds {} of {total} users: fetch the others too, with the parameters offset and count",
-            answer.elements
-        );
-        Err(Problem::warning(line, Fault::new(Kind::Incomplete, reason)))
+        Ok(())
     }
 }
 
@@ -315,6 +336,17 @@ mod tests {
     fn an_answer_that_is_one_page_of_several_is_a_warning() {
         let found = read("{\"users\":[{}],\"count\":1,\"total\":312,\"success\":true}");
         assert!(found[1].as_ref().unwrap_err().reason.contains("holds 1 of 312"), "{found:?}");
+    }
+
+    #[test]
+    fn pages_that_hold_the_whole_list_together_are_no_warning() {
+        let page = "{\"users\":[{},{}],\"count\":2,\"total\":5}\n";
+        let last = "{\"users\":[{}],\"count\":1,\"total\":5}\n";
+        let whole = read(&[page, page, last].concat());
+        assert!(whole.len() == 5 && whole.iter().all(Result::is_ok), "{whole:?}");
+        let found = read(&[page, page].concat());
+        assert!(found[4].as_ref().unwrap_err().reason.contains("holds 4 of 5"), "{found:?}");
+        assert_eq!(found[4].as_ref().unwrap_err().line, Some(1), "{found:?}");
     }
 
     proptest! {

@@ -404,3 +404,36 @@ async fn a_nightly_import_reads_by_an_index() {
     workspace.left_staged(0).await;
     workspace.assert_indexed(&["keys", "receipts", "run_leases", "sources"]).await;
 }
+
+#[tokio::test]
+async fn a_page_of_a_longer_list_deactivates_nobody_and_all_its_pages_together_are_a_whole_list() {
+    let (workspace, service) = served_for_leavers().await;
+    let first = nightly(&service, 0..55, &["--run", "--deactivate-missing"]).await;
+    assert_eq!(first.code, Some(0), "{first:?}");
+    let page = |numbers: std::ops::Range<usize>| {
+        let users: Vec<Value> = numbers
+            .map(|number| {
+                let emails = [format!("user{number}@example.com")];
+                json!({ "username": format!("user{number}"), "emails": emails, "importIds": [format!("id{number}")] })
+            })
+            .collect();
+        json!({ "users": users, "count": users.len(), "offset": 0, "total": 55, "success": true }).to_string()
+    };
+    let before = everything(&workspace).await;
+    let file = File::new("people.json", page(0..50));
+    let arguments = ["users", file.path(), "--json", "--source", "hr", "--deactivate-missing"];
+    for way in ["--run", "--check", "--dry-run"] {
+        let refused = call(&service.address, &[&arguments[..], &[way]].concat()).await;
+        assert_eq!(refused.code, Some(2), "{way}: {refused:?}");
+        let sentence = "the list is not whole, and nothing was sent; people whom it lacks would count as missing: fetch all \
+                        of them, with the parameter count=0 or page by page, or leave --deactivate-missing out";
+        assert!(refused.errors.contains(sentence), "{way}: {refused:?}");
+        assert_eq!(everything(&workspace).await, before, "{way}");
+    }
+    let whole = File::new("people.json", page(0..50) + "\n" + &page(50..55));
+    let ran =
+        call(&service.address, &["users", whole.path(), "--json", "--source", "hr", "--deactivate-missing", "--run"])
+            .await;
+    assert_eq!((ran.code, &summary(&ran)["warningCount"]), (Some(0), &json!(0)), "{ran:?}");
+    assert_eq!(summary(&ran)["source"]["left"], json!([]), "{ran:?}");
+}

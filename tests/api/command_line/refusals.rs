@@ -1,7 +1,35 @@
 //! Servers that cannot be reached or refuse, and settings that are wrong.
 
-use super::{File, call, csv_of};
-use crate::harness::{Finished, eventually, operation, program, run, served};
+use std::{
+    process::{Child, Output, Stdio},
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::{Value, json};
+
+use super::{File, call, csv_of, summary};
+use crate::harness::{Finished, Service, eventually, operation, program, run, served, staged_users};
+
+/// Begins a command of the administrator whose output is kept.
+fn begun(service: &Service, arguments: &[&str]) -> Child {
+    let settings = [
+        ("ROCKETCHAT_URL", service.address.as_str()),
+        ("ROCKETCHAT_USER_ID", "admin"),
+        ("ROCKETCHAT_AUTH_TOKEN", "admin-token"),
+    ];
+    program(arguments, &settings).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+async fn interrupted(child: Child) -> (Output, String) {
+    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+    let errors = String::from_utf8(output.stderr.clone()).unwrap();
+    (output, errors)
+}
 
 #[tokio::test]
 async fn a_wrong_token_ends_with_3_and_is_not_shown() {
@@ -167,33 +195,146 @@ async fn what_a_new_import_takes_the_place_of_is_named_and_without_a_terminal_re
 
 #[tokio::test]
 async fn ctrl_c_during_a_run_says_that_it_goes_on_and_how_to_follow_it() {
-    use std::time::Duration;
-
     let (workspace, service) = served().await;
     let rows: String = (0..300).flat_map(|n| [format!("user{n},user{n}@example.com,id{n},a pass phrase\n")]).collect();
     let file = File::new("users.csv", format!("username,emails,importIds,password\n{rows}"));
-    let settings = [
-        ("ROCKETCHAT_URL", service.address.as_str()),
-        ("ROCKETCHAT_USER_ID", "admin"),
-        ("ROCKETCHAT_AUTH_TOKEN", "admin-token"),
-    ];
-    let mut command = program(&["users", file.path(), "--run"], &settings);
-    let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let child = begun(&service, &["users", file.path(), "--run"]);
     eventually("the run begins", Duration::from_secs(60), async || {
         service.status().await.json()["state"] == "importing"
     })
     .await;
     // It may still be on its way to follow the run.
     tokio::time::sleep(Duration::from_millis(500)).await;
-    nix::sys::signal::kill(
-        nix::unistd::Pid::from_raw(child.id().try_into().unwrap()),
-        nix::sys::signal::Signal::SIGINT,
-    )
-    .unwrap();
-    let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
-    let errors = String::from_utf8(output.stderr).unwrap();
+    let (output, errors) = interrupted(child).await;
     assert_eq!(output.status.code(), Some(1), "{errors}");
     assert!(errors.contains("the import goes on at the server; rocketchat-import status --watch"), "{errors}");
     service.wait_for_state("done").await;
     assert_eq!(workspace.count_imported().await, 300);
+}
+
+#[tokio::test]
+async fn a_file_of_which_a_part_is_staged_is_never_advised_to_be_run() {
+    let (workspace, service) = served().await;
+    let text = |role: &str| {
+        let row = |number: usize| {
+            let role = if number == 698 { role } else { "user" };
+            format!("user{number},user{number}@example.com,id{number},{role}\n")
+        };
+        std::iter::once("username,emails,importIds,roles\n".to_owned()).chain((0..1000).map(row)).collect::<String>()
+    };
+    let file = File::new("f.csv", text("ghost"));
+    let arguments = ["users", file.path(), "--run", "--json", "--on-existing", "fail"];
+    let refused = call(&service.address, &arguments).await;
+    assert_eq!(refused.code, Some(3), "{refused:?}");
+    let told = summary(&refused);
+    assert_eq!((&told["staged"], &told["run"]), (&json!(500), &Value::Null), "{told}");
+    let operation = told["operation"].as_str().unwrap();
+    let sentence = format!("only 500 of 1000 users are staged in operation {operation}, and nothing was run");
+    let way_on = "mend what the error names, then start over: the same command with --replace=staged";
+    assert!(refused.errors.contains(&sentence) && refused.errors.contains(way_on), "{refused:?}");
+    assert!(!refused.errors.contains("import.run starts it"), "{refused:?}");
+    assert_eq!((workspace.count_staged().await, workspace.count_imported().await), (500, 0));
+
+    std::fs::write(file.path(), text("user")).unwrap();
+    let mended = call(&service.address, &[&arguments[..], &["--replace=staged"]].concat()).await;
+    assert_eq!((mended.code, workspace.count_imported().await), (Some(0), 1000), "{mended:?}");
+}
+
+#[tokio::test]
+async fn ctrl_c_while_users_are_staged_says_how_many_are_and_how_to_start_over() {
+    let (workspace, service) = served().await;
+    let file = File::new("users.csv", csv_of(0..3000));
+    let child = begun(&service, &["users", file.path(), "--run", "--on-existing", "fail", "--batch", "1"]);
+    eventually("some are staged", Duration::from_secs(60), async || workspace.count_staged().await > 3).await;
+    let (output, errors) = interrupted(child).await;
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("of 3000 users are staged in operation") && !errors.contains("import.run"), "{errors}");
+    assert!(errors.contains("the same command with --replace=staged starts over"), "{errors}");
+    assert_eq!(workspace.count_imported().await, 0);
+    let few = File::new("users.csv", csv_of(0..3));
+    let again = call(&service.address, &["users", few.path(), "--run", "--on-existing", "fail"]).await;
+    assert_eq!(again.code, Some(3), "{again:?}");
+    let again =
+        call(&service.address, &["users", few.path(), "--run", "--on-existing", "fail", "--replace=staged"]).await;
+    assert_eq!((again.code, workspace.count_imported().await), (Some(0), 3), "{again:?}");
+}
+
+#[tokio::test]
+async fn staged_users_of_an_ended_import_are_named_before_another_file_takes_their_place() {
+    let (workspace, service) = served().await;
+    let other = File::new("other.csv", csv_of(7..9));
+    for end in [bson::doc! { "valid": false }, bson::doc! { "status": "importer_import_cancelled" }] {
+        workspace.collection("rocketchat_import").delete_many(bson::doc! {}).await.unwrap();
+        let id = service.stage(&staged_users(0..7)).await;
+        workspace.change_operation(&id, end).await;
+        let refused = call(&service.address, &["users", other.path()]).await;
+        assert_eq!((refused.code, workspace.count_staged().await), (Some(3), 7), "{refused:?}");
+        let sentence = format!(
+            "7 users of operation {id} (api) are still staged, and import.resume goes on with them; this import would take \
+             their place; nothing was sent; give --replace=staged to go on"
+        );
+        assert!(refused.errors.contains(&sentence), "{refused:?}");
+        let resumed = service.post("/api/v1/import.resume", &json!({})).await;
+        assert_eq!(resumed.json()["operation"]["count"]["users"], 7, "{}", resumed.body);
+    }
+    let replaced = call(&service.address, &["users", other.path(), "--replace=staged"]).await;
+    assert_eq!((replaced.code, workspace.count_staged().await), (Some(0), 2), "{replaced:?}");
+}
+
+#[tokio::test]
+async fn an_ended_import_of_which_nothing_is_staged_is_not_in_the_way_of_the_next() {
+    let (workspace, service) = served().await;
+    let file = File::new("users.csv", csv_of(7..9));
+    service.stage(&staged_users(0..7)).await;
+    assert_eq!(service.post("/api/v1/import.clear", &json!({})).await.status, 200);
+    let next = call(&service.address, &["users", file.path(), "--run"]).await;
+    assert_eq!((next.code, workspace.count_imported().await), (Some(0), 2), "{next:?}");
+    let after_a_run = call(&service.address, &["users", file.path()]).await;
+    assert_eq!((after_a_run.code, workspace.count_staged().await), (Some(0), 2), "{after_a_run:?}");
+}
+
+#[tokio::test]
+async fn loaded_records_that_are_no_users_and_an_import_at_an_unknown_step_are_named_too() {
+    let (workspace, service) = served().await;
+    let file = File::new("users.csv", csv_of(0..3));
+    for (importer, status, count, words, is_over) in [
+        (
+            "csv",
+            "importer_user_selection",
+            bson::doc! { "total": 92, "channels": 2, "messages": 90 },
+            "2 channels and 90 messages of operation before (csv) are staged and were never run",
+            true,
+        ),
+        (
+            "slack",
+            "importer_user_selection",
+            bson::doc! { "total": 98, "users": 7, "channels": 1, "messages": 90 },
+            "7 users, 1 channel and 90 messages of operation before (slack) are staged and were never run",
+            true,
+        ),
+        (
+            "omnichannel_contact",
+            "importer_user_selection",
+            bson::doc! { "total": 1, "contacts": 1 },
+            "1 contact of operation before (omnichannel_contact) is staged and was never run",
+            true,
+        ),
+        (
+            "api",
+            "importer_melting",
+            bson::doc! { "total": 7, "users": 7 },
+            "operation before (api) is at a step that this program does not know, with 7 users",
+            false,
+        ),
+    ] {
+        let before = operation("before").with("importerKey", importer).with("status", status).with("count", count);
+        workspace.only_operation(before.document()).await;
+        let refused = call(&service.address, &["users", file.path()]).await;
+        assert_eq!((refused.code, workspace.operations().await.len()), (Some(3), 1), "{refused:?}");
+        assert!(refused.errors.contains(words) && refused.errors.contains("--replace"), "{words}: {refused:?}");
+        let staged = call(&service.address, &["users", file.path(), "--replace=staged"]).await;
+        assert_eq!(staged.code, Some(if is_over { 0 } else { 3 }), "{staged:?}");
+        let replaced = call(&service.address, &["users", file.path(), "--replace"]).await;
+        assert_eq!(replaced.code, Some(0), "{replaced:?}");
+    }
 }

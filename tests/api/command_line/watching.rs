@@ -124,3 +124,19 @@ async fn a_service_that_restarts_in_the_middle_of_an_import_does_not_end_the_com
     assert_eq!(workspace.count_imported().await, 6000);
     workspace.left_staged(0).await;
 }
+
+#[tokio::test]
+async fn staging_and_running_show_the_pace_and_the_time_left() {
+    let (_workspace, service) = served().await;
+    let rows: String = (0..400).flat_map(|n| [format!("user{n},user{n}@example.com,id{n},a pass phrase\n")]).collect();
+    let file = super::File::new("users.csv", format!("username,emails,importIds,password\n{rows}"));
+    let finished =
+        call(&service.address, &["users", file.path(), "--run", "--on-existing", "fail", "--batch", "1"]).await;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    for step in ["staged ", "imported "] {
+        let has_pace = |line: &str| {
+            line.starts_with(step) && line.contains(" of 400 ") && line.contains("/s, ") && line.ends_with(" left")
+        };
+        assert!(finished.errors.lines().any(has_pace), "{step}: {finished:?}");
+    }
+}

@@ -7,7 +7,7 @@ use std::{
 
 use indicatif::{HumanBytes, HumanDuration};
 
-use super::super::console::Unit;
+use super::console::Unit;
 
 /// The span that the pace is measured over.
 const WINDOW: Duration = Duration::from_secs(10);
