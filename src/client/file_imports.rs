@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use reqwest::{Method, header::CONTENT_TYPE};
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde::{
+    Deserialize, Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use serde_json::{Map, Value, json};
 
 use super::{Client, ClientError, ReportedState, Server, Status, retry::Retry};
@@ -183,6 +186,10 @@ impl Client {
 
     /// The people and rooms of the newest operation, which is loaded.
     pub(crate) async fn file_data(&self) -> Result<FileData, ClientError> {
+        self.import_file_data().await
+    }
+
+    async fn import_file_data<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
         let get = async || self.send(self.request(Method::GET, "getImportFileData").timeout(DATA_PATIENCE)).await;
         let body = self.repeat(self.patience, get).await?;
         serde_json::from_str(&body).map_err(|_| ClientError::Unreadable("getImportFileData".to_owned()))
@@ -196,15 +203,12 @@ impl Client {
         if self.server().await? != Server::ThisService {
             return Ok(None);
         }
-        let get = async || self.send(self.request(Method::GET, "getImportFileData").timeout(DATA_PATIENCE)).await;
-        let body = match self.repeat(self.patience, get).await {
-            Ok(body) => body,
+        let left: LeftData = match self.import_file_data().await {
+            Ok(left) => left,
             // Its file was never loaded as a whole.
             Err(ClientError::Refused { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let left: LeftData =
-            serde_json::from_str(&body).map_err(|_| ClientError::Unreadable("getImportFileData".to_owned()))?;
         Ok(Some(LeftStaged {
             users: left.users.len() as u64,
             contacts: left.contacts.len() as u64,
