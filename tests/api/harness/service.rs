@@ -23,6 +23,9 @@ use super::{eventually, program};
 /// How long the program may take to listen, or to end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Less than the server's patience with an idle connection.
+const KEPT_IDLE: Duration = Duration::from_secs(2);
+
 const STATUS: &str = "/api/v1/import.status";
 
 /// A running service.
@@ -71,7 +74,9 @@ impl Service {
         let log = Arc::default();
         collect_lines(process.stdout.take().unwrap(), &log);
         collect_lines(process.stderr.take().unwrap(), &log);
-        let mut service = Self { process, log, client: Client::new(), address: String::new() };
+        // The server ends a connection that was idle for five seconds, which a large body on its way to it would not survive.
+        let client = Client::builder().pool_idle_timeout(KEPT_IDLE).build().unwrap();
+        let mut service = Self { process, log, client, address: String::new() };
         eventually("the service listens", PATIENCE, async || {
             let ended = service.process.try_wait().unwrap();
             assert!(ended.is_none(), "the program ended: {:?}", service.log_lines(""));
