@@ -21,6 +21,9 @@ pub(crate) enum ClientError {
         /// Whether the request may have reached the server all the same.
         was_sent: bool,
     },
+    /// TLS with the server came to nothing, and would again.
+    #[error("{fault}")]
+    Tls { fault: String },
     /// The server or a proxy before it cannot do its work now (5xx).
     #[error("the server cannot answer ({}): {reason}", status.as_u16())]
     Unavailable { status: StatusCode, reason: String },
@@ -54,6 +57,7 @@ impl ClientError {
                 StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
             ),
             Self::NotAllowed { .. }
+            | Self::Tls { .. }
             | Self::Refused { .. }
             | Self::WrongSetting { .. }
             | Self::Unreadable(_)
@@ -77,6 +81,7 @@ impl ClientError {
             Self::Unreachable { was_sent, .. } => *was_sent,
             Self::Unavailable { .. } | Self::Unreadable(_) | Self::InWork => true,
             Self::NotAllowed { .. }
+            | Self::Tls { .. }
             | Self::TooManyRequests { .. }
             | Self::Refused { .. }
             | Self::WrongSetting { .. }

@@ -13,6 +13,7 @@ mod reports;
 mod retry;
 mod staging;
 mod status;
+mod tls;
 mod uploads;
 
 use std::{fmt, time::Duration};
@@ -252,6 +253,9 @@ impl Client {
     }
 
     fn unreachable(&self, error: reqwest::Error) -> ClientError {
+        if let Some(fault) = tls::fault_of(&error) {
+            return ClientError::Tls { fault: self.presentable(&fault) };
+        }
         let was_sent = !error.is_connect() && !error.is_builder();
         let error = error.without_url();
         let mut reason = error.to_string();

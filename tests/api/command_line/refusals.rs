@@ -2,7 +2,8 @@
 
 use std::{
     process::{Child, Output, Stdio},
-    time::Duration,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -10,9 +11,17 @@ use nix::{
     unistd::Pid,
 };
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{ServerConfig, pki_types::PrivateKeyDer},
+};
 
 use super::{File, call, csv_of, summary};
 use crate::harness::{Finished, Service, eventually, operation, program, run, served, staged_users};
+
+/// As long as an outage is borne.
+const PATIENCE_WITH_OUTAGES: Duration = Duration::from_secs(30);
 
 /// Begins a command of the administrator whose output is kept.
 fn begun(service: &Service, arguments: &[&str]) -> Child {
@@ -151,6 +160,49 @@ async fn a_wrong_server_or_token_is_one_sentence_before_the_file_is_read() {
         no_scheme.errors.contains("chat.example.com has no scheme: give https://chat.example.com"),
         "{no_scheme:?}"
     );
+}
+
+/// The address of a server whose certificate is for this name and signed by itself, and the certificate.
+async fn self_signed(name: &str) -> (String, String) {
+    let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let config = ServerConfig::builder().with_no_client_auth();
+    let config = config.with_single_cert(vec![made.cert.der().clone()], key).unwrap();
+    let (acceptor, listener) = (TlsAcceptor::from(Arc::new(config)), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(acceptor.accept(stream));
+        }
+    });
+    (format!("https://localhost:{port}"), made.cert.pem())
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_accepted_and_a_server_without_one_are_one_sentence_and_not_waited_for() {
+    let (_workspace, service) = served().await;
+    let plain = service.address.replace("http://127.0.0.1", "https://localhost");
+    let (unknown, _) = self_signed("localhost").await;
+    let (misnamed, certificate) = self_signed("chat.example.com").await;
+    let trusted = File::new("authority.pem", certificate);
+    for (url, authorities, words) in [
+        (plain, "/dev/null", "the server does not speak TLS here: give http://"),
+        (unknown, "/dev/null", "certificate is not accepted: nobody whom this machine trusts has signed it"),
+        (misnamed, trusted.path(), "certificate is not accepted: it is for another name"),
+    ] {
+        let settings = [
+            ("ROCKETCHAT_URL", url.as_str()),
+            ("ROCKETCHAT_USER_ID", "admin"),
+            ("ROCKETCHAT_AUTH_TOKEN", "admin-token"),
+            ("SSL_CERT_FILE", authorities),
+        ];
+        let begun = Instant::now();
+        let finished = run(&["users", "/no/such/file.csv"], &settings).await;
+        assert_eq!((finished.code, finished.errors.lines().count()), (Some(3), 1), "{finished:?}");
+        assert!(finished.errors.contains(words), "{finished:?}");
+        assert!(begun.elapsed() < PATIENCE_WITH_OUTAGES, "{finished:?}");
+    }
 }
 
 #[tokio::test]
