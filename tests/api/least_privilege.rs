@@ -430,3 +430,45 @@ async fn a_user_that_lacks_privileges_is_told_so_before_an_import_begins_and_nee
     assert_eq!(service.get("/readyz").await.json()["checks"]["privileges"], json!({ "status": "ok" }));
     assert_eq!(service.log_lines("create-database-user").len(), 1, "it is said once");
 }
+
+#[tokio::test]
+async fn a_run_that_makes_memberships_is_refused_by_its_check_as_by_its_start_while_the_user_may_make_none() {
+    let (workspace, service) = served().await;
+    let folder = tempfile::tempdir().unwrap();
+    let check = async |name: &str, lines: &str, flags: &[&str]| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, lines).unwrap();
+        let mut arguments = vec!["users", file.to_str().unwrap(), "--check", "--json"];
+        arguments.extend(flags);
+        let settings = [
+            ("ROCKETCHAT_URL", service.address.as_str()),
+            ("ROCKETCHAT_USER_ID", "admin"),
+            ("ROCKETCHAT_AUTH_TOKEN", "admin-token"),
+        ];
+        run(&arguments, &settings).await
+    };
+    let plain = "importIds,emails,username\n1,ann@corp.example,ann\n";
+    let named = "importIds,emails,username,channels\n1,ann@corp.example,ann,general\n";
+    assert_eq!(check("plain.csv", plain, &[]).await.code, Some(0));
+    for (lines, flags) in [(plain, &["--join-default-channels"][..]), (named, &[])] {
+        let finished = check("joining.csv", lines, flags).await;
+        assert_eq!(finished.code, Some(2), "{finished:?}");
+        let report: Value = serde_json::from_str(&finished.output).unwrap();
+        let reason = report["problems"][0]["reason"].as_str().unwrap();
+        assert!(reason.contains("rocketchat_subscription"), "{reason}");
+        assert!(reason.contains("create-database-user --for files"), "{reason}");
+    }
+
+    let mut named = staged_users(0..1);
+    named[0]["channels"] = json!(["general"]);
+    service.stage(&named).await;
+    let refused = service.post("/api/v1/import.run", &json!({})).await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["errorType"]), (400, &json!("error-database-privileges")));
+
+    // Nobody is staged, so nothing is run.
+    let ann = user("ann").with("importIds", vec!["1"]);
+    let ann = ann.with("emails", vec![doc! { "address": "ann@corp.example", "verified": true }]);
+    workspace.add_user(ann).await;
+    let same = check("same.csv", plain, &["--join-default-channels"]).await;
+    assert_eq!(same.code, Some(0), "{same:?}");
+}

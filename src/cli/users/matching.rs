@@ -55,22 +55,14 @@ impl MatchingArgs {
     pub(super) fn parameters(&self) -> Vec<(String, String)> {
         let text = |value: Value| match value {
             Value::Array(words) => words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
-            value => value.as_str().unwrap_or_default().to_owned(),
+            Value::String(word) => word,
+            value => value.to_string(),
         };
-        self.rules().into_iter().map(|(name, value)| (name, text(value))).collect()
+        self.fields().into_iter().map(|(name, value)| (name, text(value))).collect()
     }
 
     /// The fields of `import.run`.
     pub(super) fn fields(&self) -> Map<String, Value> {
-        let mut fields = self.rules();
-        if self.join_default_channels {
-            fields.insert("joinDefaultChannels".to_owned(), true.into());
-        }
-        fields
-    }
-
-    /// The rules by which people are matched with accounts.
-    fn rules(&self) -> Map<String, Value> {
         let rule = self.on_existing.as_deref().unwrap_or(OnExisting::Skip.as_str());
         let mut fields = Map::new();
         fields.insert("onExisting".to_owned(), rule.into());
@@ -80,6 +72,9 @@ impl MatchingArgs {
         }
         if !self.also_update.is_empty() {
             fields.insert("alsoUpdate".to_owned(), self.also_update.clone().into());
+        }
+        if self.join_default_channels {
+            fields.insert("joinDefaultChannels".to_owned(), true.into());
         }
         fields
     }

@@ -217,7 +217,13 @@ impl Operations {
     /// # Errors
     /// When the database does not answer.
     pub(crate) async fn rehearse(&self, rules: WantedRules) -> Result<Rehearsal, RepositoryError> {
-        Rehearsal::begin(self.repositories(), rules.over(Rules::of_api())).await
+        let can_join = self.missing_to_join().is_empty();
+        Rehearsal::begin(self.repositories(), rules.over(Rules::of_api()), can_join).await
+    }
+
+    /// The privileges that the database user lacks to let new accounts join channels.
+    pub(crate) fn missing_to_join(&self) -> Vec<MissingPrivilege> {
+        self.engine.shared.readiness.missing_for(Work::Join)
     }
 
     /// Starts the run of the newest operation.
@@ -300,7 +306,7 @@ impl Operations {
 
     /// Refuses a run that makes memberships while the database user may not.
     async fn require_privileges_to_join(&self, rules: WantedRules) -> Result<(), Refusal> {
-        let missing = self.engine.shared.readiness.missing_for(Work::Join);
+        let missing = self.missing_to_join();
         let joins = rules.joins_default_channels == Some(true);
         if missing.is_empty() || !(joins || with_default_timeout(self.repositories().staging.name_channels()).await?) {
             return Ok(());

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     domain::{
         field_value::{Date, Fields},
-        matching::{FoundBy, OnExisting, Rules, StoredAccount},
+        matching::{FoundBy, Rules, StoredAccount},
         new_user::{self, Enrolment, with_roles},
         receipt::Outcome,
         sign_up::{Doubt, DoubtKind, SignUpRules},
@@ -43,6 +43,8 @@ pub(crate) struct Rehearsal {
     known_roles: HashMap<String, Option<String>>,
     sign_up: SignUpRules,
     values: Values,
+    /// Whether the rooms of the workspace may be read.
+    can_join: bool,
     noted: u32,
     decided: u32,
     /// Accounts as earlier records leave them, where a later record may find them.
@@ -96,11 +98,15 @@ impl Fate {
 }
 
 impl Rehearsal {
-    /// Begins under these rules.
+    /// Begins under these rules. Where nobody can join a channel, none is looked for.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub(in crate::engine) async fn begin(repositories: &Repositories, rules: Rules) -> Result<Self, RepositoryError> {
+    pub(in crate::engine) async fn begin(
+        repositories: &Repositories,
+        rules: Rules,
+        can_join: bool,
+    ) -> Result<Self, RepositoryError> {
         let default_roles = with_default_timeout(repositories.settings.new_user_roles()).await?;
         let email_2fa = with_default_timeout(repositories.settings.email_2fa_opt_in()).await?;
         let unknown = unknown_of(&repositories.roles, &default_roles.iter().map(String::as_str).collect()).await?;
@@ -112,6 +118,7 @@ impl Rehearsal {
             known_roles: HashMap::new(),
             sign_up: with_default_timeout(repositories.settings.sign_up_rules()).await?,
             values: Values::default(),
+            can_join,
             noted: 0,
             decided: 0,
             earlier: Directory::default(),
@@ -141,12 +148,13 @@ impl Rehearsal {
         let positions: Vec<usize> = (0..users.len()).filter(|position| foreseen[*position].is_none()).collect();
         let ready: Vec<ReadyUser> = positions.iter().map(|position| self.ready(&users[*position], *position)).collect();
         self.decided += u32::try_from(users.len()).unwrap_or(u32::MAX);
-        let decided = if self.users.rules.on_existing == OnExisting::Fail {
+        let decided = if self.users.rules.leave_it_to_the_database() {
             self.create(&ready).await?
         } else {
             self.find(&ready).await?
         };
-        let mut names: Vec<&str> = users.iter().flat_map(|user| StagedUser::new(&user.record).channels()).collect();
+        let channels = users.iter().filter(|_| self.can_join).flat_map(|user| StagedUser::new(&user.record).channels());
+        let mut names: Vec<&str> = channels.collect();
         names.sort_unstable();
         names.dedup();
         let channels = with_default_timeout(self.users.memberships.named(&names)).await?;

@@ -207,7 +207,7 @@ pub(super) enum CheckedLine {
     /// A user as `import.addUsers` takes it, beside its `line`.
     #[schema(value_type = Object)]
     User(()),
-    /// Stands before the user of its line; the first of all, and without a line, where a setting of the workspace is wrong.
+    /// Stands before the user of its line; without a line the first of all where a setting of the workspace is wrong, and the last where the database user lacks privileges for the memberships that the run would make.
     Problem(FileProblem),
     /// With `workspace=true`, behind the user of its line. Where a setting is wrong, only of users who are refused for
     /// another reason.
@@ -280,8 +280,9 @@ pub(in crate::http) async fn check(
     };
     let place = place.read()?;
     let workspace = if wanted.wants_workspace {
-        let rehearsal = app.engine.operations().rehearse(wanted.rules).await?;
-        Some(Workspace { rehearsal, runtime: Handle::current() })
+        let operations = app.engine.operations();
+        let rehearsal = operations.rehearse(wanted.rules).await?;
+        Some(Workspace::new(rehearsal, wanted.rules, operations.missing_to_join(), Handle::current()))
     } else {
         None
     };

@@ -32,6 +32,7 @@ pub(super) struct Wanted {
 #[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase")]
 #[expect(dead_code, reason = "it is here to be described")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a parameter of its own")]
 pub(in crate::http) struct CheckParameters {
     /// The format of the file; seen by its content and its name where it is missing.
     #[param(required = false, value_type = FileFormat)]
@@ -86,6 +87,9 @@ pub(in crate::http) struct CheckParameters {
     /// commas.
     #[param(required = false, value_type = Vec<String>)]
     also_update: Vec<String>,
+    /// With `workspace`: whether new accounts join the default channels, as in `import.run`.
+    #[param(required = false)]
+    join_default_channels: bool,
 }
 
 #[derive(ToSchema)]
@@ -181,10 +185,11 @@ impl Wanted {
                 }
                 rules.named = Some(named);
             }
+            "joinDefaultChannels" => rules.joins_default_channels = Some(yes_or_no(value)?),
             _ => {
                 return Err("there is no such parameter: they are format, name, upload, from, encoding, sheet, map, \
                             constant, ignoreUnknown, importIdFrom, refuse, users, workspace, onExisting, matchBy, \
-                            onUsernameTaken and alsoUpdate"
+                            onUsernameTaken, alsoUpdate and joinDefaultChannels"
                     .to_owned());
             }
         }

@@ -10,10 +10,11 @@ use super::{
     reading::{Cut, Line, Reading, Summary, UserLine},
 };
 use crate::{
-    domain::{receipt::Outcome, sign_up::DoubtKind},
+    domain::{matching::WantedRules, receipt::Outcome, sign_up::DoubtKind},
     engine::{Fate, Foreseen, ListedUser, Rehearsal},
-    http::streamed::json,
-    user_file::{Entry, Kind, Problem, Refusable, Tally},
+    http::{error::ApiError, streamed::json},
+    repository::setup::MissingPrivilege,
+    user_file::{Entry, Kind, Problem, Refusable, Tally, User},
 };
 
 /// Users that are looked for with one query, as in a run.
@@ -23,9 +24,14 @@ const WAITING_BYTES: usize = 1024 * 1024;
 
 /// The users of a file before the accounts of the workspace.
 pub(super) struct Workspace {
-    pub(super) rehearsal: Rehearsal,
+    rehearsal: Rehearsal,
     /// Where the database is waited for.
-    pub(super) runtime: Handle,
+    runtime: Handle,
+    /// What the database user lacks for memberships.
+    missing_to_join: Vec<MissingPrivilege>,
+    joins_default_channels: bool,
+    /// Whether the run would make memberships.
+    would_join: bool,
 }
 
 /// How many users would go which way.
@@ -96,6 +102,17 @@ enum Sent {
 }
 
 impl Workspace {
+    /// Begins a check of a run under these rules.
+    pub(super) fn new(
+        rehearsal: Rehearsal,
+        rules: WantedRules,
+        missing_to_join: Vec<MissingPrivilege>,
+        runtime: Handle,
+    ) -> Self {
+        let joins_default_channels = rules.joins_default_channels == Some(true);
+        Self { rehearsal, runtime, missing_to_join, joins_default_channels, would_join: false }
+    }
+
     /// Reads the file twice, and sends what would become of each user.
     pub(super) fn read(mut self, reading: &Reading<'_>) {
         for entry in reading.users() {
@@ -140,6 +157,14 @@ impl Workspace {
             if is_last {
                 break;
             }
+        }
+        if self.would_join && !self.missing_to_join.is_empty() {
+            let missing = std::mem::take(&mut self.missing_to_join);
+            let problem = Problem::of_setting(ApiError::MissingPrivileges { missing }.to_string());
+            if !reading.send(json(&Line::Problem(&problem)) + "\n") {
+                return;
+            }
+            tally.note(problem);
         }
         let end = End { summary: Summary::new(&tally, users.findings()), workspace: counts };
         reading.send_last(json(&EndLine { end }) + "\n");
@@ -195,11 +220,20 @@ impl Workspace {
                 continue;
             }
             counts.add(&foreseen);
+            // Those who are the same are not staged, and without staged users nothing is run.
+            if !matches!(foreseen.fate, Fate::Run(Outcome::Same) | Fate::Refused) {
+                self.would_join |= self.joins_default_channels || names_channels(user);
+            }
             lines.push_str(&json(&RecordLine { record: Record::new(entry, &foreseen) }));
             lines.push('\n');
         }
         Ok(lines)
     }
+}
+
+/// Whether the user names channels, as the start of a run looks for them.
+fn names_channels(user: &User) -> bool {
+    user.get("channels").and_then(Value::as_array).is_some_and(|channels| !channels.is_empty())
 }
 
 /// The sentences for which the user is refused, by the kinds of warnings that are to be errors.
@@ -250,6 +284,6 @@ impl<'a> Record<'a> {
 }
 
 /// About the bytes of a user in memory.
-fn size_of_user(user: &crate::user_file::User) -> usize {
+fn size_of_user(user: &User) -> usize {
     user.values().map(|value| value.as_str().map_or(64, str::len)).sum()
 }
