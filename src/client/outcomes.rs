@@ -25,6 +25,8 @@ pub(crate) struct OutcomeCounts {
     pub(crate) without_password: u64,
     /// The first of them, by their first import ids.
     pub(crate) passwordless: Vec<String>,
+    /// Accounts that were found otherwise than by an import id, and left without it.
+    pub(crate) lacking_import_id: u64,
     /// Accounts that were found by an address that nobody verified, or by name alone.
     pub(crate) unsure_count: u64,
     /// The first of them.
@@ -76,12 +78,19 @@ impl OutcomeCounts {
             self.passwordless.extend(line.import_ids.first().cloned());
         }
         if let Some(found_by) = line.found_by {
-            self.add_found(line.import_ids, line.became, found_by);
+            self.add_found(&line.outcome, line.import_ids, line.became, found_by);
         }
     }
 
-    /// Counts an account if it may be another person's.
-    pub(crate) fn add_found(&mut self, import_ids: Vec<String>, account: Option<String>, found_by: String) {
+    /// Counts an account that was found if it lacks the import id, or may be another person's.
+    pub(crate) fn add_found(
+        &mut self,
+        outcome: &str,
+        import_ids: Vec<String>,
+        account: Option<String>,
+        found_by: String,
+    ) {
+        self.lacking_import_id += u64::from(outcome == "same" && found_by != "importId" && !import_ids.is_empty());
         if !matches!(found_by.as_str(), "unverifiedEmail" | "username") {
             return;
         }
@@ -102,6 +111,7 @@ impl OutcomeCounts {
         self.without_password += more.without_password;
         self.passwordless.extend(more.passwordless);
         self.passwordless.truncate(PASSWORDLESS_LISTED);
+        self.lacking_import_id += more.lacking_import_id;
         self.unsure_count += more.unsure_count;
         self.unsure.extend(more.unsure);
         self.unsure.truncate(LISTED);

@@ -169,11 +169,37 @@ async fn the_same_name_with_another_address_is_another_person_who_fails_or_gets_
     let record = receipt(&service).await.remove(0);
     let reason = record["reason"].as_str().unwrap();
     assert!(reason.contains("user name of k (@kim)") && reason.contains("kim (@kim)"), "{reason}");
-    import(&service, &[kim], &json!({ "onExisting": "link", "onUsernameTaken": "suffix" })).await;
+    assert!(reason.contains("onUsernameTaken set to suffix"), "{reason}");
+    import(&service, std::slice::from_ref(&kim), &json!({})).await;
     let record = receipt(&service).await.remove(0);
-    let made = account(&workspace, record["became"].as_str().unwrap()).await;
-    assert_eq!(made.get_str("username").unwrap(), "kim-2");
-    assert!(record["reason"].as_str().unwrap().contains("this one is kim-2"), "{record}");
+    let reason = record["reason"].as_str().unwrap();
+    assert_eq!(
+        reason,
+        "The username kim is taken by the user kim (kim). With onUsernameTaken set to suffix, the new account gets the \
+         next free name."
+    );
+    for (rule, username) in [("link", "kim-2"), ("fail", "kim-3")] {
+        let mut another = kim.clone();
+        another["importIds"] = json!([rule]);
+        another["emails"] = json!([format!("{rule}@partner.example")]);
+        import(&service, &[another], &json!({ "onExisting": rule, "onUsernameTaken": "suffix" })).await;
+        let record = receipt(&service).await.remove(0);
+        let made = account(&workspace, record["became"].as_str().unwrap()).await;
+        assert_eq!(made.get_str("username").unwrap(), username);
+        assert!(record["reason"].as_str().unwrap().contains(&format!("this one is {username}")), "{record}");
+    }
+}
+
+#[tokio::test]
+async fn with_a_suffix_for_names_somebody_who_is_there_still_fails_under_fail() {
+    let (workspace, service) = served().await;
+    add_ann(&workspace).await;
+    import(&service, &[ann()], &json!({ "onExisting": "fail", "onUsernameTaken": "suffix" })).await;
+    let record = receipt(&service).await.remove(0);
+    assert_eq!(record["outcome"], "failed");
+    let reason = record["reason"].as_str().unwrap();
+    assert!(reason.contains("is there already") && reason.contains("onExisting set to link"), "{reason}");
+    assert_eq!(workspace.count_imported().await, 1);
 }
 
 #[tokio::test]

@@ -240,7 +240,7 @@ impl Plan {
             SAME => {
                 foreseen.same.count(SAME);
                 if let Some(found_by) = record.found_by.clone() {
-                    foreseen.same.add_found(record.import_ids.clone(), record.account.clone(), found_by);
+                    foreseen.same.add_found(SAME, record.import_ids.clone(), record.account.clone(), found_by);
                 }
             }
             outcome => {
@@ -256,7 +256,7 @@ impl Plan {
         self.seen += 1;
         foreseen.counts.count(&record.outcome);
         if let Some(found_by) = record.found_by {
-            foreseen.counts.add_found(record.import_ids, record.account, found_by);
+            foreseen.counts.add_found(&record.outcome, record.import_ids, record.account, found_by);
         }
         Ok(())
     }

@@ -231,6 +231,7 @@ impl Report {
         };
         let outcomes = &run.outcomes;
         if self.operation.is_none() {
+            show_lacking_import_id(console, outcomes);
             show_unsure(console, &outcomes.unsure, outcomes.unsure_count, "");
             return;
         }
@@ -240,6 +241,7 @@ impl Report {
         parts.extend(found);
         parts.push(format!("{} failed of {}", outcomes.failed, run.total));
         console.notice(&format!("{}: {}", run.state.in_plain_words(), parts.join(", ")));
+        show_lacking_import_id(console, outcomes);
         if outcomes.memberships > 0 {
             console.notice(&format!("{} of channels made", counted(outcomes.memberships, "membership")));
         }
@@ -318,7 +320,19 @@ fn show_check(console: &Console, check: &Foreseen) {
     if more > 0 {
         console.notice(&format!("and {more} more would fail"));
     }
+    show_lacking_import_id(console, &check.counts);
     show_unsure(console, &check.counts.unsure, check.counts.unsure_count, "");
+}
+
+fn show_lacking_import_id(console: &Console, counts: &OutcomeCounts) {
+    let lacking = match counts.lacking_import_id {
+        0 => return,
+        1 => "1 account that is there lacks".to_owned(),
+        lacking => format!("{lacking} accounts that are there lack"),
+    };
+    console.notice(&format!(
+        "{lacking} the import id of the file, by which files with messages find people: --on-existing link adds it"
+    ));
 }
 
 fn show_unsure(console: &Console, unsure: &[UnsureMatch], count: u64, where_to_look: &str) {

@@ -98,12 +98,19 @@ pub enum Decision {
     Fail(MatchFailure),
 }
 
+/// The choice that leaves an account as it is and makes it this person's.
+pub const LINK_OFFER: &str = "With onExisting set to link, that account gets the import id.";
+/// The choice that gives a person another user name.
+pub const SUFFIX_OFFER: &str = "With onUsernameTaken set to suffix, the new account gets the next free name.";
+
 /// Why a record fails. Each text names both sides.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum MatchFailure {
-    #[error("{record} is there already: account {account}")]
+    #[error("{record} is there already: account {account}. {LINK_OFFER}")]
     AlreadyThere { record: String, account: String, found: FoundBy },
-    #[error("the user name of {record} belongs to somebody with another e-mail address: account {account}")]
+    #[error(
+        "the user name of {record} belongs to somebody with another e-mail address: account {account}. {SUFFIX_OFFER}"
+    )]
     UsernameTaken { record: String, account: String },
     #[error("an e-mail address of {record} belongs to account {account}, and accounts are not found by address here")]
     EmailTaken { record: String, account: String },
@@ -159,11 +166,13 @@ fn with_account(
 }
 
 fn without_account(record: StagedUser<'_>, candidates: &[StoredAccount<'_>], rules: Rules) -> Decision {
-    let holds_email = |account: &&StoredAccount<'_>| account.verification_of(record).is_some();
-    if let Some(account) = candidates.iter().find(holds_email) {
+    let holders = candidates.iter().filter(|account| account.verification_of(record).is_some());
+    // Of several always the same one, so that a check names it as the run does.
+    if let Some(account) = holders.min_by_key(|account| account.username()) {
         return Decision::Fail(MatchFailure::EmailTaken { record: label(record), account: account.label() });
     }
-    match (candidates.iter().find(|account| account.has_username_of(record)), rules.on_username_taken) {
+    let namesakes = candidates.iter().filter(|account| account.has_username_of(record));
+    match (namesakes.min_by_key(|account| account.username()), rules.on_username_taken) {
         (Some(account), OnUsernameTaken::Fail) => {
             Decision::Fail(MatchFailure::UsernameTaken { record: label(record), account: account.label() })
         }

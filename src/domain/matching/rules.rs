@@ -119,6 +119,12 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// Whether no account is looked for: Rocket.Chat's own way, in which MongoDB refuses what is taken.
+    #[must_use]
+    pub fn leave_it_to_the_database(self) -> bool {
+        self.on_existing == OnExisting::Fail && self.on_username_taken == OnUsernameTaken::Fail
+    }
+
     /// The rules of Rocket.Chat's API: nobody who is there is looked for.
     #[must_use]
     pub fn of_api() -> Self {

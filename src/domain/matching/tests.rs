@@ -67,7 +67,9 @@ fn the_same_name_with_different_addresses_is_another_person() {
     let record = record("U1", &["ann@x.example"], "ann");
     let strict = decided(&record, std::slice::from_ref(&stranger), rules(OnExisting::Link));
     let Decision::Fail(failure) = strict else { panic!("{strict:?}") };
-    let expected = "the user name of U1 (@ann) belongs to somebody with another e-mail address: account other (@Ann)";
+    let expected = format!(
+        "the user name of U1 (@ann) belongs to somebody with another e-mail address: account other (@Ann). {SUFFIX_OFFER}"
+    );
     assert_eq!(failure.to_string(), expected);
     let suffix = decided(&record, &[stranger], Rules::of_files());
     assert_eq!(suffix, Decision::Create { username_taken_by: Some("other".into()) });
@@ -105,7 +107,7 @@ fn fail_and_skip_leave_the_account_alone() {
     let record = record("U1", &[], "ann");
     let failed = decided(&record, std::slice::from_ref(&account), rules(OnExisting::Fail));
     let Decision::Fail(failure) = failed else { panic!("{failed:?}") };
-    assert_eq!(failure.to_string(), "U1 (@ann) is there already: account a (@ann)");
+    assert_eq!(failure.to_string(), format!("U1 (@ann) is there already: account a (@ann). {LINK_OFFER}"));
     let skipped = decided(&record, &[account], rules(OnExisting::Skip));
     assert_eq!(skipped, Decision::Skip { account: "a".into(), found: FoundBy::ImportId });
 }

@@ -85,6 +85,26 @@ async fn a_role_that_does_not_exist_is_a_bad_line_before_anything_is_staged() {
 }
 
 #[tokio::test]
+async fn accounts_that_stay_without_the_import_id_are_counted_until_link_adds_it() {
+    let (workspace, service) = served().await;
+    for name in ["ann", "bob"] {
+        workspace.add_user(user(name).with("emails", address(&format!("{name}@corp.example"), true))).await;
+    }
+    let file = File::new("users.csv", "importIds,emails\nA,ann@corp.example\nB,bob@corp.example\n");
+    let sentence = "2 accounts that are there lack the import id of the file";
+    for mode in ["--check", "--run"] {
+        let finished = call(&service.address, &["users", file.path(), mode, "--json"]).await;
+        assert_eq!(finished.code, Some(0), "{finished:?}");
+        assert!(finished.errors.contains(sentence) && finished.errors.contains("--on-existing link"), "{finished:?}");
+        assert_eq!(summary(&finished)[&mode[2..]]["lackingImportId"], 2, "{finished:?}");
+    }
+    let linked = call(&service.address, &["users", file.path(), "--run", "--on-existing", "link"]).await;
+    assert!(linked.errors.contains("2 linked") && !linked.errors.contains("import id of the file"), "{linked:?}");
+    let again = call(&service.address, &["users", file.path(), "--run"]).await;
+    assert_eq!((again.code, again.errors.contains("import id of the file")), (Some(0), false), "{again:?}");
+}
+
+#[tokio::test]
 async fn the_same_file_every_night_stages_nothing_and_writes_nothing() {
     let (workspace, service) = served().await;
     let file = File::new("users.csv", csv_of(0..3000));

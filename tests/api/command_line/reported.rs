@@ -252,14 +252,14 @@ async fn a_thousand_failures_are_summed_up_and_their_lines_are_in_the_file_of_re
     assert_eq!((&summary["run"]["failed"], &summary["rejected"]), (&json!(900), &json!(900)));
     assert_eq!((&summary["failed"][0]["line"], &summary["failed"][0]["name"]), (&json!(3), &Value::Null));
     let lines: Vec<&str> = finished.errors.lines().filter(|line| line.starts_with("failed: ")).collect();
-    let sum =
-        "failed: 900 users: the user name of … (…) belongs to somebody with another e-mail address: account … (…)";
+    let sum = "failed: 900 users: the user name of … (…) belongs to somebody with another e-mail address: account … (…). With \
+         onUsernameTaken set to suffix, the new account gets the next free name.";
     assert_eq!((lines.len(), lines[20]), (21, sum), "{}", finished.errors);
     assert!(lines[0].starts_with("failed: line 3: user1, user1@corp.example, id1: the user name of id1"), "{lines:?}");
 
     let rejects = std::fs::read_to_string(list.path()).unwrap();
-    let first = "3,the user name of id1 (@user1) belongs to somebody with another e-mail address: account holder1 (@user1),\
-                 user1,user1@corp.example,id1,Sales";
+    let first = "3,\"the user name of id1 (@user1) belongs to somebody with another e-mail address: account holder1 (@user1). \
+                 With onUsernameTaken set to suffix, the new account gets the next free name.\",user1,user1@corp.example,id1,Sales";
     assert_eq!((rejects.lines().count(), rejects.lines().nth(1)), (901, Some(first)));
     // Mended, as a person would: another name.
     std::fs::write(list.path(), rejects.replace(",user", ",new.user").replace("new.user@", "user@")).unwrap();

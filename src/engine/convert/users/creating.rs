@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt::Write as _, ops::Range};
 use crate::{
     domain::{
         field_value::{FieldValue, Fields},
-        matching::is_same,
+        matching::{LINK_OFFER, SUFFIX_OFFER, is_same},
         new_user::username_of,
     },
     repository::{Accounts, Holder, Rejection, RepositoryError},
@@ -83,11 +83,9 @@ fn not_stored(error: &RepositoryError, account: &Fields) -> String {
     format!("The account cannot be stored, perhaps because it is too large ({addresses} e-mail addresses): {error}.")
 }
 
-/// The choice that leaves the account as it is and makes it this person's.
-const LINK_OFFER: &str = "With onExisting set to link, that account gets the import id.";
-
 /// Which user name and addresses are taken, and by whom; `None` if none is. One account that has the addresses is the same
-/// person's, so the reason offers to link it.
+/// person's, so the reason offers to link it. An account with other addresses is another person's, so the reason offers
+/// another name.
 pub(super) fn what_is_taken(account: &Fields, holders: &[Holder]) -> Option<String> {
     let mut taken = String::new();
     let mut tell = |what: &str, value: &str, holder: &Holder| {
@@ -96,9 +94,9 @@ pub(super) fn what_is_taken(account: &Fields, holders: &[Holder]) -> Option<Stri
         // Writing to a string cannot fail.
         let _ = write!(taken, "{separator}The {what} {value} is taken by the user {name}({}).", holder.id);
     };
-    if let Some(username) = username_of(account)
-        && let Some(holder) = holders.iter().find(|holder| holder.username.as_deref() == Some(username))
-    {
+    let username = username_of(account).unwrap_or_default();
+    let namesake = holders.iter().find(|holder| holder.username.as_deref() == Some(username));
+    if let Some(holder) = namesake {
         tell("username", username, holder);
     }
     for address in addresses_of(account) {
@@ -106,12 +104,17 @@ pub(super) fn what_is_taken(account: &Fields, holders: &[Holder]) -> Option<Stri
             tell("e-mail address", address, holder);
         }
     }
-    let is_own = |held: &String| addresses_of(account).any(|address| is_same(address, held));
-    if !taken.is_empty() && holders.iter().filter(|holder| holder.emails.iter().any(is_own)).count() == 1 {
-        // As above.
-        let _ = write!(taken, " {LINK_OFFER}");
+    if taken.is_empty() {
+        return None;
     }
-    Some(taken).filter(|taken| !taken.is_empty())
+    let is_own = |held: &String| addresses_of(account).any(|address| is_same(address, held));
+    let offer = match holders.iter().filter(|holder| holder.emails.iter().any(is_own)).count() {
+        // By the name of an account without an address, a person is found.
+        0 if namesake.is_some_and(|holder| !holder.emails.is_empty()) => Some(SUFFIX_OFFER),
+        1 => Some(LINK_OFFER),
+        _ => None,
+    };
+    Some(taken + &offer.map(|offer| format!(" {offer}")).unwrap_or_default())
 }
 
 pub(super) fn id_of(account: &Fields) -> &str {

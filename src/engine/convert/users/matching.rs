@@ -23,7 +23,7 @@ use crate::{
     domain::{
         document::{FieldChange, username::numbered},
         field_value::{Date, FieldValue, Fields},
-        matching::{Decision, FoundBy, OnExisting, Rules, StoredAccount},
+        matching::{Decision, FoundBy, Rules, StoredAccount},
         new_user::with_password,
         receipt::Outcome,
         staged::StagedUser,
@@ -109,7 +109,7 @@ impl Users {
 
     /// Whether the user's account seems to be there, so that no new one is needed.
     pub(super) async fn is_there(&self, staged: &Fields) -> bool {
-        if self.rules.on_existing == OnExisting::Fail {
+        if self.rules.leave_it_to_the_database() {
             return false;
         }
         let record = StagedUser::new(staged);

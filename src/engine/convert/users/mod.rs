@@ -17,7 +17,7 @@ use crate::{
     domain::{
         document::account::PLACEHOLDER,
         field_value::{Date, FieldValue, Fields},
-        matching::{OnExisting, Rules},
+        matching::Rules,
         new_user::{self, Enrolment, emails_of, username_of},
         password,
         receipt::Outcome,
@@ -167,7 +167,7 @@ impl Converter for Users {
     /// Which account a record finds depends on what all records before it did to the accounts, not only those with the
     /// same values: one batch at a time. The passwords of the next are hashed meanwhile.
     fn batches_in_flight(&self) -> usize {
-        if self.rules.on_existing == OnExisting::Fail { Self::BATCHES_IN_FLIGHT } else { 1 }
+        if self.rules.leave_it_to_the_database() { Self::BATCHES_IN_FLIGHT } else { 1 }
     }
 
     fn exclusive(&self, ReadyUser { account, .. }: &ReadyUser) -> Vec<UniqueValue> {
@@ -181,7 +181,7 @@ impl Converter for Users {
         users: &[&ReadyUser],
         plan: &BatchPlan<'_>,
     ) -> Result<Vec<Result<Stored, String>>, StoreError> {
-        let mut outcomes = if self.rules.on_existing == OnExisting::Fail {
+        let mut outcomes = if self.rules.leave_it_to_the_database() {
             self.create_all(users).await?
         } else {
             self.match_all(users, plan).await?
