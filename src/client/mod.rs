@@ -18,6 +18,7 @@ mod uploads;
 
 use std::{fmt, time::Duration};
 
+use hmac::{Hmac, Mac as _};
 use reqwest::{
     Method, RequestBuilder, Response, StatusCode, Url,
     header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER},
@@ -25,6 +26,9 @@ use reqwest::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
+use sha2::Sha256;
+
+use crate::domain::sent_list::SentList;
 
 pub(crate) use error::ClientError;
 pub(crate) use failed_users::{FailedUser, FailedUsers};
@@ -144,6 +148,13 @@ impl Client {
         Ok(Self { http, base: base.as_str().trim_end_matches('/').to_owned(), token, patience, notice })
     }
 
+    /// A fingerprint of the text that nobody without the token can find out the text by.
+    pub(crate) fn fingerprint(&self, text: &[u8]) -> String {
+        // Keys of any length are taken.
+        let mac = Hmac::<Sha256>::new_from_slice(self.token.0.expose_secret().as_bytes());
+        mac.map(|mac| format!("{:x}", mac.chain_update(text).finalize().into_bytes())).unwrap_or_default()
+    }
+
     /// `import.status`, repeated while the server is away.
     pub(crate) async fn status(&self) -> Result<Status, ClientError> {
         self.repeat(self.patience, async || self.status_once().await).await
@@ -176,8 +187,10 @@ impl Client {
     }
 
     /// `import.new`. Doing it twice does no harm: the first one is empty.
-    async fn new_import(&self) -> Result<NewImport, ClientError> {
-        let post = async || self.post("import.new", "{}".to_owned(), None).await;
+    async fn new_import(&self, list: &SentList) -> Result<NewImport, ClientError> {
+        let file = list.file.as_deref().map(|file| format!("&listFile={file}")).unwrap_or_default();
+        let endpoint = format!("import.new?list={}&listUsers={}{file}", list.fingerprint, list.users);
+        let post = async || self.post(&endpoint, "{}".to_owned(), None).await;
         let Answer { body, server } = self.repeat(self.patience, post).await?;
         let answer: Value = serde_json::from_str(&body).unwrap_or_default();
         let id = answer.pointer("/operation/_id").and_then(Value::as_str);

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep};
 
 use super::{Client, ClientError, NewImport, ReportedState, Server, Status, retry::Retry};
+use crate::domain::sent_list::SentList;
 
 /// How long Rocket.Chat may go on working on a request whose connection broke.
 const SETTLING: Duration = Duration::from_secs(5);
@@ -31,9 +32,9 @@ pub(crate) struct Staging<'a> {
 }
 
 impl<'a> Staging<'a> {
-    /// Begins a new import. What was staged before is gone, an import that runs is ended.
-    pub(crate) async fn begin(client: &'a Client) -> Result<Self, ClientError> {
-        let NewImport { operation, server } = client.new_import().await?;
+    /// Begins a new import for the list. What was staged before is gone, an import that runs is ended.
+    pub(crate) async fn begin(client: &'a Client, list: &SentList) -> Result<Self, ClientError> {
+        let NewImport { operation, server } = client.new_import(list).await?;
         Ok(Self { client, server, operation, staged: 0 })
     }
 
@@ -49,6 +50,11 @@ impl<'a> Staging<'a> {
 
     /// Whether the server finds people who are there. Rocket.Chat's does not.
     pub(crate) fn matches_people(&self) -> bool {
+        self.server == Server::ThisService
+    }
+
+    /// Whether the server keeps what list an import was begun for. Rocket.Chat's does not.
+    pub(crate) fn keeps_lists(&self) -> bool {
         self.server == Server::ThisService
     }
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::domain::importer::Importer;
+use crate::domain::{importer::Importer, sent_list::SentList};
 
 /// The state of the newest import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -109,6 +109,8 @@ pub(crate) struct Status {
     pub(crate) is_to_be_followed: bool,
     /// The bytes of files that were fetched, and of all as far as they are known.
     pub(crate) fetched_bytes: Option<(u64, u64)>,
+    /// The list that it was begun for.
+    pub(crate) list: Option<SentList>,
     /// Whether a call to the service ended it.
     pub(crate) was_ended_by_call: bool,
     pub(crate) started: Option<String>,
@@ -198,6 +200,7 @@ impl Status {
             follows: own_text("follows"),
             is_to_be_followed: own("fetchNext").and_then(Value::as_bool).unwrap_or_default(),
             fetched_bytes: own("bytes").and_then(whole).zip(own("bytesTotal").and_then(whole)),
+            list: own("list").and_then(list_of),
             was_ended_by_call: own("endedByCall").and_then(Value::as_bool).unwrap_or_default(),
             started: moment("ts"),
             updated: moment("_updatedAt"),
@@ -214,6 +217,11 @@ impl Status {
             body,
         })
     }
+}
+
+fn list_of(list: &Value) -> Option<SentList> {
+    let text = |name: &str| list.get(name).and_then(Value::as_str).map(str::to_owned);
+    Some(SentList { fingerprint: text("fingerprint")?, file: text("file"), users: list.get("users").and_then(whole)? })
 }
 
 fn count(operation: &Value, name: &str) -> u64 {

@@ -26,6 +26,7 @@ pub mod record_type;
 pub mod retention;
 pub mod room_history;
 pub mod selection;
+pub mod sent_list;
 pub mod shown_value;
 pub mod sign_up;
 pub mod spreadsheet;

@@ -80,6 +80,35 @@ fn assert_account(account: &Document, expected: &Document) {
 }
 
 #[tokio::test]
+async fn a_new_import_keeps_what_list_it_is_for_and_takes_any_other_query_as_rocket_chat_does() {
+    let workspace = workspace().await.ready_for_imports().await;
+    let service = workspace.serve().await;
+    let begin = async |query: &str| service.post(&format!("/api/v1/import.new{query}"), &json!({})).await;
+    let listed = begin("?list=ab12&listFile=cd34&listUsers=1000").await;
+    assert_eq!(listed.status, 200, "{}", listed.body);
+    let list = json!({ "list": { "fingerprint": "ab12", "users": 1000, "file": "cd34" } });
+    assert_eq!(listed.json()["operation"]["import"], list);
+    service.add_users(&staged_users(0..3)).await;
+    assert_eq!(service.status().await.json()["operation"]["import"], list);
+    for query in ["", "?a=b&a=c&%ff", "?listUsers=3"] {
+        let plain = begin(query).await;
+        assert_eq!((plain.status.as_u16(), &plain.json()["operation"]["import"]), (200, &Value::Null), "{query}");
+    }
+    let before = workspace.operations().await;
+    for (query, parameter) in [
+        ("?list=", "list"),
+        ("?list=a%20b", "list"),
+        ("?list=a&listFile=%2F", "listFile"),
+        ("?list=a&listUsers=-1", "listUsers"),
+    ] {
+        let refused = begin(query).await;
+        assert_eq!(refused.status, 400, "{query}: {}", refused.body);
+        assert!(refused.json()["error"].as_str().unwrap().contains(parameter), "{query}: {}", refused.body);
+    }
+    assert_eq!(workspace.operations().await, before);
+}
+
+#[tokio::test]
 async fn every_field_that_can_be_staged_ends_up_where_rocket_chat_puts_it() {
     let workspace = workspace().await.ready_for_imports().await;
     let service = workspace.serve().await;

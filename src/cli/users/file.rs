@@ -23,7 +23,7 @@ pub(super) fn open(path: &Path) -> Result<File, CommandError> {
             path.display()
         )));
     }
-    if path.as_os_str() == STANDARD_INPUT {
+    if is_standard_input(path) {
         return copied(io::stdin().lock()).map_err(unreadable);
     }
     let file = File::open(path).map_err(unreadable)?;
@@ -32,6 +32,11 @@ pub(super) fn open(path: &Path) -> Result<File, CommandError> {
         return Err(CommandError::File(format!("{}: this is a folder; give a file in it", path.display())));
     }
     if metadata.is_file() { Ok(file) } else { copied(file).map_err(unreadable) }
+}
+
+/// Whether the path stands for standard input.
+pub(super) fn is_standard_input(path: &Path) -> bool {
+    path.as_os_str() == STANDARD_INPUT
 }
 
 fn is_url(path: &Path) -> bool {

@@ -64,7 +64,7 @@ pub(super) async fn confirm(
 }
 
 async fn loss_of(client: &Client, last: &Status) -> Result<Option<Loss>, CommandError> {
-    let Status { state, operation, importer, counts, .. } = last;
+    let Status { state, operation, importer, counts, list, .. } = last;
     let of = format!("operation {operation} ({importer})");
     let (sentence, goes_on) = match state {
         ReportedState::Importing => {
@@ -74,7 +74,14 @@ async fn loss_of(client: &Client, last: &Status) -> Result<Option<Loss>, Command
         ReportedState::Ready => {
             let Some(Staged { words, is_one }) = Staged::of(*counts) else { return Ok(None) };
             let (are, were) = if is_one { ("is", "was") } else { ("are", "were") };
-            (format!("{words} of {of} {are} staged and {were} never run; this import would take their place"), false)
+            let cut_short = list.as_ref().filter(|list| list.users > counts.users);
+            let of_how_many =
+                cut_short.map(|list| format!(", by a call that was to stage {} and was cut short,", list.users));
+            let by = of_how_many.unwrap_or_default();
+            (
+                format!("{words} of {of} {are} staged{by} and {were} never run; this import would take their place"),
+                false,
+            )
         }
         ReportedState::Done if counts.failed > 0 => {
             let failed = counted(counts.failed, &format!("failed {}", last.records().trim_end_matches('s')));

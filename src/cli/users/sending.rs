@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use tokio::signal::ctrl_c;
+use tokio::{
+    signal::ctrl_c,
+    time::{Instant, sleep},
+};
 
 use super::{
     UsersArgs,
     batches::{Batch, Batches, KeptUsers, Lines},
     disk,
+    file::is_standard_input,
     passwords::{Begun, ImportIds, Passwords, People, Written},
     proxy_limit,
     replacing::confirm,
@@ -23,10 +27,14 @@ use crate::{
         status::{progress_note, verdict},
     },
     client::{Client, ClientError, FailedUsers, OutcomeCounts, ReportedState, Staging, Status},
-    domain::receipt::Outcome,
+    domain::{receipt::Outcome, sent_list::SentList},
 };
 
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// How long no user is staged by a call that was cut off. Another one that is alive stages some in this time.
+const STILL: Duration = Duration::from_secs(2);
+/// How long the last request of a call that was cut off may take.
+const SETTLING: Duration = Duration::from_secs(10);
 
 /// Sends users to a server.
 pub(super) struct Sender<'a> {
@@ -59,10 +67,7 @@ impl<'a> Sender<'a> {
         mut passwords: Option<Passwords>,
         report: &mut Report,
     ) -> Result<(), CommandError> {
-        let fingerprint = match &passwords {
-            Some(_) => to_send.fingerprint().map_err(|error| disk(&error))?,
-            None => String::new(),
-        };
+        let fingerprint = to_send.fingerprint().map_err(|error| disk(&error))?;
         let mut staging = self.begin(passwords.as_ref(), &fingerprint, users).await?;
         self.refuse_what_needs_this_service(&staging)?;
         report.operation = Some(staging.operation().to_owned());
@@ -78,7 +83,7 @@ impl<'a> Sender<'a> {
         };
         let is_interrupted = staged.is_none();
         let staged = staged.unwrap_or_else(|| {
-            let way_on = if passwords.is_some() {
+            let way_on = if passwords.is_some() || staging.keeps_lists() {
                 "the same command goes on"
             } else {
                 "the same command with --replace=staged starts over"
@@ -91,7 +96,7 @@ impl<'a> Sender<'a> {
             Err(error) => Err(error),
         };
         if whole.is_err() {
-            let way_on = way_on_of(passwords.is_some(), staging.staged());
+            let way_on = way_on_of(passwords.is_some() || staging.keeps_lists(), staging.staged());
             report.staged_in_part(users, Some(way_on).filter(|_| !is_interrupted));
         }
         whole?;
@@ -117,10 +122,58 @@ impl<'a> Sender<'a> {
         if waits && staged <= users && own.is_some_and(|own| own.fingerprint == fingerprint) {
             return Ok(Staging::go_on(self.client, &last.operation, staged).await?);
         }
-        if own.is_none() {
+        let wanted = self.list(fingerprint, users);
+        let is_the_same = |earlier: &SentList| earlier.fingerprint == wanted.fingerprint;
+        let earlier = last.list.as_ref().filter(|_| waits);
+        if self.args.replace.is_none() && staged <= users && earlier.is_some_and(is_the_same) {
+            let operation = &last.operation;
+            let staged = self.settled(operation, staged).await?;
+            self.console.notice(&format!(
+                "going on with operation {operation}, in which the same command has staged {staged} of {users} users"
+            ));
+            return Ok(Staging::go_on(self.client, operation, staged).await?);
+        }
+        // Nobody misses a part of a list that was never staged to its end.
+        let is_cut_short = |earlier: &SentList| staged != earlier.users;
+        let is_of_file = |earlier: &SentList| earlier.file.is_some() && earlier.file == wanted.file;
+        if earlier.is_some_and(|earlier| is_of_file(earlier) && is_cut_short(earlier)) {
+            self.console
+                .notice("other users are to be staged than by the call that was cut short, so all are staged anew");
+        } else if own.is_none() {
             confirm(self.client, &last, self.args.replace, self.console).await?;
         }
-        Ok(Staging::begin(self.client).await?)
+        Ok(Staging::begin(self.client, &wanted).await?)
+    }
+
+    /// The staged users of the operation, once they have stood still: the last request of a call that was cut off may
+    /// still be in work.
+    async fn settled(&self, operation: &str, mut staged: u64) -> Result<u64, CommandError> {
+        let deadline = Instant::now() + SETTLING;
+        loop {
+            sleep(STILL).await;
+            let Status { operation: newest, state, counts, .. } = self.client.status().await?;
+            let waits = newest == operation && matches!(state, ReportedState::New | ReportedState::Ready);
+            if waits && counts.users == staged {
+                return Ok(staged);
+            }
+            staged = counts.users;
+            if !waits || Instant::now() >= deadline {
+                let reason =
+                    format!("another call with the same users is at work, in operation {newest}: wait for its end");
+                return Err(ClientError::Interfered(reason).into());
+            }
+        }
+    }
+
+    /// The list, as the next call with it knows it again.
+    fn list(&self, fingerprint: &str, users: u64) -> SentList {
+        let path = &self.args.file;
+        let path = path.as_ref().filter(|path| !is_standard_input(path)).and_then(|path| path.canonicalize().ok());
+        SentList {
+            fingerprint: self.client.fingerprint(fingerprint.as_bytes()),
+            file: path.map(|path| self.client.fingerprint(path.as_os_str().as_encoded_bytes())),
+            users,
+        }
     }
 
     fn refuse_what_needs_this_service(&self, staging: &Staging<'_>) -> Result<(), CommandError> {
@@ -279,9 +332,9 @@ impl<'a> Sender<'a> {
     }
 }
 
-/// How a call goes on that could not stage all users. The one that makes passwords knows its own import.
-const fn way_on_of(makes_passwords: bool, staged: u64) -> &'static str {
-    if makes_passwords {
+/// How a call goes on that could not stage all users, and that perhaps knows its own import again.
+const fn way_on_of(knows_its_own: bool, staged: u64) -> &'static str {
+    if knows_its_own {
         "mend what the error names, then give the same command: it goes on, or starts over if the file was changed"
     } else if staged == 0 {
         "mend what the error names, then give the same command"

@@ -119,7 +119,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Whether no account is looked for: Rocket.Chat's own way, in which MongoDB refuses what is taken.
+    /// Whether no account is looked for, and MongoDB refuses taken names and addresses: Rocket.Chat's own way.
     #[must_use]
     pub fn leave_it_to_the_database(self) -> bool {
         self.on_existing == OnExisting::Fail && self.on_username_taken == OnUsernameTaken::Fail

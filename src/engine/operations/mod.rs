@@ -26,6 +26,7 @@ use crate::{
         pace::Pace,
         progress_step::ProgressStep,
         selection::Selection,
+        sent_list::SentList,
     },
     repository::{
         Claim, Discarded, IdempotentCall, KeyUse, Repositories, RepositoryError, StageOutcome, StagedId, Terms,
@@ -141,12 +142,12 @@ impl Operations {
         Self { engine }
     }
 
-    /// Ends the import that goes on, if any, and makes a new operation for the user.
-    pub(crate) async fn begin(&self, user_id: &str) -> Result<Operation, Refusal> {
+    /// Ends the import that goes on, if any, and makes a new operation for the user and perhaps for a list.
+    pub(crate) async fn begin(&self, user_id: &str, list: Option<SentList>) -> Result<Operation, Refusal> {
         let (this, user_id) = (self.clone(), user_id.to_owned());
         self.to_the_end(async move {
             let ended = this.end().await?;
-            let made = this.repositories().imports.create(&user_id).await?;
+            let made = this.repositories().imports.create(&user_id, list.as_ref()).await?;
             this.wait_until_ended(ended).await;
             Ok(made)
         })

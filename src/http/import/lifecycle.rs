@@ -3,11 +3,11 @@
 //! None of them needs a body. Source: `apps/meteor/server/services/import/service.ts`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    domain::operation::Operation,
+    domain::{operation::Operation, sent_list::SentList},
     http::{
         AppState,
         access::{
@@ -23,11 +23,57 @@ use crate::{
     wire::{json::JsonObject, schemas::StoredOperation},
 };
 
+/// The most users that a list may be said to have.
+const MOST_LISTED: u64 = 1_000_000_000;
+
 #[derive(Serialize, ToSchema)]
 pub(super) struct Made<'a> {
     #[schema(value_type = StoredOperation)]
     operation: JsonObject<'a>,
     success: bool,
+}
+
+/// The parameters of `import.new`, to be described.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it is here to be described")]
+pub(in crate::http) struct ListParameters {
+    /// A fingerprint of the users that are to be staged: ASCII letters and digits.
+    #[param(required = false, value_type = String, pattern = "^[0-9A-Za-z]{1,128}$")]
+    list: Option<String>,
+    /// With `list`: a fingerprint of the file that they are from.
+    #[param(required = false, value_type = String, pattern = "^[0-9A-Za-z]{1,128}$")]
+    list_file: Option<String>,
+    /// With `list`: how many they are.
+    #[param(required = false, value_type = u64, maximum = 1_000_000_000)]
+    list_users: Option<u64>,
+}
+
+/// The list that the query speaks of.
+///
+/// # Errors
+/// With a sentence for a parameter whose value cannot be used.
+fn sent_list(query: &str) -> Result<Option<SentList>, ApiError> {
+    // Rocket.Chat takes any query.
+    let Ok(pairs) = web::Query::<Vec<(String, String)>>::from_query(query) else { return Ok(None) };
+    let value = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let wrong = |parameter: &str, reason: &str| ApiError::InvalidParameter {
+        parameter: parameter.to_owned(),
+        reason: reason.to_owned(),
+    };
+    let fingerprint = |name: &str| match value(name) {
+        None => Ok(None),
+        Some(text) if SentList::is_fingerprint(text) => Ok(Some(text.to_owned())),
+        Some(_) => Err(wrong(name, "must be 1 to 128 ASCII letters and digits")),
+    };
+    let (list, file) = (fingerprint("list")?, fingerprint("listFile")?);
+    let users = match value("listUsers").map(str::parse) {
+        None => 0,
+        Some(Ok(users)) if users <= MOST_LISTED => users,
+        Some(_) => return Err(wrong("listUsers", "must be a number from 0 to 1000000000")),
+    };
+    Ok(list.map(|fingerprint| SentList { fingerprint, file, users }))
 }
 
 /// Ends whatever is going on and makes a new operation.
@@ -37,8 +83,9 @@ pub(super) struct Made<'a> {
     tag = "import",
     operation_id = "newImport",
     summary = "Begin a new import",
-    description = "Ends whatever is going on, empties the staging area and makes a new operation. The body is not looked at. Permission `run-import`.",
+    description = "Ends whatever is going on, empties the staging area and makes a new operation. The body is not looked at. The parameters are ours: a program knows by them, in `import.list` of the operation, that it was cut off while it staged the same users. Other query parameters are ignored. Permission `run-import`.",
     security(("userId" = [], "authToken" = [])),
+    params(ListParameters),
     responses(
         (
             status = 200,
@@ -64,9 +111,11 @@ pub(super) struct Made<'a> {
 )]
 pub(in crate::http) async fn new(
     caller: Authorized<RunImport>,
+    request: HttpRequest,
     app: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let made = bound_write(app.engine.operations().begin(&caller.caller.id)).await?;
+    let list = sent_list(request.query_string())?;
+    let made = bound_write(app.engine.operations().begin(&caller.caller.id, list)).await?;
     Ok(made_operation(&made))
 }
 

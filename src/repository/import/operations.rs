@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use crate::{
     domain::{
         field_value::Fields, importer::Importer, operation::Operation, progress_step::ProgressStep,
-        record_type::RecordType,
+        record_type::RecordType, sent_list::SentList,
     },
     repository::{
         Connection, RepositoryError,
@@ -219,14 +219,20 @@ impl Imports {
         Ok(MadeAt(ts.unwrap_or(Bson::MinKey)))
     }
 
-    /// Makes a new operation without data, the newest, for the user `user_id`, and ends those before it.
+    /// Makes a new operation without data, the newest, for the user `user_id` and perhaps for a list, and ends those before
+    /// it.
     ///
     /// # Errors
     /// The operation may have been made all the same.
-    pub async fn create(&self, user_id: &str) -> Result<Operation, RepositoryError> {
+    pub async fn create(&self, user_id: &str, list: Option<&SentList>) -> Result<Operation, RepositoryError> {
         let made = self.insert_newest(|ts| {
             let mut document = fresh_document(&ObjectId::new().to_hex(), user_id, ts);
             document.insert("status", ProgressStep::New.as_str());
+            if let Some(SentList { fingerprint, file, users }) = list {
+                let mut list = doc! { "fingerprint": fingerprint, "users": smallest(*users) };
+                list.extend(file.as_ref().map(|file| ("file".to_owned(), file.into())));
+                document.insert("import", doc! { "list": list });
+            }
             document
         });
         made.await

@@ -282,18 +282,20 @@ async fn a_file_of_which_a_part_is_staged_is_never_advised_to_be_run() {
     assert_eq!((&told["staged"], &told["run"]), (&json!(500), &Value::Null), "{told}");
     let operation = told["operation"].as_str().unwrap();
     let sentence = format!("only 500 of 1000 users are staged in operation {operation}, and nothing was run");
-    let way_on = "mend what the error names, then start over: the same command with --replace=staged";
+    let way_on =
+        "mend what the error names, then give the same command: it goes on, or starts over if the file was changed";
     assert!(refused.errors.contains(&sentence) && refused.errors.contains(way_on), "{refused:?}");
     assert!(!refused.errors.contains("import.run starts it"), "{refused:?}");
     assert_eq!((workspace.count_staged().await, workspace.count_imported().await), (500, 0));
 
     std::fs::write(file.path(), text("user")).unwrap();
-    let mended = call(&service.address, &[&arguments[..], &["--replace=staged"]].concat()).await;
+    let mended = call(&service.address, &arguments).await;
+    assert!(mended.errors.contains("so all are staged anew"), "{mended:?}");
     assert_eq!((mended.code, workspace.count_imported().await), (Some(0), 1000), "{mended:?}");
 }
 
 #[tokio::test]
-async fn ctrl_c_while_users_are_staged_says_how_many_are_and_how_to_start_over() {
+async fn after_ctrl_c_while_users_are_staged_the_same_command_goes_on_and_stages_nobody_twice() {
     let (workspace, service) = served().await;
     let file = File::new("users.csv", csv_of(0..3000));
     let child = begun(&service, &["users", file.path(), "--run", "--on-existing", "fail", "--batch", "1"]);
@@ -301,14 +303,40 @@ async fn ctrl_c_while_users_are_staged_says_how_many_are_and_how_to_start_over()
     let (output, errors) = interrupted(child).await;
     assert_eq!(output.status.code(), Some(1), "{errors}");
     assert!(errors.contains("of 3000 users are staged in operation") && !errors.contains("import.run"), "{errors}");
-    assert!(errors.contains("the same command with --replace=staged starts over"), "{errors}");
+    assert!(errors.contains("the same command goes on"), "{errors}");
     assert_eq!(workspace.count_imported().await, 0);
     let few = File::new("users.csv", csv_of(0..3));
-    let again = call(&service.address, &["users", few.path(), "--run", "--on-existing", "fail"]).await;
-    assert_eq!(again.code, Some(3), "{again:?}");
-    let again =
-        call(&service.address, &["users", few.path(), "--run", "--on-existing", "fail", "--replace=staged"]).await;
-    assert_eq!((again.code, workspace.count_imported().await), (Some(0), 3), "{again:?}");
+    let other = call(&service.address, &["users", few.path(), "--run", "--on-existing", "fail"]).await;
+    assert_eq!(other.code, Some(3), "{other:?}");
+    assert!(other.errors.contains("by a call that was to stage 3000 and was cut short"), "{other:?}");
+    let operation = workspace.operations().await[0].get_str("_id").unwrap().to_owned();
+    // In larger requests than before.
+    let again = call(&service.address, &["users", file.path(), "--run", "--on-existing", "fail", "--json"]).await;
+    assert_eq!((again.code, workspace.count_imported().await), (Some(0), 3000), "{again:?}");
+    assert!(again.errors.contains(&format!("going on with operation {operation}")), "{again:?}");
+    let told = summary(&again);
+    assert_eq!((&told["operation"], &told["run"]["failed"]), (&json!(operation), &json!(0)), "{told}");
+}
+
+#[tokio::test]
+async fn of_two_equal_commands_at_once_none_stages_anybody_twice() {
+    let (workspace, service) = served().await;
+    let file = File::new("users.csv", csv_of(0..1500));
+    let arguments = ["users", file.path(), "--run", "--on-existing", "fail", "--batch", "1"];
+    let first = begun(&service, &arguments);
+    eventually("some are staged", Duration::from_secs(60), async || workspace.count_staged().await > 3).await;
+    let second = begun(&service, &arguments);
+    let (output, errors) = tokio::task::spawn_blocking(move || {
+        let output = second.wait_with_output().unwrap();
+        let errors = String::from_utf8(output.stderr.clone()).unwrap();
+        (output, errors)
+    })
+    .await
+    .unwrap();
+    assert_eq!(output.status.code(), Some(3), "{errors}");
+    assert!(errors.contains("another call with the same users is at work"), "{errors}");
+    let first = tokio::task::spawn_blocking(move || first.wait_with_output().unwrap()).await.unwrap();
+    assert_eq!((first.status.code(), workspace.count_imported().await), (Some(0), 1500), "{first:?}");
 }
 
 #[tokio::test]
