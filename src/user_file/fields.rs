@@ -22,6 +22,7 @@ pub(super) const STATUS_TEXT: Field = Field { name: "statusText", kind: Kind::Te
 pub(super) const REQUIRE_PASSWORD_CHANGE: Field = Field { name: "requirePasswordChange", kind: Kind::Boolean };
 pub(super) const CHANNELS: Field = Field { name: "channels", kind: Kind::Texts };
 pub(super) const AVATAR_URL: Field = Field { name: "avatarUrl", kind: Kind::Text };
+pub(super) const CUSTOM_FIELDS: Field = Field { name: "customFields", kind: Kind::Object };
 
 /// The member that holds a password's hash.
 pub(super) const SERVICES: &str = "services";
@@ -39,6 +40,8 @@ pub(super) enum Kind {
     Texts,
     Number,
     Boolean,
+    /// The fields of a workspace; a cell has them as JSON.
+    Object,
 }
 
 /// A field of the API.
@@ -48,7 +51,7 @@ pub(super) struct Field {
     pub(super) kind: Kind,
 }
 
-pub(super) const FIELDS: [Field; 14] = [
+pub(super) const FIELDS: [Field; 15] = [
     USERNAME,
     EMAILS,
     IMPORT_IDS,
@@ -63,6 +66,7 @@ pub(super) const FIELDS: [Field; 14] = [
     STATUS_TEXT,
     CHANNELS,
     AVATAR_URL,
+    CUSTOM_FIELDS,
 ];
 
 /// How strictly a JSON value is read.
@@ -109,6 +113,10 @@ impl Field {
                 Kind::Boolean => Value::Bool(boolean(text).ok_or_else(|| {
                     self.wrong(&format!("one of true, yes, 1, false, no and 0, not {}", quoted(text)))
                 })?),
+                Kind::Object => match serde_json::from_str(text) {
+                    Ok(value @ Value::Object(_)) => value,
+                    _ => return Err(self.wrong(&format!("an object of JSON, not {}", quoted(text)))),
+                },
             };
         Ok(Some(value))
     }
@@ -122,6 +130,7 @@ impl Field {
             .map_err(|error| Fault::new(ProblemKind::Syntax, format!("{} cannot be read: {error}", self.name)))?;
         match (self.kind, value) {
             (_, Value::Null) => Ok(None),
+            (Kind::Object, value @ Value::Object(_)) => Ok(Some(value)),
             (Kind::Texts, Value::Array(_)) => self.read_list(raw, typing),
             (_, Value::String(text)) if typing == Typing::Loose => self.read_cell(&text),
             (Kind::Text, Value::String(text)) if self == PASSWORD => Ok(Some(Value::from(text))),
@@ -141,6 +150,7 @@ impl Field {
                     Kind::Texts => "a list of texts",
                     Kind::Number => "a number",
                     Kind::Boolean => "true or false, without quotation marks",
+                    Kind::Object => "an object",
                 };
                 Err(self.wrong(&format!("{expected}, not {}", shown(&value.to_string()))))
             }
@@ -308,6 +318,17 @@ mod tests {
         assert!(json_of(EMAILS, &address, Typing::Strict).is_err());
         let id = json!({ "$oid": "5f2b" });
         assert_eq!(json_of(IMPORT_IDS, &id, Typing::Loose).unwrap(), Some(json!(["5f2b"])));
+    }
+
+    #[test]
+    fn a_cell_holds_the_fields_of_a_workspace_as_json() {
+        let fields = json!({ "team": "sales", "desk": { "floor": 3, "tags": ["a;b", "=1"] } });
+        assert_eq!(CUSTOM_FIELDS.read_cell(&fields.to_string()).unwrap(), Some(fields));
+        assert_eq!(CUSTOM_FIELDS.read_cell(" ").unwrap(), None);
+        for cell in ["sales", "[1]", "{oops", "7"] {
+            let reason = CUSTOM_FIELDS.read_cell(cell).unwrap_err().reason;
+            assert!(reason.starts_with("customFields must be an object of JSON"), "{reason}");
+        }
     }
 
     proptest! {

@@ -20,8 +20,6 @@ use super::{
 };
 use crate::domain::{shown_value::shown, spreadsheet::original};
 
-const CUSTOM_FIELDS: &str = "customFields";
-
 /// The names of a file and what they stand for.
 #[derive(Debug)]
 pub(super) struct Mapping {
@@ -220,14 +218,6 @@ impl Mapping {
             let path = format!("{prefix}{name}");
             let target = match self.resolve(&path, findings) {
                 Ok(target) => target,
-                // The body of `import.addUsers` holds the workspace's own fields as one object.
-                Err(_) if path == CUSTOM_FIELDS => {
-                    match serde_json::from_str::<Value>(value.get()) {
-                        Ok(fields @ Value::Object(_)) => drop(draft.user.insert(path, fields)),
-                        _ => draft.faults.push(no_object(&path, value.get())),
-                    }
-                    continue;
-                }
                 Err(fault) => {
                     // Named once; the file is refused for it anyway.
                     self.met.insert(path, Target::Ignore);
