@@ -74,6 +74,13 @@ async fn a_failed_user_is_told_with_what_identifies_it_and_the_reason() {
         "roles": ["user"],
         "errors": ["The username existing is taken by the user existing (existing)."],
         "type": "user",
+        "user": {
+            "username": "existing",
+            "emails": ["user10@example.com"],
+            "importIds": ["id10"],
+            "name": "User 10",
+            "roles": ["user"],
+        },
     });
     assert_eq!(failed, expected);
 }
@@ -107,6 +114,40 @@ async fn a_failed_user_is_told_with_the_line_he_was_staged_with_as_long_as_he_is
         vec![json!([null, null, null, null]); 3],
         "the receipt knows none of it"
     );
+}
+
+#[tokio::test]
+async fn a_failed_user_is_told_with_all_he_can_be_sent_again_with_and_a_value_that_is_too_large_is_named() {
+    let (workspace, service) = served().await;
+    workspace.add_user(user("existing")).await;
+    let ids: Vec<String> = (0..30).map(|number| format!("id{number}")).collect();
+    let mut left = json!({
+        "importIds": ids, "emails": ["old@example.com"], "username": "existing", "name": "n".repeat(5000),
+        "deleted": true, "type": "bot", "bio": "b".repeat(30_000), "statusText": "gone", "utcOffset": 5.5,
+        "channels": ["news"], "avatarUrl": "https://pictures.example/1.png", "requirePasswordChange": true,
+        "roles": ["user"], "customFields": { "team": { "name": "x", "size": 3 }, "a.b": [null, true] },
+    });
+    let secrets = json!({ "password": "secret", "services": { "password": { "bcrypt": "secret" } } });
+    let mut sent = left.clone();
+    sent.as_object_mut().unwrap().extend(secrets.as_object().unwrap().clone());
+    let large = json!({
+        "importIds": ["2"], "emails": ["b@example.com"], "username": "existing", "bio": "b".repeat(40_000),
+        "customFields": { "text": "é".repeat(20_000) },
+    });
+    service.stage(&[sent, large]).await;
+    service.run_import().await;
+    service.wait_for_state("done").await;
+    let told = page(&service, "").await;
+    let failed = &told["errors"];
+    assert_eq!(failed[0]["user"], left);
+    assert_eq!(failed[0]["leftOut"], Value::Null);
+    left = json!({ "importIds": ["2"], "emails": ["b@example.com"], "username": "existing", "roles": ["user"] });
+    assert_eq!((&failed[1]["user"], &failed[1]["leftOut"]), (&left, &json!(["bio", "customFields"])));
+
+    assert_eq!(service.post("/api/v1/import.clear", &json!({})).await.status, 200);
+    workspace.left_staged(0).await;
+    let told = page(&service, "").await;
+    assert_eq!((&told["errors"][0]["user"], &told["errors"][0]["leftOut"]), (&Value::Null, &Value::Null));
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! `GET import.errors`, our own: which records failed, and why. The problems of the file, and the failed part of the receipt.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use futures::{StreamExt as _, TryStreamExt as _};
-use serde::Serialize;
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::{
@@ -24,8 +24,12 @@ use crate::{
         error_schemas::Refusals,
         streamed::{self, list},
     },
-    repository::{Part, ReceiptRecords, Repositories, RepositoryError, Which},
+    repository::{Part, ReceiptRecords, Repositories, RepositoryError, StagedId, StagedView, Which},
+    wire::json::JsonObject,
 };
+
+/// Failed users whose whole values are looked up together. They may be large.
+const USERS_AT_A_TIME: usize = 50;
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -57,7 +61,28 @@ pub(super) struct FailedUser {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     line: Option<u64>,
+    /// A user who is staged still, as `import.addUsers` takes him: every field is whole. Without `password`, `services` and fields
+    /// that are no user's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Object)]
+    user: Option<SendableUser>,
+    /// The fields that are not in `user` because they are larger than 32 KiB.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    left_out: Vec<String>,
 }
+
+/// The fields of a user.
+pub(super) struct SendableUser(Fields);
+
+impl Serialize for SendableUser {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        JsonObject(&self.0).serialize(serializer)
+    }
+}
+
+/// A failed record, and the id of its staged form.
+type Failed = (Option<StagedId>, FailedUser);
 
 /// The body, which is written piece by piece.
 #[derive(ToSchema)]
@@ -97,7 +122,15 @@ pub(super) struct FailedUsers {
                     "errors": ["The username jane is taken by the user jane (rbAXPnMktTFbNpwtJ)."],
                     "type": "user",
                     "place": "line 7",
-                    "line": 7
+                    "line": 7,
+                    "user": {
+                        "username": "jane",
+                        "emails": ["jane@example.com"],
+                        "importIds": ["old-system-17"],
+                        "name": "Jane Roe",
+                        "roles": ["user"],
+                        "deleted": true
+                    }
                 }],
                 "count": 1,
                 "offset": 0,
@@ -137,6 +170,7 @@ pub(in crate::http) async fn errors(
         let users = caller.deadline.bound(staged.failed(root, part)).await?;
         (users.map_ok(|record| failed_user(&record)).right_stream(), total)
     };
+    let users = with_whole_values(repositories.staged_view.clone(), users);
     let (users, total) = (of_file.chain(users), length + total);
     let body = list(r#"{"errors":["#.to_owned(), users, move |count| {
         format!(r#"],"count":{count},"offset":{offset},"total":{total},"success":true}}"#)
@@ -158,6 +192,28 @@ async fn receipt_of(
     Ok(None)
 }
 
+/// Failed records with all that they can be sent again with, as long as they are staged.
+fn with_whole_values(
+    staged: StagedView,
+    failed: impl Stream<Item = Result<Failed, RepositoryError>> + Send + 'static,
+) -> impl Stream<Item = Result<FailedUser, RepositoryError>> + Send + 'static {
+    let chunks = failed.try_chunks(USERS_AT_A_TIME).map_err(|error| error.1);
+    let whole = chunks.and_then(move |failed| {
+        let staged = staged.clone();
+        async move {
+            let ids: Vec<StagedId> = failed.iter().filter_map(|(id, _)| id.clone()).collect();
+            let mut sendable = staged.sendable(&ids).await?;
+            Ok(stream::iter(failed.into_iter().map(move |(id, mut failed)| {
+                let found = id.and_then(|id| sendable.remove(&id.as_text())).unwrap_or_default();
+                failed.user = found.get("user").and_then(FieldValue::as_object).cloned().map(SendableUser);
+                failed.left_out = found.get("leftOut").map(texts_of).unwrap_or_default();
+                Ok(failed)
+            })))
+        }
+    });
+    whole.try_flatten()
+}
+
 fn problem_of_file(line: ReportLine) -> FailedUser {
     FailedUser {
         id: None,
@@ -170,12 +226,14 @@ fn problem_of_file(line: ReportLine) -> FailedUser {
         kind: line.kind,
         place: Some(line.place).filter(|place| !place.is_empty()),
         line: None,
+        user: None,
+        left_out: Vec::new(),
     }
 }
 
-fn failed_record(PlacedRecord { kind, record, origin }: PlacedRecord) -> FailedUser {
+fn failed_record(PlacedRecord { kind, record, origin }: PlacedRecord) -> Failed {
     let Origin { place, line, name, roles } = origin;
-    FailedUser {
+    let failed = FailedUser {
         id: Some(record.id.as_text()),
         import_ids: record.import_ids,
         emails: record.emails,
@@ -186,14 +244,18 @@ fn failed_record(PlacedRecord { kind, record, origin }: PlacedRecord) -> FailedU
         kind: kind.data_type().to_owned(),
         place,
         line,
-    }
+        user: None,
+        left_out: Vec::new(),
+    };
+    (Some(record.id), failed)
 }
 
-fn failed_user(record: &Fields) -> FailedUser {
+fn failed_user(record: &Fields) -> Failed {
+    let id = record.get("_id").and_then(FieldValue::as_text);
     let data = record.get("data").and_then(FieldValue::as_object);
     let Origin { place, line, name, roles } = Origin::of(record);
-    FailedUser {
-        id: record.get("_id").and_then(FieldValue::as_text).map(short),
+    let failed = FailedUser {
+        id: id.map(short),
         import_ids: data.and_then(|data| data.get("importIds")).map(texts_of).unwrap_or_default(),
         emails: data.map(|data| emails_of(data).map(short).collect()).unwrap_or_default(),
         username: data.and_then(username_of).map(short),
@@ -206,7 +268,10 @@ fn failed_user(record: &Fields) -> FailedUser {
         kind: record.get("dataType").and_then(FieldValue::as_text).map(short).unwrap_or_default(),
         place,
         line,
-    }
+        user: None,
+        left_out: Vec::new(),
+    };
+    (id.map(StagedId::from), failed)
 }
 
 fn message_of(error: &FieldValue) -> Option<&str> {

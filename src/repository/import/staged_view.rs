@@ -29,6 +29,25 @@ const CURSOR_BATCH: u32 = 200;
 const OLDEST: [&str; 4] = ["any", "notPinned", "inNoThread", "neither"];
 /// Values of a list that are shown.
 const SHOWN_VALUES: i32 = 20;
+/// The fields of a staged user that he can be sent again with. None is a secret.
+const SENDABLE: [&str; 14] = [
+    "username",
+    "emails",
+    "importIds",
+    "name",
+    "roles",
+    "requirePasswordChange",
+    "type",
+    "deleted",
+    "utcOffset",
+    "bio",
+    "statusText",
+    "channels",
+    "avatarUrl",
+    "customFields",
+];
+/// Bytes of the largest value that is handed out whole: a cell of a spreadsheet holds no more.
+const WHOLE_BYTES: i32 = 32 * 1024;
 
 /// Reads staged records for people.
 #[derive(Debug, Clone)]
@@ -128,9 +147,7 @@ impl StagedView {
         let mut shown = data_shown(&["line", "name"], &["roles"]);
         shown.extend(doc! { "dataType": 1, "place": 1 });
         let found = self.records.find(doc! { "_id": { "$in": ids } }).projection(shown).await?;
-        let records = found.map_err(RepositoryError::from).map(|record| read(&record?));
-        let id = |record: &Fields| record.get("_id").and_then(|id| id.as_text()).map(str::to_owned);
-        records.try_filter_map(|record| async move { Ok(id(&record).map(|id| (id, record))) }).try_collect().await
+        by_id(found.map_err(RepositoryError::from)).await
     }
 
     /// The data of these records: single fields, and the first values of lists.
@@ -178,6 +195,33 @@ impl StagedView {
         let found = found.projection(shown).batch_size(CURSOR_BATCH).await?;
         Ok(found.map_err(RepositoryError::from).map(|record| read(&record?)))
     }
+
+    /// What these staged records can be sent again with, by their ids as texts: `user`, an object of whole values, and `leftOut`, the
+    /// names of those that are too large to be in it.
+    pub async fn sendable(&self, ids: &[StagedId]) -> Result<HashMap<String, Fields>, RepositoryError> {
+        let ids: Vec<&Bson> = ids.iter().map(|id| &id.0).collect();
+        let (mut user, mut left_out) = (Document::new(), Vec::new());
+        for name in SENDABLE {
+            let value = format!("$data.{name}");
+            // The size of a value is that of an object around it, whatever its kind.
+            let is_small = doc! { "$lte": [{ "$bsonSize": { "v": &value } }, WHOLE_BYTES] };
+            user.insert(name, doc! { "$cond": [&is_small, &value, "$$REMOVE"] });
+            left_out.push(doc! { "$cond": [is_small, [], [name]] });
+        }
+        let shown = doc! { "_id": 1, "user": user, "leftOut": { "$concatArrays": left_out } };
+        let of_users = doc! { "_id": { "$in": ids }, "dataType": RecordType::User.data_type() };
+        let found = self.records.find(of_users).projection(shown).await?;
+        by_id(found.map_err(RepositoryError::from)).await
+    }
+}
+
+/// Records by their ids as texts.
+async fn by_id(
+    records: impl Stream<Item = Result<RawDocumentBuf, RepositoryError>>,
+) -> Result<HashMap<String, Fields>, RepositoryError> {
+    let id = |record: &Fields| record.get("_id").and_then(|id| id.as_text()).map(str::to_owned);
+    let records = records.map(|record| read(&record?));
+    records.try_filter_map(|record| async move { Ok(id(&record).map(|id| (id, record))) }).try_collect().await
 }
 
 /// A projection to these fields of a record's data, and to the first values of these lists in it.

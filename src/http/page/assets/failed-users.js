@@ -1,7 +1,7 @@
 // Who could not be imported, and why.
 
-import { writeCsv } from './csv.js';
 import { byId, download, notice, setText } from './dom.js';
+import { listOfFailed } from './failed-list.js';
 import { table } from './table.js';
 import { countsOf, isOfFile, number, users } from './words.js';
 
@@ -12,8 +12,6 @@ const LARGEST_PAGE = 100;
 const LOAD_INTERVAL_MS = 3000;
 
 const COLUMNS = [{ name: 'Import id' }, { name: 'Username' }, { name: 'E-mail' }, { name: 'Reason' }];
-// The reader of files of users knows these names, and passes the last two over.
-const CSV_COLUMNS = ['importIds', 'emails', 'username', 'name', 'roles', 'line', 'errors'];
 
 const STATES_WITHOUT = ['none', 'new', 'loading'];
 
@@ -108,8 +106,7 @@ export class FailedUsers {
     }
     button.setAttribute('aria-disabled', 'true');
     try {
-      const failed = await this.#all();
-      download('failed-users.csv', 'text/csv;charset=utf-8', writeCsv([CSV_COLUMNS, ...failed.map(rowOf)]));
+      download('failed-users.csv', 'text/csv;charset=utf-8', listOfFailed(await this.#all()));
       notice(byId('failed-error'), null);
     } catch (error) {
       if (error.kind !== 'closed') notice(byId('failed-error'), error.message);
@@ -128,13 +125,6 @@ export class FailedUsers {
       }
     }
   }
-}
-
-function rowOf({ importIds, emails, username, name, roles, line, errors }) {
-  return [
-    importIds.join(';'), emails.join(';'), username ?? '', name ?? '', (roles ?? []).join(';'), String(line ?? ''),
-    errors.join(' '),
-  ];
 }
 
 function cellsOf({ importIds, emails, username, errors }) {
