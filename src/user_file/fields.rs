@@ -130,12 +130,13 @@ impl Field {
             .map_err(|error| Fault::new(ProblemKind::Syntax, format!("{} cannot be read: {error}", self.name)))?;
         match (self.kind, value) {
             (_, Value::Null) => Ok(None),
-            (Kind::Object, value @ Value::Object(_)) => Ok(Some(value)),
+            (Kind::Object, value @ Value::Object(_))
+            | (Kind::Number, value @ Value::Number(_))
+            | (Kind::Boolean, value @ Value::Bool(_)) => Ok(Some(value)),
             (Kind::Texts, Value::Array(_)) => self.read_list(raw, typing),
             (_, Value::String(text)) if typing == Typing::Loose => self.read_cell(&text),
             (Kind::Text, Value::String(text)) if self == PASSWORD => Ok(Some(Value::from(text))),
             (Kind::Text, Value::String(text)) => Ok(Some(Value::from(self.sound(trimmed(&text))?))),
-            (Kind::Number, value @ Value::Number(_)) | (Kind::Boolean, value @ Value::Bool(_)) => Ok(Some(value)),
             (Kind::Texts, Value::String(_) | Value::Number(_)) => {
                 Ok(self.read_element(raw, typing)?.map(|element| Value::from(vec![element])))
             }

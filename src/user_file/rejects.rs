@@ -43,10 +43,17 @@ impl<W: Write> Rejects<W> {
     /// # Errors
     /// When the list cannot be written.
     pub(crate) fn add(&mut self, entry: &Entry, header: Option<&StringRecord>) -> io::Result<()> {
-        let reason = reason_of(&entry.problems);
+        self.add_for(&reason_of(&entry.problems), entry, header)
+    }
+
+    /// Adds a line for this reason.
+    ///
+    /// # Errors
+    /// When the list cannot be written.
+    pub(crate) fn add_for(&mut self, reason: &str, entry: &Entry, header: Option<&StringRecord>) -> io::Result<()> {
         match (&entry.original, header) {
-            (Original::Row(cells), Some(header)) => self.add_row(entry.line, &reason, cells, header)?,
-            (Original::Object(object), _) => self.add_object(entry.line, &reason, object)?,
+            (Original::Row(cells), Some(header)) => self.add_row(entry.line, reason, cells, header)?,
+            (Original::Object(object), _) => self.add_object(entry.line, reason, object)?,
             (Original::Row(_) | Original::None, _) => return Ok(()),
         }
         self.written += 1;
@@ -84,6 +91,13 @@ impl<W: Write> Rejects<W> {
     /// When the list cannot be written.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         self.target.flush()
+    }
+}
+
+impl Rejects<Vec<u8>> {
+    /// Takes out the bytes that were written since the last call.
+    pub(crate) fn take_written(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.target)
     }
 }
 

@@ -69,6 +69,36 @@ async fn the_problems_of_a_file_are_those_of_the_command_line() {
 }
 
 #[tokio::test]
+async fn the_lines_that_cannot_be_imported_are_listed_as_the_command_line_lists_them() {
+    let (_workspace, service) = served().await;
+    let folder = tempfile::tempdir().unwrap();
+    let jsonl =
+        "{\"username\":\"ann\",\"importIds\":[\"1\"]}\n{\"emails\":[\"b@corp.example\"],\"importIds\":[\"2\"]}\n";
+    for (name, file) in [("bad.csv", BAD), ("bad.jsonl", jsonl), ("good.csv", GOOD)] {
+        let [path, rejects] = [name, "rejects"].map(|name| folder.path().join(name).to_str().unwrap().to_owned());
+        std::fs::write(&path, file).unwrap();
+        let arguments = ["users", &path, "--dry-run", "--rejects", &rejects];
+        let ran = crate::harness::run(&arguments, &[]).await;
+        let expected = std::fs::read_to_string(&rejects).unwrap();
+        assert_eq!(expected.is_empty(), name == "good.csv", "{ran:?}");
+        for query in ["rejects=true", "rejects=true&users=true", "rejects=true&workspace=true"] {
+            let found = lines(&service, &format!("?{query}&name={name}"), file).await;
+            let pieces = found.iter().filter_map(|line| line.get("rejects")?.as_str());
+            assert_eq!(pieces.collect::<String>(), expected, "{query}");
+            assert_eq!(users_of(&found).is_empty(), !query.contains("users"), "{query}");
+            assert!(found.last().unwrap().get("end").is_some(), "{query}");
+        }
+    }
+
+    let refused = "username,emails,importIds,roles\nann,ann@corp.example,1,nobody\nbob,bob@corp.example,2,\n";
+    let found = lines(&service, "?rejects=true&workspace=true", refused).await;
+    let list = found.iter().find_map(|line| line.get("rejects")?.as_str()).unwrap();
+    let (header, row) = list.trim_end().split_once('\n').unwrap();
+    assert_eq!(header, "line,reason,username,emails,importIds,roles");
+    assert!(row.starts_with("2,") && row.ends_with(",ann,ann@corp.example,1,nobody"), "{row}");
+}
+
+#[tokio::test]
 async fn the_users_of_a_file_are_those_that_the_command_stages_and_nothing_is_stored() {
     let (workspace, service) = served().await;
     let found = lines(&service, "?users=true", GOOD).await;

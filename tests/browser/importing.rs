@@ -111,7 +111,7 @@ async fn a_file_with_bad_lines_is_told_line_by_line_and_nothing_is_sent() {
     let Some((workspace, _service, browser)) = set_up_signed_in().await else { return };
     let file = "importIds,emails,username\n1,a@example.com,anna\n2,,ben\n3,c@example.com,anna\n4,d@example.com\n";
     let chosen = browser.choose_file(".csv", file).await;
-    browser.says("#file-bad", "3 problems, so nothing is sent.").await;
+    browser.says("#file-bad", "3 problems, so nothing is sent. Correct the file, or leave the bad lines out.").await;
     let problems = browser.text("#file-problems").await;
     let command = run(&["users", chosen.path().to_str().unwrap(), "--dry-run"], &[]).await;
     assert_eq!(problems.lines().count(), 3, "{problems}");

@@ -8,6 +8,7 @@
 mod access;
 mod accessibility;
 mod browser;
+mod checking;
 mod existing;
 mod exports;
 mod fetching;

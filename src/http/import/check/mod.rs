@@ -3,6 +3,7 @@
 mod places;
 mod query;
 mod reading;
+mod rejected;
 mod workspace;
 
 use std::{
@@ -209,6 +210,9 @@ pub(super) enum CheckedLine {
     User(()),
     /// Stands before the user of its line; without a line the first of all where a setting of the workspace is wrong, and the last where the database user lacks privileges for the memberships that the run would make.
     Problem(FileProblem),
+    /// With `rejects=true` a piece of the list of lines that cannot be imported, in the columns of the file behind `line` and
+    /// `reason`: CSV, or JSON lines for objects. The pieces make up the list one behind the other.
+    Rejects(String),
     /// With `workspace=true`, behind the user of its line. Where a setting is wrong, only of users who are refused for
     /// another reason.
     Record(ForeseenRecord),
@@ -223,7 +227,7 @@ pub(super) enum CheckedLine {
     tag = "import",
     operation_id = "checkUsers",
     summary = "Check a file of users",
-    description = "Ours. Reads a file as `rocketchat-import users` does, and answers its problems by line. With `users=true` the answer is JSON lines: `{\"user\":{…},\"line\":n}` with a user as `import.addUsers` takes it, `{\"problem\":{…}}`, and `{\"end\":{…}}` as the last, see `CheckedLine`. Without that last line the answer is not whole; a file that took longer than 60 seconds ends with a refusal's body instead. With `workspace=true` the accounts of the workspace are looked at, read only: `{\"record\":{…}}` says what a run under the rules of the query would do with each user, by the run's own code; that may take 600 seconds. Where a proxy takes no large bodies, the file is sent to `import.upload` with the `purpose` `check`, and `upload` names it here. Nothing is stored. A caller has one check at a time (429), an instance two (503). Permission `run-import`.",
+    description = "Ours. Reads a file as `rocketchat-import users` does, and answers its problems by line. With `users=true` the answer is JSON lines: `{\"user\":{…},\"line\":n}` with a user as `import.addUsers` takes it, `{\"problem\":{…}}`, with `rejects=true` `{\"rejects\":\"…\"}`, and `{\"end\":{…}}` as the last, see `CheckedLine`. Without that last line the answer is not whole; a file that took longer than 60 seconds ends with a refusal's body instead. With `workspace=true` the accounts of the workspace are looked at, read only: `{\"record\":{…}}` says what a run under the rules of the query would do with each user, by the run's own code; that may take 600 seconds. Where a proxy takes no large bodies, the file is sent to `import.upload` with the `purpose` `check`, and `upload` names it here. Nothing is stored. A caller has one check at a time (429), an instance two (503). Permission `run-import`.",
     security(("userId" = [], "authToken" = [])),
     params(CheckParameters),
     request_body(content = String, content_type = "application/octet-stream", description = "The file, 50 MiB at most; its content type does not matter"),
@@ -271,7 +275,7 @@ pub(in crate::http) async fn check(
     overload: web::Data<Overload>,
 ) -> Result<HttpResponse, ApiError> {
     let wanted = Wanted::from_query(request.query_string())?;
-    let is_streamed = wanted.wants_users || wanted.wants_workspace;
+    let is_streamed = wanted.is_streamed();
     let place = app.checks.begin(&caller.caller.id)?;
     let stream = app.streams.take_place()?;
     let Body { bytes, room } = match &wanted.upload {

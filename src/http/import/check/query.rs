@@ -21,6 +21,8 @@ pub(super) struct Wanted {
     /// The upload that holds the file, in place of the body.
     pub(super) upload: Option<String>,
     pub(super) wants_users: bool,
+    /// Whether the answer holds the lines that cannot be imported.
+    pub(super) wants_rejects: bool,
     /// Whether the accounts of the workspace are looked at, too.
     pub(super) wants_workspace: bool,
     /// The rules of the run that is to be foreseen.
@@ -70,6 +72,9 @@ pub(in crate::http) struct CheckParameters {
     /// Whether the answer holds the users, as JSON lines.
     #[param(required = false)]
     users: bool,
+    /// Whether the answer holds, as JSON lines, pieces of a list of the lines that cannot be imported.
+    #[param(required = false)]
+    rejects: bool,
     /// Whether the answer says, as JSON lines, what a run would do with each user.
     #[param(required = false)]
     workspace: bool,
@@ -140,6 +145,11 @@ impl Wanted {
         Ok(wanted)
     }
 
+    /// Whether the answer is JSON lines.
+    pub(super) const fn is_streamed(&self) -> bool {
+        self.wants_users || self.wants_rejects || self.wants_workspace
+    }
+
     fn take(&mut self, parameter: &str, value: String) -> Result<(), String> {
         let options = &mut self.options;
         match parameter {
@@ -155,6 +165,7 @@ impl Wanted {
             "importIdFrom" => options.import_id_from = Some(one_of(&value)?),
             "refuse" => options.refused.push(one_of(&value)?),
             "users" => self.wants_users = yes_or_no(&value)?,
+            "rejects" => self.wants_rejects = yes_or_no(&value)?,
             "workspace" => self.wants_workspace = yes_or_no(&value)?,
             _ => return self.take_rule(parameter, &value),
         }
@@ -188,8 +199,8 @@ impl Wanted {
             "joinDefaultChannels" => rules.joins_default_channels = Some(yes_or_no(value)?),
             _ => {
                 return Err("there is no such parameter: they are format, name, upload, from, encoding, sheet, map, \
-                            constant, ignoreUnknown, importIdFrom, refuse, users, workspace, onExisting, matchBy, \
-                            onUsernameTaken, alsoUpdate and joinDefaultChannels"
+                            constant, ignoreUnknown, importIdFrom, refuse, users, rejects, workspace, onExisting, \
+                            matchBy, onUsernameTaken, alsoUpdate and joinDefaultChannels"
                     .to_owned());
             }
         }

@@ -10,7 +10,7 @@ use actix_web::web::Bytes;
 use serde::Serialize;
 use tokio::sync::mpsc::Sender;
 
-use super::{places::ReadingPlace, query::Wanted};
+use super::{places::ReadingPlace, query::Wanted, rejected::RejectedLines};
 use crate::{
     http::streamed::json,
     repository::RepositoryError,
@@ -128,7 +128,9 @@ impl Reading<'_> {
     pub(super) fn read(&self) {
         let wanted = self.wanted;
         let mut users = self.users();
-        let mut tally = Tally::new(if wanted.wants_users { 0 } else { LISTED });
+        let is_streamed = wanted.is_streamed();
+        let mut tally = Tally::new(if is_streamed { 0 } else { LISTED });
+        let mut rejected = RejectedLines::new(wanted.wants_rejects);
         let mut piece = String::new();
         loop {
             let entry = users.next();
@@ -136,8 +138,12 @@ impl Reading<'_> {
                 return self.end(Cut::TookTooLong);
             }
             let Some(entry) = entry else { break };
-            if wanted.wants_users {
-                add_lines(&mut piece, &entry);
+            if is_streamed {
+                add_lines(&mut piece, &entry, wanted.wants_users);
+            }
+            if entry.user.is_none() {
+                rejected.add(&entry, None, users.header());
+                rejected.move_into(&mut piece);
             }
             tally.take(entry);
             if piece.len() >= PIECE_BYTES && !self.send(std::mem::take(&mut piece)) {
@@ -145,7 +151,7 @@ impl Reading<'_> {
             }
         }
         let summary = Summary::new(&tally, users.findings());
-        piece.push_str(&if wanted.wants_users {
+        piece.push_str(&if is_streamed {
             json(&Line::End(summary)) + "\n"
         } else {
             json(&Answer { summary, problems: tally.problems, warnings: tally.warnings, success: true })
@@ -154,9 +160,9 @@ impl Reading<'_> {
     }
 }
 
-fn add_lines(piece: &mut String, entry: &Entry) {
+fn add_lines(piece: &mut String, entry: &Entry, wants_users: bool) {
     let problems = entry.problems.iter().map(|problem| json(&Line::Problem(problem)));
-    let user = entry.user.iter().map(|user| json(&UserLine { user, line: entry.line }));
+    let user = entry.user.iter().filter(|_| wants_users).map(|user| json(&UserLine { user, line: entry.line }));
     for line in problems.chain(user) {
         piece.push_str(&line);
         piece.push('\n');

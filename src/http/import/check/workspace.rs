@@ -1,5 +1,6 @@
 //! What a run would do with the users of a file, in the order of their lines.
 
+use csv::StringRecord;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::runtime::Handle;
@@ -8,6 +9,7 @@ use super::{
     super::add_users::read_user,
     query::Wanted,
     reading::{Cut, Line, Reading, Summary, UserLine},
+    rejected::RejectedLines,
 };
 use crate::{
     domain::{matching::WantedRules, receipt::Outcome, sign_up::DoubtKind},
@@ -132,6 +134,7 @@ impl Workspace {
             tally.note(problem);
         }
         let mut users = reading.users();
+        let mut rejected = RejectedLines::new(reading.wanted.wants_rejects);
         let (mut waiting, mut bytes) = (Vec::new(), 0);
         loop {
             let entry = users.next();
@@ -145,7 +148,8 @@ impl Workspace {
             }
             if is_last || waiting.len() >= USERS_AT_A_TIME || bytes >= WAITING_BYTES {
                 bytes = 0;
-                let piece = match self.lines(&waiting, reading.wanted, &mut counts) {
+                let list = (&mut rejected, users.header());
+                let piece = match self.lines(&waiting, reading.wanted, &mut counts, list) {
                     Ok(piece) => piece,
                     Err(error) => return reading.end(Cut::Database(error)),
                 };
@@ -175,6 +179,7 @@ impl Workspace {
         entries: &[Entry],
         wanted: &Wanted,
         counts: &mut Counts,
+        (rejected, header): (&mut RejectedLines, Option<&StringRecord>),
     ) -> Result<String, crate::repository::RepositoryError> {
         let mut listed = Vec::with_capacity(entries.len());
         let sent: Vec<Option<Sent>> = entries
@@ -198,7 +203,10 @@ impl Workspace {
                 lines.push('\n');
             }
             let foreseen = match sent {
-                None => continue,
+                None => {
+                    rejected.add(entry, None, header);
+                    continue;
+                }
                 Some(Sent::User(position)) => foreseen.get(position).cloned(),
                 Some(Sent::Refused(reason)) => Some(Foreseen::refused(reason)),
             };
@@ -210,6 +218,9 @@ impl Workspace {
             let refused = refused_for(&foreseen, &wanted.options.refused);
             if !refused.is_empty() {
                 foreseen = Foreseen::refused(refused.join("; "));
+            }
+            if foreseen.fate == Fate::Refused {
+                rejected.add(entry, foreseen.reason.as_deref(), header);
             }
             if wanted.wants_users {
                 lines.push_str(&json(&UserLine { user, line: entry.line }));
@@ -227,6 +238,7 @@ impl Workspace {
             lines.push_str(&json(&RecordLine { record: Record::new(entry, &foreseen) }));
             lines.push('\n');
         }
+        rejected.move_into(&mut lines);
         Ok(lines)
     }
 }

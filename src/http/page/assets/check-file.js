@@ -16,16 +16,16 @@ const LARGEST_BYTES = 50 * 1024 * 1024;
  * @param {number} kept how many problems, how many that would fail, and how many warnings are kept
  * @param {(bytes: number) => void} onSent called while the file is sent in pieces
  * @param {AbortSignal} signal ends the check
- * @returns {Promise<{ users: object[], problems: object[], failing: object[], warnings: object[], summary: object }>}
- *   the users that a run has something to do with, the first problems, failures to come and warnings, and the counts of
- *   the whole file, in which `warned` are the warnings of the workspace
+ * @returns {Promise<{ users: object[], problems: object[], failing: object[], warnings: object[], rejects: string, summary: object }>}
+ *   the users that a run has something to do with, the first problems, failures to come and warnings, the bad lines as the text of a
+ *   file, and the counts of the whole file, in which `warned` are the warnings of the workspace
  * @throws {ApiError}
  */
 export async function checkFile(api, file, choices, kept, onSent, signal) {
   if (file.size > LARGEST_BYTES) {
     throw new ApiError('rejected', 'The file is larger than 50 MiB: split it, or use the command line.');
   }
-  const query = [['users', 'true'], ['workspace', 'true'], ['name', file.name], ...choices];
+  const query = [['users', 'true'], ['rejects', 'true'], ['workspace', 'true'], ['name', file.name], ...choices];
   try {
     return await readChecked(await api.postFile('import.check', query, file, signal), kept);
   } catch (error) {
@@ -42,14 +42,14 @@ export async function checkFile(api, file, choices, kept, onSent, signal) {
 }
 
 async function readChecked(response, kept) {
-  const checked = { users: [], problems: [], failing: [], warnings: [], summary: null };
+  const checked = { users: [], problems: [], failing: [], warnings: [], rejects: '', summary: null };
   const keep = (list, found) => {
     if (list.length < kept) list.push(found);
   };
   let last = null;
   let warned = 0;
   for await (const line of linesOf(response.body)) {
-    const { user, line: lineOfUser, record, problem, end, error } = JSON.parse(line);
+    const { user, line: lineOfUser, record, problem, rejects, end, error } = JSON.parse(line);
     if (user !== undefined) {
       // The list of failed users says it.
       last = { ...user, line: lineOfUser };
@@ -65,6 +65,8 @@ async function readChecked(response, kept) {
       }
     } else if (problem !== undefined) {
       keep(problem.severity === 'warning' ? checked.warnings : checked.problems, problem);
+    } else if (rejects !== undefined) {
+      checked.rejects += rejects;
     } else if (end !== undefined) {
       checked.summary = { ...end, warned };
     } else if (error !== undefined) {

@@ -1,7 +1,7 @@
 // Starting an import from a file.
 
 import { checkFile, wordsOf as wordsOfProblem } from './check-file.js';
-import { byId, element, notice, setProgress, setText } from './dom.js';
+import { byId, download, element, notice, setProgress, setText } from './dom.js';
 import { ask } from './question.js';
 import { READING_FIELDS, inWordsOfPage, readingParameters } from './reading.js';
 import { sendUsers } from './send-users.js';
@@ -11,8 +11,9 @@ import { RAISE_LIMIT, number, size, users as countedUsers } from './words.js';
 const MOST_PROBLEMS = 100;
 // The fields that hold the rules.
 const RULES = ['users-on-existing', 'users-username-suffix'];
+const CASE_TWINS = 'users-refuse-case-twins';
 // Everything that a check depends on beside the file.
-const CHOICES = [...RULES, ...READING_FIELDS];
+const CHOICES = [...RULES, CASE_TWINS, ...READING_FIELDS];
 
 /** The form that takes a file, checks it and sends its users. */
 export class NewImport {
@@ -21,6 +22,7 @@ export class NewImport {
   #onSent;
   #status = null;
   #users = [];
+  #checked = null;
   #sending = false;
   #checking = new AbortController();
 
@@ -34,6 +36,8 @@ export class NewImport {
     this.#onSent = onSent;
     byId('file').onchange = () => this.#check();
     for (const choice of CHOICES) byId(choice).onchange = () => this.#check();
+    byId('leave-bad-out').onchange = () => this.#decide();
+    byId('rejects-download').onclick = () => downloadRejects(this.#checked.rejects);
     byId('new-form').onsubmit = (event) => {
       event.preventDefault();
       this.#send();
@@ -53,10 +57,12 @@ export class NewImport {
 
   #reset() {
     this.#users = [];
+    this.#checked = null;
+    byId('leave-bad-out').checked = false;
     notice(byId('file-good'), null);
     notice(byId('file-bad'), null);
     notice(byId('send-error'), null);
-    for (const part of ['foreseen', 'file-errors', 'file-failures', 'file-notes']) byId(part).hidden = true;
+    for (const part of ['foreseen', 'leave-bad', 'file-errors', 'file-failures', 'file-notes']) byId(part).hidden = true;
     byId('sending').hidden = true;
     byId('send').hidden = true;
   }
@@ -73,7 +79,7 @@ export class NewImport {
     }
     notice(byId('file-checking'), 'The file is being checked.');
     try {
-      const choices = [...Object.entries(rules()), ...readingParameters()];
+      const choices = [...Object.entries(rules()), ...refused(), ...readingParameters()];
       const onSent = (bytes) => {
         if (!signal.aborted) notice(byId('file-checking'), `The file is sent in pieces to be checked: ${size(bytes)} of ${size(file.size)}.`);
       };
@@ -86,7 +92,7 @@ export class NewImport {
     }
   }
 
-  #show({ users, problems, failing, warnings, summary }, name) {
+  #show({ users, problems, failing, warnings, rejects, summary }, name) {
     const { workspace } = summary;
     const problemCount = summary.problemCount + workspace.refused;
     const warningCount = summary.warningCount + summary.warned;
@@ -104,19 +110,39 @@ export class NewImport {
       ...unsureOf(workspace),
       ...summary.remarks.map(inWordsOfPage),
     ]);
-    if (problemCount > 0) {
+    // A line that the workspace refuses has no error of its own in the file.
+    const bad = summary.badLines + workspace.refused;
+    const good = summary.users - workspace.refused;
+    this.#checked = { users, good, bad, rejects, problemCount, warningCount };
+    showLeavingOut(bad, rejects, good > 0 && !summary.isUnusable);
+    if (problemCount > 0 && (good === 0 || summary.isUnusable)) {
       notice(byId('file-bad'), `${counted(problemCount, 'problem')}, so nothing is sent.`);
       return;
     }
-    if (summary.users === 0) {
+    if (good === 0) {
       notice(byId('file-bad'), `${name}: there are no users in it`);
       return;
     }
     showForeseen(workspace);
-    const wrong = warningCount === 0 ? 'nothing wrong' : counted(warningCount, 'warning');
-    const found = `${countedUsers(summary.users)}, ${wrong}.`;
+    this.#decide();
+  }
+
+  /** Offers to send the users, unless there are bad lines that are not to be left out. */
+  #decide() {
+    const { users, good, bad, problemCount, warningCount } = this.#checked;
+    this.#users = [];
+    byId('send').hidden = true;
+    notice(byId('file-good'), null);
+    notice(byId('file-bad'), null);
+    if (bad > 0 && !byId('leave-bad-out').checked) {
+      notice(byId('file-bad'), `${counted(problemCount, 'problem')}, so nothing is sent. Correct the file, or leave the bad lines out.`);
+      return;
+    }
+    const leftOut = bad > 0 ? `${counted(bad, 'bad line')} left out, ` : '';
+    const wrong = warningCount === 0 ? `nothing ${bad > 0 ? 'else ' : ''}wrong` : counted(warningCount, 'warning');
+    const found = `${countedUsers(good)}, ${leftOut}${wrong}.`;
     if (users.length === 0) {
-      notice(byId('file-good'), `${found} Everybody is there already, so there is nothing to do.`);
+      notice(byId('file-good'), `${found} Everybody ${bad > 0 ? 'else ' : ''}is there already, so there is nothing to do.`);
       return;
     }
     this.#users = users;
@@ -130,6 +156,7 @@ export class NewImport {
       return;
     }
     const users = this.#users;
+    const { bad } = this.#checked;
     this.#setSending(true);
     notice(byId('send-error'), null);
     byId('sending').hidden = false;
@@ -137,8 +164,9 @@ export class NewImport {
       const isHalved = await sendUsers(this.#api, users, (sent) => showSent(sent, users.length));
       byId('file').value = '';
       this.#reset();
+      const leftOut = bad > 0 ? ` ${counted(bad, 'bad line')} left out.` : '';
       const remark = isHalved ? ` A proxy before the server takes small batches only. ${RAISE_LIMIT}` : '';
-      notice(byId('file-good'), `${countedUsers(users.length)} staged. Run the import to make the accounts.${remark}`);
+      notice(byId('file-good'), `${countedUsers(users.length)} staged.${leftOut} Run the import to make the accounts.${remark}`);
       this.#onSent(rules());
     } catch (error) {
       if (error.kind !== 'closed') {
@@ -153,7 +181,7 @@ export class NewImport {
   #setSending(sending) {
     this.#sending = sending;
     byId('file').disabled = sending;
-    for (const choice of CHOICES) byId(choice).disabled = sending;
+    for (const choice of [...CHOICES, 'leave-bad-out']) byId(choice).disabled = sending;
     byId('send').setAttribute('aria-disabled', String(sending));
     this.#onSending(sending);
   }
@@ -187,6 +215,19 @@ function showProblems(section, list, words) {
   byId(section).hidden = words.length === 0;
 }
 
+/** The way past bad lines, and the list of them. */
+function showLeavingOut(bad, rejects, isPossible) {
+  setText(byId('leave-bad-words'), bad === 1 ? 'Leave the bad line out' : `Leave the ${number(bad)} bad lines out`);
+  byId('leave-bad').hidden = bad === 0 || !isPossible;
+  byId('rejects').hidden = rejects === '';
+}
+
+/** Objects stay objects, a line each; what has columns gets the mark by which spreadsheet programs see that it is UTF-8. */
+function downloadRejects(rejects) {
+  if (rejects.startsWith('{')) download('bad-lines.jsonl', 'application/x-ndjson', rejects);
+  else download('bad-lines.csv', 'text/csv;charset=utf-8', `\ufeff${rejects}`);
+}
+
 function showForeseen(counts) {
   const figures = [['created', 'Created'], ['linked', 'Linked'], ['updated', 'Updated'], ['same', 'Same'], ['failed', 'Failed']];
   byId('foreseen').replaceChildren(...figures.map(([name, title]) => (
@@ -199,6 +240,11 @@ function showForeseen(counts) {
 function rules() {
   const [onExisting, suffix] = RULES.map(byId);
   return { onExisting: onExisting.value, onUsernameTaken: suffix.checked ? 'suffix' : 'fail' };
+}
+
+/** Warnings that are errors. */
+function refused() {
+  return byId(CASE_TWINS).checked ? [['refuse', 'case-twins']] : [];
 }
 
 function unsureOf({ unsure }) {
