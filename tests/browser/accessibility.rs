@@ -87,8 +87,11 @@ async fn no_rule_of_accessibility_is_broken_in_any_view() {
     browser.shown("#failed-table table").await;
     browser.shown("#resume").await;
     browser.assert_accessible(&axe, "done").await;
-    let _file = browser.choose_file(".csv", "importIds\n1\n").await;
+    let _file = browser.choose_file(".csv", "importIds,emails\n1,\n2,b@example.com\n").await;
     browser.shown("#file-problems").await;
+    browser.shown("#foreseen").await;
+    browser.shown("#leave-bad").await;
+    browser.shown("#rejects").await;
     browser.assert_accessible(&axe, "a bad file").await;
     browser.resize(360, 800, true).await;
     browser.assert_accessible(&axe, "on a phone").await;
