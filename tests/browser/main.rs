@@ -11,6 +11,7 @@ mod browser;
 mod checking;
 mod existing;
 mod exports;
+mod failed_list;
 mod fetching;
 #[path = "../api/pending_files/server.rs"]
 #[allow(dead_code, reason = "the API's tests use the rest")]
