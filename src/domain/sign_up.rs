@@ -7,6 +7,10 @@ use regex::{Regex, RegexBuilder};
 
 use super::{document::room_names::DEFAULT_PATTERN, staged::StagedUser};
 
+/// Names by which a message mentions everybody.
+///
+/// Source: `apps/meteor/app/lib/server/functions/checkUsernameAvailability.ts`.
+pub const MENTIONS_OF_ALL: [&str; 2] = ["all", "here"];
 /// Beyond this a pattern is left alone.
 const PATTERN_BYTES: usize = 1024 * 1024;
 
@@ -98,7 +102,9 @@ impl SignUpRules {
 
     fn about_username(&self, name: &str) -> Option<String> {
         let lower = name.to_lowercase();
-        let problem = if self.reserved_names.contains(&lower) {
+        let problem = if MENTIONS_OF_ALL.contains(&lower.as_str()) {
+            "is a mention of everybody".to_owned()
+        } else if self.reserved_names.contains(&lower) {
             "is reserved by the setting Accounts_SystemBlockedUsernameList".to_owned()
         } else if self.blocked_names.contains(&lower) {
             "is blocked by the setting Accounts_BlockedUsernameList".to_owned()

@@ -12,10 +12,9 @@ use super::{
     fields::{EMAILS, IMPORT_IDS, NAME, USERNAME, User, text_of, texts_of},
     problem::{Fault, Kind, quoted},
 };
+use crate::domain::sign_up::MENTIONS_OF_ALL;
 
 const TYPOGRAPHIC_QUOTES: [char; 10] = ['“', '”', '„', '‟', '‘', '’', '‚', '‛', '«', '»'];
-/// Names that mean everybody when they are mentioned.
-const MENTIONS_OF_ALL: [&str; 2] = ["all", "here"];
 /// Bytes of a digest that are kept. Two of a hundred million values share them with a chance of 10⁻¹³.
 const KEY_BYTES: usize = 12;
 

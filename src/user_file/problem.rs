@@ -138,6 +138,11 @@ impl Problem {
         Self::new(line, Severity::Warning, fault)
     }
 
+    /// Whether it warns of a user name, by the rules that a workspace has unless it is set otherwise.
+    pub(crate) fn is_username_warning(&self) -> bool {
+        self.kind == Kind::Username && self.severity == Severity::Warning
+    }
+
     pub(super) fn fatal(line: u64, fault: Fault) -> Self {
         Self::new(line, Severity::Fatal, fault)
     }

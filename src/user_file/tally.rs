@@ -22,6 +22,8 @@ pub(crate) struct Tally {
     pub(crate) warnings: Vec<Problem>,
     /// All warnings, also those that are not kept.
     pub(crate) warning_count: u64,
+    /// Those of them that are about user names: the workspace knows better which of them can be.
+    pub(crate) username_warnings: u64,
     /// Nothing of the file can be imported.
     pub(crate) is_unusable: bool,
     /// The file is a part of a longer list.
@@ -39,6 +41,7 @@ impl Tally {
             problem_count: 0,
             warnings: Vec::new(),
             warning_count: 0,
+            username_warnings: 0,
             is_unusable: false,
             is_incomplete: false,
         }
@@ -57,6 +60,7 @@ impl Tally {
     pub(crate) fn note(&mut self, problem: Problem) {
         self.is_unusable |= problem.severity == Severity::Fatal;
         self.is_incomplete |= problem.kind == Kind::Incomplete;
+        self.username_warnings += u64::from(problem.is_username_warning());
         let (list, count) = match problem.severity {
             Severity::Warning => (&mut self.warnings, &mut self.warning_count),
             Severity::Error | Severity::Fatal => (&mut self.problems, &mut self.problem_count),

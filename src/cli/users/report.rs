@@ -32,6 +32,9 @@ pub(super) struct Report {
     problem_count: u64,
     problems: Vec<Problem>,
     warning_count: u64,
+    /// Those of the file that are about user names.
+    #[serde(skip)]
+    username_warnings: u64,
     warnings: Vec<Problem>,
     #[serde(flatten)]
     findings: Findings,
@@ -91,6 +94,7 @@ impl Report {
             problem_count: 0,
             problems: Vec::new(),
             warning_count: 0,
+            username_warnings: 0,
             warnings: Vec::new(),
             findings: Findings::default(),
             rejected: 0,
@@ -112,6 +116,7 @@ impl Report {
         self.problem_count = checked.tally.problem_count;
         self.problems = checked.tally.problems;
         self.warning_count = checked.tally.warning_count;
+        self.username_warnings = checked.tally.username_warnings;
         self.warnings = checked.tally.warnings;
         self.findings = checked.findings;
         self.rejected = checked.rejected;
@@ -124,6 +129,9 @@ impl Report {
         self.bad_lines += foreseen.refused;
         self.problem_count += foreseen.refused;
         self.problems.append(&mut foreseen.problems);
+        // The server has looked at the names by the rules of the workspace.
+        self.warnings.retain(|warning| !warning.is_username_warning());
+        self.warning_count -= std::mem::take(&mut self.username_warnings);
         self.warning_count += foreseen.warning_count;
         self.warnings.append(&mut foreseen.warnings);
         match foreseen.wrong_setting.take() {

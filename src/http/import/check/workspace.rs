@@ -16,7 +16,7 @@ use crate::{
     engine::{Fate, Foreseen, ListedUser, Rehearsal},
     http::{error::ApiError, streamed::json},
     repository::setup::MissingPrivilege,
-    user_file::{Entry, Kind, Problem, Refusable, Tally, User},
+    user_file::{Entry, Problem, Refusable, Tally, User},
 };
 
 /// Users that are looked for with one query, as in a run.
@@ -142,7 +142,9 @@ impl Workspace {
                 return reading.end(Cut::TookTooLong);
             }
             let is_last = entry.is_none();
-            if let Some(entry) = entry {
+            if let Some(mut entry) = entry {
+                // The workspace has its own rules for names.
+                entry.problems.retain(|problem| !problem.is_username_warning());
                 bytes += entry.user.as_ref().map_or(0, size_of_user);
                 waiting.push(entry);
             }
@@ -211,10 +213,6 @@ impl Workspace {
                 Some(Sent::Refused(reason)) => Some(Foreseen::refused(reason)),
             };
             let (Some(mut foreseen), Some(user)) = (foreseen, &entry.user) else { continue };
-            // The reader has its own sentence about such a name.
-            if entry.problems.iter().any(|problem| problem.kind == Kind::Username) {
-                foreseen.doubts.retain(|doubt| doubt.kind != DoubtKind::Username);
-            }
             let refused = refused_for(&foreseen, &wanted.options.refused);
             if !refused.is_empty() {
                 foreseen = Foreseen::refused(refused.join("; "));
