@@ -127,3 +127,57 @@ async fn names_that_differ_in_letter_case_only_are_warnings_unless_they_are_to_b
     }
     browser.assert_no_errors(&[]).await;
 }
+
+#[tokio::test]
+async fn lists_of_slack_and_of_another_rocket_chat_become_accounts_as_they_are() {
+    let Some((workspace, _service, browser)) = set_up_signed_in().await else { return };
+    let slack = "username,email,status,billing-active,has-2fa,has-sso,userid,fullname,displayname,expiration-timestamp\n\
+                 ann,ann@corp.example,Member,1,0,0,U01ANN,Ann Lee,annie,\n\
+                 ci,,Bot,0,0,0,U02CI,CI Bot,,\n\
+                 old,old@corp.example,Deactivated,0,0,0,U03OLD,Old One,,\n";
+    let rocket_chat = json!({
+        "users": [{
+            "_id": "b1", "username": "bea", "emails": [{ "address": "bea@corp.example", "verified": true }],
+            "type": "user", "active": false, "roles": ["user"], "name": "Bea", "utcOffset": 1,
+        }],
+        "count": 1, "offset": 0, "total": 1, "success": true,
+    });
+    let hash = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
+    let exported = json!({
+        "_id": "c1", "username": "cid", "emails": [{ "address": "cid@corp.example", "verified": true }],
+        "type": "user", "active": true, "services": { "password": { "bcrypt": hash }, "resume": { "loginTokens": [] } },
+    });
+    for (ending, text, bad, good) in [
+        (".csv", slack.to_owned(), 1, 2),
+        (".json", rocket_chat.to_string(), 0, 1),
+        (".jsonl", format!("{exported}\n"), 0, 1),
+    ] {
+        let _file = browser.choose_file(ending, &text).await;
+        if bad > 0 {
+            browser.says("#file-problems", "line 3: emails missing").await;
+            browser.click("#leave-bad-out").await;
+        }
+        let users = if good == 1 { "1 user".to_owned() } else { format!("{good} users") };
+        browser.says("#send", &format!("Stage {users}")).await;
+        browser.click("#send").await;
+        if ending != ".csv" {
+            // The import before is over, and a new one takes its place.
+            browser.click("#question-yes").await;
+        }
+        browser.says("#file-good", &format!("{users} staged.")).await;
+        browser.says("#state", "Ready").await;
+        browser.click("#run").await;
+        browser.says("#state", "Done").await;
+        browser.says("#state-detail", &format!("{users} imported, none failed.")).await;
+    }
+    for (username, import_id, active) in
+        [("ann", "U01ANN", true), ("old", "U03OLD", false), ("bea", "b1", false), ("cid", "c1", true)]
+    {
+        let wanted = doc! { "username": username, "importIds": import_id, "active": active };
+        assert_eq!(workspace.collection("users").count_documents(wanted).await.unwrap(), 1, "{username}");
+    }
+    let kept = workspace.collection("users").find_one(doc! { "username": "cid" }).await.unwrap().unwrap();
+    let password = kept.get_document("services").unwrap().get_document("password").unwrap();
+    assert_eq!(password.get_str("bcrypt").unwrap(), hash);
+    browser.assert_no_errors(&[]).await;
+}

@@ -23,6 +23,7 @@ async fn an_import_is_followed_from_a_file_to_its_end_and_what_failed_is_seen_do
     assert!(!browser.is_shown("#run").await, "there is nothing to run");
 
     let mut users = staged_users(0..1200);
+    users[3]["username"] = json!("Ann Lee");
     users.push(json!({ "username": "existing", "emails": ["x@example.com"], "importIds": [FORMULA], "name": "X" }));
     users.push(json!({ "username": MARKUP, "emails": ["y@example.com"], "importIds": ["y"], "name": "Y" }));
     browser.choose("#users-on-existing", "fail").await;
