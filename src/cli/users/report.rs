@@ -134,6 +134,7 @@ impl Report {
         self.warning_count -= std::mem::take(&mut self.username_warnings);
         self.warning_count += foreseen.warning_count;
         self.warnings.append(&mut foreseen.warnings);
+        self.warnings.sort_by_key(|warning| warning.line);
         match foreseen.wrong_setting.take() {
             Some(sentence) => self.blame_setting(sentence),
             None => self.check = Some(foreseen),
