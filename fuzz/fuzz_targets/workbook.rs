@@ -46,7 +46,7 @@ fuzz_target!(|bytes: &[u8]| {
             (FileKind::Xlsx, archive(&parts))
         }
     };
-    let (found, _) = users_in_file(&file, kind, how & 0x80 != 0, "");
+    let (found, _) = users_in_file(&file, kind, how & 0x80 != 0);
     for user in found.iter().filter_map(|user| user.user.as_ref()) {
         let body = serde_json::json!({ "users": [user] }).to_string();
         assert_eq!(users_in_body(body.as_bytes()).expect("the API takes what a file may hold").len(), 1);

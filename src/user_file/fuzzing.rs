@@ -2,11 +2,10 @@
 
 use std::io::Cursor;
 
-use clap::ValueEnum as _;
 use serde_json::{Map, Value};
 
 use super::{
-    Format, From, ImportIdFrom, Options, Refusable, Rejects, Users, encoding_named,
+    Format, ImportIdFrom, Options, Rejects, Users,
     problem::{Problem, Severity},
 };
 
@@ -34,10 +33,9 @@ pub struct FoundUser {
 }
 
 /// The lines of a file, and the list of those that cannot be imported. Users without an import id get their name for
-/// one if `named` says so. `flags` are flags of the command line such as `from=ldap`, with tabs between them; others are
-/// passed over.
+/// one if `named` says so.
 #[must_use]
-pub fn users_in_file(file: &[u8], kind: FileKind, named: bool, flags: &str) -> (Vec<FoundUser>, Vec<u8>) {
+pub fn users_in_file(file: &[u8], kind: FileKind, named: bool) -> (Vec<FoundUser>, Vec<u8>) {
     let format = match kind {
         FileKind::Any => None,
         FileKind::Csv => Some(Format::Csv),
@@ -48,10 +46,7 @@ pub fn users_in_file(file: &[u8], kind: FileKind, named: bool, flags: &str) -> (
         FileKind::Ods => Some(Format::Ods),
     };
     let import_id_from = named.then_some(ImportIdFrom::Username);
-    let mut options = Options { format, import_id_from, ..Options::default() };
-    for (flag, value) in flags.split('\t').filter_map(|flag| flag.split_once('=')) {
-        set(&mut options, flag, value);
-    }
+    let options = Options { format, import_id_from, ..Options::default() };
     let mut users = Users::read(Cursor::new(file.to_vec()), None, &options);
     let mut rejects = Vec::new();
     let mut writer = Rejects::new(&mut rejects);
@@ -71,18 +66,4 @@ pub fn users_in_file(file: &[u8], kind: FileKind, named: bool, flags: &str) -> (
         });
     }
     (found, rejects)
-}
-
-/// Sets what the flag says, unless the command line would refuse it.
-fn set(options: &mut Options, flag: &str, value: &str) {
-    match flag {
-        "from" => options.from = From::from_str(value, true).ok(),
-        "encoding" => options.encoding = encoding_named(value).ok(),
-        "sheet" => options.sheet = Some(value.to_owned()),
-        "map" => drop(options.assignments.map(value)),
-        "constant" => drop(options.assignments.add_constant(value)),
-        "ignore-unknown" => options.ignores_unknown = true,
-        "refuse" => options.refused.extend(Refusable::from_str(value, true)),
-        _ => {}
-    }
 }
