@@ -231,7 +231,9 @@ impl Imports {
             if let Some(SentList { fingerprint, file, users }) = list {
                 let mut list = doc! { "fingerprint": fingerprint, "users": smallest(*users) };
                 list.extend(file.as_ref().map(|file| ("file".to_owned(), file.into())));
-                document.insert("import", doc! { "list": list });
+                let mut import = Document::new();
+                import.insert("list", list);
+                document.insert("import", import);
             }
             document
         });
