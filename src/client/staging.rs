@@ -48,13 +48,9 @@ impl<'a> Staging<'a> {
         &self.operation
     }
 
-    /// Whether the server finds people who are there. Rocket.Chat's does not.
-    pub(crate) fn matches_people(&self) -> bool {
-        self.server == Server::ThisService
-    }
-
-    /// Whether the server keeps what list an import was begun for. Rocket.Chat's does not.
-    pub(crate) fn keeps_lists(&self) -> bool {
+    /// Whether the server is this service, which finds people who are there, and keeps what list an import was begun for.
+    /// Rocket.Chat's own does neither.
+    pub(crate) fn is_with_this_service(&self) -> bool {
         self.server == Server::ThisService
     }
 

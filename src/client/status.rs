@@ -33,6 +33,11 @@ impl ReportedState {
         }
     }
 
+    /// Whether users may be staged.
+    pub(crate) fn takes_users(self) -> bool {
+        matches!(self, Self::New | Self::Ready)
+    }
+
     pub(crate) fn in_plain_words(self) -> &'static str {
         match self {
             Self::None => "no import was made yet",

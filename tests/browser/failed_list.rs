@@ -1,9 +1,26 @@
 //! The list of failed users: downloaded, mended and sent again.
 
-use bson::doc;
+use bson::{Document, doc};
 use serde_json::{Value, json};
 
-use crate::{harness::user, page::set_up_signed_in};
+use crate::{
+    browser::Browser,
+    harness::{Workspace, user},
+    page::set_up_signed_in,
+};
+
+/// Stages the two users of the chosen file in the place of the import before, and runs them.
+async fn run_both(browser: &Browser) {
+    browser.click("#send").await;
+    browser.click("#question-yes").await;
+    browser.says("#file-good", "2 users staged").await;
+    browser.click("#run").await;
+    browser.says("#state-detail", "2 users imported, none failed.").await;
+}
+
+async fn account(workspace: &Workspace, username: &str) -> Document {
+    workspace.collection("users").find_one(doc! { "username": username }).await.unwrap().expect(username)
+}
 
 #[tokio::test]
 async fn the_list_of_failed_users_is_mended_and_run_again_from_the_page_with_values_as_they_were() {
@@ -33,14 +50,8 @@ async fn the_list_of_failed_users_is_mended_and_run_again_from_the_page_with_val
     let _file = browser.choose_file(".csv", &mended).await;
     browser.says("#foreseen-created", "2").await;
     assert!(!browser.is_shown("#file-failures").await);
-    browser.click("#send").await;
-    browser.click("#question-yes").await;
-    browser.says("#file-good", "2 users staged").await;
-    browser.click("#run").await;
-    browser.says("#state-detail", "2 users imported, none failed.").await;
-    let account = async |username: &str| {
-        workspace.collection("users").find_one(doc! { "username": username }).await.unwrap().expect(username)
-    };
+    run_both(&browser).await;
+    let account = async |username: &str| account(&workspace, username).await;
     let bobby = account("@bobby").await;
     assert_eq!(bobby.get_array("importIds").unwrap(), &[bson::Bson::from("+4915")]);
     assert_eq!((bobby.get_str("name").unwrap(), bobby.get_array("roles").unwrap().len()), ("-Bob", 2), "{bobby}");
@@ -78,14 +89,8 @@ async fn the_list_of_failed_users_holds_all_that_they_were_sent_with_and_somebod
     let mended = list.replacen("\"existing\"", "\"old\"", 1).replacen("\"existing\"", "\"plain\"", 1);
     let _file = browser.choose_file(".csv", &mended).await;
     browser.says("#foreseen-created", "2").await;
-    browser.click("#send").await;
-    browser.click("#question-yes").await;
-    browser.says("#file-good", "2 users staged").await;
-    browser.click("#run").await;
-    browser.says("#state-detail", "2 users imported, none failed.").await;
-    let account = async |username: &str| {
-        workspace.collection("users").find_one(doc! { "username": username }).await.unwrap().expect(username)
-    };
+    run_both(&browser).await;
+    let account = async |username: &str| account(&workspace, username).await;
     let old = account("old").await;
     let expected = doc! {
         "active": false, "type": "bot", "bio": "=Head, of \"sales\"\n; since 1999", "statusText": "gone", "utcOffset": -3.5,

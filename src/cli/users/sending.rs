@@ -75,15 +75,16 @@ impl<'a> Sender<'a> {
             passwords.store(Begun { operation: staging.operation().to_owned(), fingerprint })?;
         }
         to_send.pass_over(staging.staged()).map_err(|error| disk(&error))?;
-        let lines = if staging.matches_people() { Lines::Sent } else { Lines::LeftOut };
+        let lines = if staging.is_with_this_service() { Lines::Sent } else { Lines::LeftOut };
         let batches = to_send.batches(self.args.batch as usize, lines);
         let staged = tokio::select! {
             staged = stage(batches, users, &mut staging, self.console, report) => Some(staged),
             _ = ctrl_c() => None,
         };
         let is_interrupted = staged.is_none();
+        let knows_its_own = passwords.is_some() || staging.is_with_this_service();
         let staged = staged.unwrap_or_else(|| {
-            let way_on = if passwords.is_some() || staging.keeps_lists() {
+            let way_on = if knows_its_own {
                 "the same command goes on"
             } else {
                 "the same command with --replace=staged starts over"
@@ -96,7 +97,7 @@ impl<'a> Sender<'a> {
             Err(error) => Err(error),
         };
         if whole.is_err() {
-            let way_on = way_on_of(passwords.is_some() || staging.keeps_lists(), staging.staged());
+            let way_on = way_on_of(knows_its_own, staging.staged());
             report.staged_in_part(users, Some(way_on).filter(|_| !is_interrupted));
         }
         whole?;
@@ -118,7 +119,7 @@ impl<'a> Sender<'a> {
         let begun = passwords.and_then(|passwords| passwords.begun().last());
         let own = begun.filter(|begun| begun.operation == last.operation);
         let staged = last.counts.users;
-        let waits = matches!(last.state, ReportedState::New | ReportedState::Ready);
+        let waits = last.state.takes_users();
         if waits && staged <= users && own.is_some_and(|own| own.fingerprint == fingerprint) {
             return Ok(Staging::go_on(self.client, &last.operation, staged).await?);
         }
@@ -152,7 +153,7 @@ impl<'a> Sender<'a> {
         loop {
             sleep(STILL).await;
             let Status { operation: newest, state, counts, .. } = self.client.status().await?;
-            let waits = newest == operation && matches!(state, ReportedState::New | ReportedState::Ready);
+            let waits = newest == operation && state.takes_users();
             if waits && counts.users == staged {
                 return Ok(staged);
             }
@@ -177,7 +178,7 @@ impl<'a> Sender<'a> {
     }
 
     fn refuse_what_needs_this_service(&self, staging: &Staging<'_>) -> Result<(), CommandError> {
-        let reason = if staging.matches_people() {
+        let reason = if staging.is_with_this_service() {
             return Ok(());
         } else if self.args.matching.needs_this_service() {
             "this server does not find people who are there: leave --on-existing, --on-username-taken and \
@@ -210,7 +211,7 @@ impl<'a> Sender<'a> {
             }
         };
         let mut people = People::default();
-        let outcomes = if staging.matches_people() {
+        let outcomes = if staging.is_with_this_service() {
             let outcomes = self.outcomes(staging.operation(), &mut people).await;
             // The import is over all the same, and its counters are known.
             outcomes.map_err(|error| self.console.notice(&format!("the receipt could not be read: {error}"))).ok()
@@ -222,7 +223,7 @@ impl<'a> Sender<'a> {
         if is_told {
             self.tell_passwords_of(people, Some(staging.operation()), passwords, report).await?;
         } else if let Some(passwords) = passwords {
-            if staging.matches_people() {
+            if staging.is_with_this_service() {
                 self.keep_unfinished(&passwords);
             } else {
                 self.written(passwords.finish(None)?, report);

@@ -218,12 +218,11 @@ impl Operations {
     /// # Errors
     /// When the database does not answer.
     pub(crate) async fn rehearse(&self, rules: WantedRules) -> Result<Rehearsal, RepositoryError> {
-        let can_join = self.missing_to_join().is_empty();
-        Rehearsal::begin(self.repositories(), rules.over(Rules::of_api()), can_join).await
+        Rehearsal::begin(self.repositories(), rules.over(Rules::of_api()), self.missing_to_join()).await
     }
 
     /// The privileges that the database user lacks to let new accounts join channels.
-    pub(crate) fn missing_to_join(&self) -> Vec<MissingPrivilege> {
+    fn missing_to_join(&self) -> Vec<MissingPrivilege> {
         self.engine.shared.readiness.missing_for(Work::Join)
     }
 

@@ -35,6 +35,11 @@ fn begun(service: &Service, arguments: &[&str]) -> Child {
 
 async fn interrupted(child: Child) -> (Output, String) {
     kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
+    ended(child).await
+}
+
+/// What the command printed, once it has ended.
+async fn ended(child: Child) -> (Output, String) {
     let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
     let errors = String::from_utf8(output.stderr.clone()).unwrap();
     (output, errors)
@@ -325,17 +330,10 @@ async fn of_two_equal_commands_at_once_none_stages_anybody_twice() {
     let arguments = ["users", file.path(), "--run", "--on-existing", "fail", "--batch", "1"];
     let first = begun(&service, &arguments);
     eventually("some are staged", Duration::from_secs(60), async || workspace.count_staged().await > 3).await;
-    let second = begun(&service, &arguments);
-    let (output, errors) = tokio::task::spawn_blocking(move || {
-        let output = second.wait_with_output().unwrap();
-        let errors = String::from_utf8(output.stderr.clone()).unwrap();
-        (output, errors)
-    })
-    .await
-    .unwrap();
+    let (output, errors) = ended(begun(&service, &arguments)).await;
     assert_eq!(output.status.code(), Some(3), "{errors}");
     assert!(errors.contains("another call with the same users is at work"), "{errors}");
-    let first = tokio::task::spawn_blocking(move || first.wait_with_output().unwrap()).await.unwrap();
+    let (first, _) = ended(first).await;
     assert_eq!((first.status.code(), workspace.count_imported().await), (Some(0), 1500), "{first:?}");
 }
 

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     domain::{
-        field_value::{Date, Fields},
+        field_value::{Date, FieldValue, Fields},
         matching::{FoundBy, Rules, StoredAccount},
         new_user::{self, Enrolment, with_roles},
         receipt::Outcome,
@@ -26,7 +26,10 @@ use crate::{
         convert::EarlierPlans,
         roles::{about_default_roles, unknown_of},
     },
-    repository::{Repositories, RepositoryError, Roles, SoughtAccounts, can_be_staged, with_default_timeout},
+    repository::{
+        Repositories, RepositoryError, Roles, SoughtAccounts, can_be_staged, setup::MissingPrivilege,
+        with_default_timeout,
+    },
 };
 
 /// The `_id` of an account that a record of the list would become.
@@ -43,8 +46,8 @@ pub(crate) struct Rehearsal {
     known_roles: HashMap<String, Option<String>>,
     sign_up: SignUpRules,
     values: Values,
-    /// Whether the rooms of the workspace may be read.
-    can_join: bool,
+    /// What the database user lacks to let new accounts join channels, and to read rooms.
+    missing_to_join: Vec<MissingPrivilege>,
     noted: u32,
     decided: u32,
     /// Accounts as earlier records leave them, where a later record may find them.
@@ -105,7 +108,7 @@ impl Rehearsal {
     pub(in crate::engine) async fn begin(
         repositories: &Repositories,
         rules: Rules,
-        can_join: bool,
+        missing_to_join: Vec<MissingPrivilege>,
     ) -> Result<Self, RepositoryError> {
         let default_roles = with_default_timeout(repositories.settings.new_user_roles()).await?;
         let email_2fa = with_default_timeout(repositories.settings.email_2fa_opt_in()).await?;
@@ -118,7 +121,7 @@ impl Rehearsal {
             known_roles: HashMap::new(),
             sign_up: with_default_timeout(repositories.settings.sign_up_rules()).await?,
             values: Values::default(),
-            can_join,
+            missing_to_join,
             noted: 0,
             decided: 0,
             earlier: Directory::default(),
@@ -128,6 +131,17 @@ impl Rehearsal {
     /// Why nobody at all would be staged; `None` while the settings are right.
     pub(crate) fn wrong_setting(&self) -> Option<&str> {
         self.wrong_setting.as_deref()
+    }
+
+    /// The privileges for want of which a run that makes memberships is refused.
+    pub(crate) fn missing_to_join(&self) -> &[MissingPrivilege] {
+        &self.missing_to_join
+    }
+
+    /// Whether a run with this user makes memberships, as its start looks for that.
+    pub(crate) fn would_join(&self, record: &Fields) -> bool {
+        let names_channels = matches!(record.get("channels"), Some(FieldValue::List(names)) if !names.is_empty());
+        self.users.rules.joins_default_channels == Some(true) || names_channels
     }
 
     /// Notes the next user of the list.
@@ -153,7 +167,8 @@ impl Rehearsal {
         } else {
             self.find(&ready).await?
         };
-        let channels = users.iter().filter(|_| self.can_join).flat_map(|user| StagedUser::new(&user.record).channels());
+        let can_join = self.missing_to_join.is_empty();
+        let channels = users.iter().filter(|_| can_join).flat_map(|user| StagedUser::new(&user.record).channels());
         let mut names: Vec<&str> = channels.collect();
         names.sort_unstable();
         names.dedup();

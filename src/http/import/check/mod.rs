@@ -284,9 +284,8 @@ pub(in crate::http) async fn check(
     };
     let place = place.read()?;
     let workspace = if wanted.wants_workspace {
-        let operations = app.engine.operations();
-        let rehearsal = operations.rehearse(wanted.rules).await?;
-        Some(Workspace::new(rehearsal, wanted.rules, operations.missing_to_join(), Handle::current()))
+        let rehearsal = app.engine.operations().rehearse(wanted.rules).await?;
+        Some(Workspace::new(rehearsal, Handle::current()))
     } else {
         None
     };

@@ -12,10 +12,9 @@ use super::{
     rejected::RejectedLines,
 };
 use crate::{
-    domain::{matching::WantedRules, receipt::Outcome, sign_up::DoubtKind},
+    domain::{receipt::Outcome, sign_up::DoubtKind},
     engine::{Fate, Foreseen, ListedUser, Rehearsal},
     http::{error::ApiError, streamed::json},
-    repository::setup::MissingPrivilege,
     user_file::{Entry, Problem, Refusable, Tally, User},
 };
 
@@ -29,9 +28,6 @@ pub(super) struct Workspace {
     rehearsal: Rehearsal,
     /// Where the database is waited for.
     runtime: Handle,
-    /// What the database user lacks for memberships.
-    missing_to_join: Vec<MissingPrivilege>,
-    joins_default_channels: bool,
     /// Whether the run would make memberships.
     would_join: bool,
 }
@@ -104,15 +100,9 @@ enum Sent {
 }
 
 impl Workspace {
-    /// Begins a check of a run under these rules.
-    pub(super) fn new(
-        rehearsal: Rehearsal,
-        rules: WantedRules,
-        missing_to_join: Vec<MissingPrivilege>,
-        runtime: Handle,
-    ) -> Self {
-        let joins_default_channels = rules.joins_default_channels == Some(true);
-        Self { rehearsal, runtime, missing_to_join, joins_default_channels, would_join: false }
+    /// Begins a check by this rehearsal.
+    pub(super) fn new(rehearsal: Rehearsal, runtime: Handle) -> Self {
+        Self { rehearsal, runtime, would_join: false }
     }
 
     /// Reads the file twice, and sends what would become of each user.
@@ -164,9 +154,10 @@ impl Workspace {
                 break;
             }
         }
-        if self.would_join && !self.missing_to_join.is_empty() {
-            let missing = std::mem::take(&mut self.missing_to_join);
-            let problem = Problem::of_setting(ApiError::MissingPrivileges { missing }.to_string());
+        let missing = self.rehearsal.missing_to_join();
+        if self.would_join && !missing.is_empty() {
+            let refusal = ApiError::MissingPrivileges { missing: missing.to_vec() };
+            let problem = Problem::of_setting(refusal.to_string());
             if !reading.send(json(&Line::Problem(&problem)) + "\n") {
                 return;
             }
@@ -204,13 +195,15 @@ impl Workspace {
                 lines.push_str(&json(&Line::Problem(problem)));
                 lines.push('\n');
             }
-            let foreseen = match sent {
+            let (foreseen, would_join) = match sent {
                 None => {
                     rejected.add(entry, None, header);
                     continue;
                 }
-                Some(Sent::User(position)) => foreseen.get(position).cloned(),
-                Some(Sent::Refused(reason)) => Some(Foreseen::refused(reason)),
+                Some(Sent::User(position)) => {
+                    (foreseen.get(position).cloned(), self.rehearsal.would_join(&listed[position].record))
+                }
+                Some(Sent::Refused(reason)) => (Some(Foreseen::refused(reason)), false),
             };
             let (Some(mut foreseen), Some(user)) = (foreseen, &entry.user) else { continue };
             let refused = refused_for(&foreseen, &wanted.options.refused);
@@ -231,7 +224,7 @@ impl Workspace {
             counts.add(&foreseen);
             // Those who are the same are not staged, and without staged users nothing is run.
             if !matches!(foreseen.fate, Fate::Run(Outcome::Same) | Fate::Refused) {
-                self.would_join |= self.joins_default_channels || names_channels(user);
+                self.would_join |= would_join;
             }
             lines.push_str(&json(&RecordLine { record: Record::new(entry, &foreseen) }));
             lines.push('\n');
@@ -239,11 +232,6 @@ impl Workspace {
         rejected.move_into(&mut lines);
         Ok(lines)
     }
-}
-
-/// Whether the user names channels, as the start of a run looks for them.
-fn names_channels(user: &User) -> bool {
-    user.get("channels").and_then(Value::as_array).is_some_and(|channels| !channels.is_empty())
 }
 
 /// The sentences for which the user is refused, by the kinds of warnings that are to be errors.
