@@ -5,7 +5,7 @@ use super::field_value::{Date, FieldValue, Fields};
 /// The field by which Rocket.Chat has a person choose another password at the next log-in. Its own imports never set it.
 ///
 /// Source: `packages/core-typings/src/IUser.ts`.
-pub(super) const REQUIRE_PASSWORD_CHANGE: &str = "requirePasswordChange";
+pub const REQUIRE_PASSWORD_CHANGE: &str = "requirePasswordChange";
 
 /// What a staged user lacks to become an account.
 #[derive(Debug, Clone)]
@@ -28,8 +28,14 @@ pub fn password_of(staged: &Fields) -> Option<&str> {
 /// Whether the person can log in with a password that came with the record: in clear text, or as a hash.
 #[must_use]
 pub fn has_password(staged: &Fields) -> bool {
-    let hash = staged_services(staged).and_then(|services| services.get("password")?.as_object()?.get("bcrypt"));
-    password_of(staged).is_some() || hash.is_some_and(FieldValue::is_truthy)
+    password_of(staged).is_some() || hash_of(staged).is_some()
+}
+
+/// The hash of a password that was staged. It goes before a password in clear text. Also of an account.
+#[must_use]
+pub fn hash_of(staged: &Fields) -> Option<&FieldValue> {
+    let hash = staged_services(staged)?.get("password")?.as_object()?.get("bcrypt");
+    hash.filter(|hash| hash.is_truthy())
 }
 
 /// The user names and e-mail addresses that no other account may have.
@@ -120,7 +126,8 @@ pub fn with_roles(staged: Fields, defaults: &[String]) -> Fields {
 }
 
 /// The value of [`REQUIRE_PASSWORD_CHANGE`] where the staged user asks for it.
-pub(super) fn requires_password_change(staged: &Fields) -> Option<FieldValue> {
+#[must_use]
+pub fn requires_password_change(staged: &Fields) -> Option<FieldValue> {
     staged.get(REQUIRE_PASSWORD_CHANGE).filter(|value| value.is_truthy()).map(|_| FieldValue::Boolean(true))
 }
 

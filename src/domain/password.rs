@@ -4,7 +4,7 @@ use base64::{
     Engine as _, alphabet,
     engine::{GeneralPurpose, general_purpose::NO_PAD},
 };
-use bcrypt::{BcryptError, Version, hash_with_result};
+use bcrypt::{BcryptError, Version, hash_with_result, verify};
 use rand::{Rng as _, random};
 use sha2::{Digest as _, Sha256};
 
@@ -26,8 +26,19 @@ const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::BCRYPT, NO_
 /// # Errors
 /// When the system has no random numbers for the salt.
 pub fn hash(password: &str) -> Result<String, BcryptError> {
-    let digest = format!("{:x}", Sha256::digest(password));
-    Ok(hash_with_result(digest, COST)?.format_for_version(Version::TwoB))
+    Ok(hash_with_result(digest(password), COST)?.format_for_version(Version::TwoB))
+}
+
+/// Whether the bcrypt text is that of the password. Takes tens of milliseconds of one core. A text of another form is
+/// that of no password.
+#[must_use]
+pub fn is_hash_of(bcrypt: &str, password: &str) -> bool {
+    verify(digest(password), bcrypt).unwrap_or(false)
+}
+
+/// The hexadecimal SHA-256 digest.
+pub fn digest(password: &str) -> String {
+    format!("{:x}", Sha256::digest(password))
 }
 
 /// A new password of 20 letters and digits in four groups: 116 random bits. It has a letter of each case, a digit and a sign, as
@@ -70,6 +81,7 @@ mod tests {
         let digest = format!("{:x}", Sha256::digest("s3cret"));
         assert!(hashed.starts_with("$2b$10$") && hashed.len() == 60, "{hashed}");
         assert!(bcrypt::verify(digest, &hashed).unwrap());
+        assert!(is_hash_of(&hashed, "s3cret") && !is_hash_of(&hashed, "S3cret") && !is_hash_of("s3cret", "s3cret"));
     }
 
     #[test]

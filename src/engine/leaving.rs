@@ -170,7 +170,7 @@ pub(crate) async fn deactivate_missing(
         } else {
             repositories.deactivations.deactivate(leaver, &repositories.receipts).await?
         };
-        if matches!(outcome, Deactivation::Deactivated { .. }) {
+        if matches!(outcome, Deactivation::Deactivated(_)) {
             gone.insert(account.id.clone());
         }
         left.push(Left { import_ids, account: account.id.clone(), username: account.username.clone(), outcome });

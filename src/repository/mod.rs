@@ -48,15 +48,15 @@ pub use pending::{
 };
 pub use records::{
     AccountChange, Accounts, ChangeOutcome, Contacts, Holder, Identities, Identity, JoinedPeople, Joining,
-    MatchedAccounts, Messages, People, RefusedBecause, Rejection, RoomGrowth, RoomInserted, Rooms, RoomsWanted,
-    SoughtAccounts, Subscriptions, mentioned,
+    MatchedAccounts, Messages, NewOwner, People, RefusedBecause, Rejection, RoomGrowth, RoomInserted, Rooms,
+    RoomsWanted, SoughtAccounts, Subscriptions, Succession, mentioned,
 };
 pub use rocketchat_files::{FileBytes, OwnUpload, OwnUploads, RocketChatFiles, Shelf, StoredUpload, UploadKind};
 pub use setup::{
     DatabaseUser, DatabaseUserError, Made, MigrationError, Purpose, initiate_replica_set, initiate_replica_set_at,
     migrate,
 };
-pub use sources::{Deactivation, Deactivations, Leaver, LeftEntry, NewOwner, SourceAccount, SourceEntry, Sources};
+pub use sources::{Deactivation, Deactivations, Leaver, LeftEntry, SourceAccount, SourceEntry, Sources};
 pub use webhooks::{Delivery, EndedImport, Ends, News, UnreadableOperation, Webhooks};
 
 /// For the removal of imported records, and for bytes of a file that is not complete. The primary alone confirms it; the majority write of the counters, which comes

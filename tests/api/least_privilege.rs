@@ -432,7 +432,7 @@ async fn a_user_that_lacks_privileges_is_told_so_before_an_import_begins_and_nee
 }
 
 #[tokio::test]
-async fn a_run_that_makes_memberships_is_refused_by_its_check_as_by_its_start_while_the_user_may_make_none() {
+async fn a_run_that_touches_rooms_is_refused_by_its_check_as_by_its_start_while_the_user_may_not() {
     let (workspace, service) = served().await;
     let folder = tempfile::tempdir().unwrap();
     let check = async |name: &str, lines: &str, flags: &[&str]| {
@@ -448,9 +448,16 @@ async fn a_run_that_makes_memberships_is_refused_by_its_check_as_by_its_start_wh
         run(&arguments, &settings).await
     };
     let plain = "importIds,emails,username\n1,ann@corp.example,ann\n";
-    let named = "importIds,emails,username,channels\n1,ann@corp.example,ann,general\n";
+    let named = "importIds,emails,username,channels\n2,bob@corp.example,bob,general\n";
+    let unnamed = "importIds,emails,username\n2,bob@corp.example,bob\n";
     assert_eq!(check("plain.csv", plain, &[]).await.code, Some(0));
-    for (lines, flags) in [(plain, &["--join-default-channels"][..]), (named, &[])] {
+    let leaver = user("ann").with("importIds", vec!["1"]);
+    let leaver = leaver.with("emails", vec![doc! { "address": "ann@corp.example", "verified": true }]);
+    workspace.add_user(leaver).await;
+    let deleted = "importIds,emails,username,deleted\n1,ann@corp.example,ann,true\n";
+    let update = ["--on-existing", "update", "--also-update", "deleted"];
+    assert_eq!(check("staying.csv", deleted, &update[..2]).await.code, Some(0));
+    for (lines, flags) in [(unnamed, &["--join-default-channels"][..]), (named, &[]), (deleted, &update)] {
         let finished = check("joining.csv", lines, flags).await;
         assert_eq!(finished.code, Some(2), "{finished:?}");
         let report: Value = serde_json::from_str(&finished.output).unwrap();
@@ -465,10 +472,12 @@ async fn a_run_that_makes_memberships_is_refused_by_its_check_as_by_its_start_wh
     let refused = service.post("/api/v1/import.run", &json!({})).await;
     assert_eq!((refused.status.as_u16(), &refused.json()["errorType"]), (400, &json!("error-database-privileges")));
 
+    service.stage(&[json!({ "importIds": ["1"], "emails": ["ann@corp.example"], "deleted": true })]).await;
+    let rules = json!({ "onExisting": "update", "alsoUpdate": ["deleted"] });
+    let refused = service.post("/api/v1/import.run", &rules).await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["errorType"]), (400, &json!("error-database-privileges")));
+
     // Nobody is staged, so nothing is run.
-    let ann = user("ann").with("importIds", vec!["1"]);
-    let ann = ann.with("emails", vec![doc! { "address": "ann@corp.example", "verified": true }]);
-    workspace.add_user(ann).await;
     let same = check("same.csv", plain, &["--join-default-channels"]).await;
     assert_eq!(same.code, Some(0), "{same:?}");
 }

@@ -1,5 +1,8 @@
 //! People who are there: what a run does with them under each rule.
 
+mod activity;
+mod passwords;
+
 use bson::{Bson, Document, doc};
 use serde_json::{Value, json};
 
@@ -252,80 +255,6 @@ async fn a_run_that_is_taken_over_keeps_its_rules() {
         (&json!(3001), &json!(0))
     );
     assert_eq!(account(&workspace, "ann").await.get_array("importIds").unwrap(), &[Bson::from("U01ANN")]);
-}
-
-#[tokio::test]
-async fn passwords_of_people_who_are_there_are_not_hashed() {
-    let (workspace, service) = served().await;
-    let mut users = staged_users(0..120);
-    for user in &mut users {
-        user["password"] = "a long pass phrase".into();
-    }
-    let timed = async |users: &[Value], rules: Value| {
-        let began = std::time::Instant::now();
-        import(&service, users, &rules).await;
-        began.elapsed()
-    };
-    let creating = timed(&users, json!({ "onExisting": "skip" })).await;
-    assert_eq!(workspace.count_imported().await, 120);
-    let before = account(&workspace, receipt(&service).await[0]["became"].as_str().unwrap()).await;
-    for user in &mut users {
-        user["bio"] = "changed".into();
-    }
-    let updating = timed(&users, json!({ "onExisting": "update" })).await;
-    assert_eq!(outcomes(&service).await[..2], ["updated", "updated"]);
-    assert!(updating * 2 < creating, "updated in {updating:?}, created in {creating:?}");
-    let after = account(&workspace, before.get_str("_id").unwrap()).await;
-    assert_eq!(after.get_document("services").unwrap(), before.get_document("services").unwrap());
-}
-
-#[tokio::test]
-async fn somebody_who_is_deactivated_is_signed_out_and_the_last_administrator_stays() {
-    let (workspace, service) = served().await;
-    workspace.add_user(user("boss").admin().with_token("boss-token")).await;
-    assert_eq!(service.status_as("boss", "boss-token").await.status, 200);
-    let leaver = |name: &str| json!({ "importIds": [format!("id of {name}")], "emails": [format!("{name}@corp.example")], "username": name, "deleted": true });
-    let rules = json!({ "onExisting": "update", "alsoUpdate": ["deleted"] });
-    import(&service, &[leaver("boss")], &rules).await;
-    assert_eq!(outcomes(&service).await, ["updated"]);
-    assert_eq!(service.status_as("boss", "boss-token").await.status, 401);
-    let boss = account(&workspace, "boss").await;
-    assert!(!boss.get_bool("active").unwrap());
-    let resume = boss.get_document("services").unwrap().get_document("resume").unwrap();
-    assert_eq!(resume.get_array("loginTokens").unwrap(), &Vec::<Bson>::new());
-
-    let status = import(&service, &[leaver("admin")], &rules).await;
-    assert_eq!(status["operation"]["count"]["error"], 1, "{status}");
-    let reason = receipt(&service).await[0]["reason"].clone();
-    assert_eq!(reason, "The last active administrator is not deactivated: account admin (@admin).");
-    assert!(account(&workspace, "admin").await.get_bool("active").unwrap());
-}
-
-#[tokio::test]
-async fn of_the_last_two_administrators_one_stays_although_both_are_deactivated_at_once() {
-    let (workspace, service) = served().await;
-    workspace.add_user(user("boss").admin()).await;
-    let deactivated = doc! { "$set": { "active": false } };
-    // Somebody else is in the middle of deactivating the caller.
-    let mut session = workspace.database.client().start_session().await.unwrap();
-    session.start_transaction().await.unwrap();
-    let users = workspace.collection("users");
-    users.update_one(doc! { "_id": "admin" }, deactivated).session(&mut session).await.unwrap();
-
-    let boss = json!({ "importIds": ["1"], "emails": ["boss@corp.example"], "username": "boss", "deleted": true });
-    service.stage(&[boss]).await;
-    let answer =
-        service.post("/api/v1/import.run", &json!({ "onExisting": "update", "alsoUpdate": ["deleted"] })).await;
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    // The run has long decided, on the accounts as they are until the other one is done.
-    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
-    session.commit_transaction().await.unwrap();
-
-    let status = service.wait_for_state("done").await;
-    assert_eq!(status["operation"]["count"]["error"], 1, "{status}");
-    let reason = receipt(&service).await[0]["reason"].clone();
-    assert_eq!(reason, "The last active administrator is not deactivated: account boss (@boss).");
-    assert!(account(&workspace, "boss").await.get_bool("active").unwrap());
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ pub(super) struct MatchingArgs {
         value_parser = PossibleValuesParser::new(OnUsernameTaken::ALL.map(OnUsernameTaken::as_str)))]
     on_username_taken: String,
 
-    /// Columns that `--on-existing update` also takes, with commas; roles are only added
+    /// Columns that `--on-existing update` also takes, with commas; roles are only added, a password replaces the one before
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',',
         value_parser = PossibleValuesParser::new(Column::NAMEABLE.map(Column::as_str)))]
     also_update: Vec<String>,
@@ -39,6 +39,11 @@ impl MatchingArgs {
         self.on_existing.as_deref().is_some_and(is_other)
             || self.on_username_taken != OnUsernameTaken::Fail.as_str()
             || self.join_default_channels
+    }
+
+    /// Whether accounts that are there take passwords.
+    pub(super) fn updates_passwords(&self) -> bool {
+        self.also_update.iter().any(|column| column == Column::Password.as_str())
     }
 
     /// Whether new accounts join the default channels.

@@ -105,6 +105,11 @@ pub(super) async fn run(args: &UsersArgs) -> Result<(), CommandError> {
     let console = Console::new();
     // Before a long file is read: whatever is wrong with the settings.
     let client = if args.dry_run { None } else { Some(args.server.client(&console)?) };
+    if args.passwords_out.is_some() && args.matching.updates_passwords() {
+        let reason = "--passwords-out makes passwords for new accounts, and --also-update password would give them to people \
+                      who are there, too: leave one of the two out";
+        return Err(CommandError::Setting(reason.to_owned()));
+    }
     args.passwords_out.as_deref().map_or(Ok(()), Passwords::look_at)?;
     let check = Check {
         path: path.clone(),

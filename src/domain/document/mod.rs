@@ -77,6 +77,9 @@ impl Person {
     }
 }
 
+/// The path of an account's password: a bcrypt text.
+pub const PASSWORD_HASH: &str = "services.password.bcrypt";
+
 /// One field of a stored document that an import changes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FieldChange {
@@ -88,6 +91,18 @@ pub struct FieldChange {
 }
 
 impl FieldChange {
+    /// The name in reports: that of the field, or of a password what people call it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        if self.is_secret() { "password" } else { &self.field }
+    }
+
+    /// Whether neither value may be shown or kept.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        self.field == PASSWORD_HASH
+    }
+
     /// The change of `field` in `stored`, unless it holds that value already.
     pub(super) fn of(stored: &Fields, field: &str, after: FieldValue) -> Option<Self> {
         let before = stored.get(field);

@@ -20,8 +20,8 @@ pub enum Column {
 }
 
 impl Column {
-    /// The columns that can be named. A password is none of them: an update never changes one.
-    pub const NAMEABLE: [Self; 3] = [Self::Roles, Self::Type, Self::Deleted];
+    /// The columns that can be named.
+    pub const NAMEABLE: [Self; 4] = [Self::Roles, Self::Type, Self::Password, Self::Deleted];
 
     /// The column's name in records.
     #[must_use]
@@ -93,7 +93,8 @@ pub(super) fn of_link(
     changes.changes
 }
 
-/// The values of the record, and the import ids that the account lacks. What the record does not have stays.
+/// The values of the record, and the import ids that the account lacks. What the record does not have stays. A password is
+/// the caller's: to compare one takes long.
 pub(super) fn of_update(
     record: StagedUser<'_>,
     account: StoredAccount<'_>,

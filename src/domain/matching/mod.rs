@@ -98,6 +98,35 @@ pub enum Decision {
     Fail(MatchFailure),
 }
 
+impl Decision {
+    /// The `_id` of the account that is there and takes the record's password, if it has another one.
+    #[must_use]
+    pub fn account_for_password(&self, rules: Rules) -> Option<&str> {
+        match self {
+            Self::Same { account, .. } | Self::Update { account, .. } if rules.updates_passwords() => Some(account),
+            Self::Fill { account, .. } => Some(account),
+            _ => None,
+        }
+    }
+
+    /// The decision with further changes of the account.
+    #[must_use]
+    pub fn with_changes(self, more: Vec<FieldChange>) -> Self {
+        match self {
+            Self::Same { account, found } if !more.is_empty() => Self::Update { account, found, changes: more },
+            Self::Update { account, found, mut changes } => {
+                changes.extend(more);
+                Self::Update { account, found, changes }
+            }
+            Self::Fill { account, mut changes } => {
+                changes.extend(more);
+                Self::Fill { account, changes }
+            }
+            other => other,
+        }
+    }
+}
+
 /// The choice that leaves an account as it is and makes it this person's.
 pub const LINK_OFFER: &str = "With onExisting set to link, that account gets the import id.";
 /// The choice that gives a person another user name.

@@ -125,6 +125,18 @@ impl Rules {
         self.on_existing == OnExisting::Fail && self.on_username_taken == OnUsernameTaken::Fail
     }
 
+    /// Whether the record decides if an account that is there is active.
+    #[must_use]
+    pub fn updates_activity(self) -> bool {
+        self.on_existing == OnExisting::Update && self.named.has(Column::Deleted)
+    }
+
+    /// Whether an account that is there takes the record's password.
+    #[must_use]
+    pub fn updates_passwords(self) -> bool {
+        self.on_existing == OnExisting::Update && self.named.has(Column::Password)
+    }
+
     /// The rules of Rocket.Chat's API: nobody who is there is looked for.
     #[must_use]
     pub fn of_api() -> Self {

@@ -12,8 +12,8 @@ pub struct StoredAccount<'a>(&'a Fields);
 
 impl<'a> StoredAccount<'a> {
     /// `document` needs `_id`, `username`, `emails`, `importIds`, and for link and update also `name`, `bio`,
-    /// `statusText`, `utcOffset`, `_pendingAvatarUrl`, `avatarETag`, `customFields`, `roles`, `type`, `active`
-    /// and the mark of a placeholder.
+    /// `statusText`, `utcOffset`, `_pendingAvatarUrl`, `avatarETag`, `customFields`, `roles`, `type`, `active`,
+    /// `federated`, `requirePasswordChange` and the mark of a placeholder.
     #[must_use]
     pub const fn new(document: &'a Fields) -> Self {
         Self(document)
@@ -44,6 +44,12 @@ impl<'a> StoredAccount<'a> {
     #[must_use]
     pub fn is_active_administrator(self) -> bool {
         is_true(self.0, "active") && texts(self.0, "roles").any(|role| role == "admin")
+    }
+
+    /// Whether the account belongs to another server.
+    #[must_use]
+    pub fn is_federated(self) -> bool {
+        is_true(self.0, "federated")
     }
 
     /// How reports name the account.

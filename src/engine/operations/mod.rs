@@ -218,12 +218,12 @@ impl Operations {
     /// # Errors
     /// When the database does not answer.
     pub(crate) async fn rehearse(&self, rules: WantedRules) -> Result<Rehearsal, RepositoryError> {
-        Rehearsal::begin(self.repositories(), rules.over(Rules::of_api()), self.missing_to_join()).await
+        Rehearsal::begin(self.repositories(), rules.over(Rules::of_api()), self.missing_for_rooms()).await
     }
 
-    /// The privileges that the database user lacks to let new accounts join channels.
-    fn missing_to_join(&self) -> Vec<MissingPrivilege> {
-        self.engine.shared.readiness.missing_for(Work::Join)
+    /// The privileges that the database user lacks for runs that touch rooms.
+    fn missing_for_rooms(&self) -> Vec<MissingPrivilege> {
+        self.engine.shared.readiness.missing_for(Work::TouchRooms)
     }
 
     /// Starts the run of the newest operation.
@@ -259,10 +259,10 @@ impl Operations {
             self.require_that_messages_stay(root, selection).await?;
         }
         let rules = if operation.goes_on_by_itself() { operation.rules() } else { rules };
-        if is_of_api {
-            self.require_privileges_to_join(rules).await?;
-        }
         let rules = rules.over(if is_of_api { Rules::of_api() } else { Rules::of_files() });
+        if is_of_api {
+            self.require_privileges_for_rooms(rules).await?;
+        }
         let selection = match selection.filter(|selection| **selection != Selection::everything()) {
             Some(selection) => Some(with_default_timeout(selections.store(id, selection)).await?),
             None => None,
@@ -304,11 +304,13 @@ impl Operations {
         if missing.is_empty() { Ok(()) } else { Err(Refusal::MissingPrivileges(missing)) }
     }
 
-    /// Refuses a run that makes memberships while the database user may not.
-    async fn require_privileges_to_join(&self, rules: WantedRules) -> Result<(), Refusal> {
-        let missing = self.missing_to_join();
+    /// Refuses a run that makes memberships, or deactivates somebody, while the database user may not touch rooms.
+    async fn require_privileges_for_rooms(&self, rules: Rules) -> Result<(), Refusal> {
+        let missing = self.missing_for_rooms();
         let joins = rules.joins_default_channels == Some(true);
-        if missing.is_empty() || !(joins || with_default_timeout(self.repositories().staging.name_channels()).await?) {
+        let staging = &self.repositories().staging;
+        if missing.is_empty() || !(joins || with_default_timeout(staging.touch_rooms(rules.updates_activity())).await?)
+        {
             return Ok(());
         }
         Err(Refusal::MissingPrivileges(missing))

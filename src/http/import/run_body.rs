@@ -268,7 +268,7 @@ mod tests {
             (json!({ "matchBy": "email" }), "must be array /matchBy"),
             (json!({ "matchBy": [] }), "must NOT have fewer than 1 items /matchBy"),
             (json!({ "matchBy": ["email", "phone"] }), "must be one of importId, email, username /matchBy/1"),
-            (json!({ "alsoUpdate": ["password"] }), "must be one of roles, type, deleted /alsoUpdate/0"),
+            (json!({ "alsoUpdate": ["emails"] }), "must be one of roles, type, password, deleted /alsoUpdate/0"),
             (json!({ "joinDefaultChannels": 1 }), "must be boolean /joinDefaultChannels"),
             (json!({ "pace": 0 }), "must be an integer from 1 to 4294967295 /pace"),
             (json!({ "onUsernameTaken": true }), "must be one of fail, suffix /onUsernameTaken"),

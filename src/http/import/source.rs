@@ -23,7 +23,7 @@ use crate::{
         error_schemas::{BodyRefusals, Refusals},
         overload::{Body, Overload},
     },
-    repository::{Deactivation, NewOwner},
+    repository::{Deactivation, NewOwner, Succession},
 };
 
 /// The import ids of more than a million people.
@@ -303,7 +303,7 @@ impl From<Left> for LeftPerson {
             left_rooms: Vec::new(),
         };
         match outcome {
-            Deactivation::Deactivated { new_owners, left_rooms } => {
+            Deactivation::Deactivated(Succession { new_owners, left_rooms }) => {
                 let new_owner = |NewOwner { room, account }| NewRoomOwner { room, account };
                 let new_owners = new_owners.into_iter().map(new_owner).collect();
                 Self { new_owners, left_rooms, ..person(LeftOutcome::Deactivated, None) }

@@ -157,10 +157,14 @@ impl Staging {
         Ok(self.records.count_documents(records_of(root, kind)).await?)
     }
 
-    /// Whether a staged user names channels.
-    pub async fn name_channels(&self) -> Result<bool, RepositoryError> {
-        let naming = doc! { "dataType": RecordType::User.data_type(), "data.channels.0": { "$exists": true } };
-        Ok(self.records.find_one(naming).projection(doc! { "_id": 1 }).await?.is_some())
+    /// Whether a staged user names channels, or, if that is taken from the records, says whether the account is active.
+    pub async fn touch_rooms(&self, activity_is_taken: bool) -> Result<bool, RepositoryError> {
+        let mut touching = vec![doc! { "data.channels.0": { "$exists": true } }];
+        if activity_is_taken {
+            touching.push(doc! { "data.deleted": { "$ne": null } });
+        }
+        let touching = doc! { "dataType": RecordType::User.data_type(), "$or": touching };
+        Ok(self.records.find_one(touching).projection(doc! { "_id": 1 }).await?.is_some())
     }
 
     /// The number of records of any type that belong to the root.

@@ -1,8 +1,8 @@
 //! Accounts that are there: finding those that records may belong to, and changing them.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
-use bson::{Bson, Document, RawDocumentBuf, doc};
+use bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 use futures::TryStreamExt as _;
 use mongodb::{
     ClientSession, Collection,
@@ -11,11 +11,15 @@ use mongodb::{
 };
 use tokio::{time::sleep, try_join};
 
-use super::accounts::reason_of;
+use super::{
+    accounts::reason_of,
+    activity::{Activity, Leave, Succession},
+};
 use crate::{
     domain::{
-        document::{FieldChange, account::PLACEHOLDER},
+        document::{FieldChange, PASSWORD_HASH, account::PLACEHOLDER},
         field_value::{Date, FieldValue, Fields},
+        new_user::{REQUIRE_PASSWORD_CHANGE, hash_of},
     },
     repository::{
         Connection, RepositoryError,
@@ -30,7 +34,7 @@ use crate::{
 /// Source: `packages/models/src/models/Users.ts` (`username_insensitive`, `emails.address_insensitive`).
 const COLLATION_LOCALE: &str = "en";
 /// Everything that matching reads of an account. No secrets are among it.
-const SHOWN: [&str; 16] = [
+const SHOWN: [&str; 18] = [
     "_id",
     "username",
     "emails",
@@ -45,7 +49,9 @@ const SHOWN: [&str; 16] = [
     "roles",
     "type",
     "active",
+    "federated",
     "inactiveReason",
+    REQUIRE_PASSWORD_CHANGE,
     PLACEHOLDER,
 ];
 
@@ -62,6 +68,7 @@ const TRANSACTION_PAUSE: Duration = Duration::from_millis(20);
 pub struct MatchedAccounts {
     connection: Connection,
     accounts: Collection<RawDocumentBuf>,
+    activity: Activity,
 }
 
 /// What accounts may be found by. Repetitions do no harm.
@@ -90,6 +97,8 @@ pub struct AccountChange<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChangeOutcome {
     Changed,
+    /// The account is inactive now.
+    Deactivated(Succession),
     /// The account is gone, or has other values than those that were read.
     Outdated,
     /// Nobody would administrate the workspace any more.
@@ -100,7 +109,11 @@ pub enum ChangeOutcome {
 
 impl MatchedAccounts {
     pub(in crate::repository) fn new(connection: &Connection) -> Self {
-        Self { connection: connection.clone(), accounts: connection.collection(COLLECTION) }
+        Self {
+            connection: connection.clone(),
+            accounts: connection.collection(COLLECTION),
+            activity: Activity::new(connection),
+        }
     }
 
     /// The accounts with one of these values, in any order; one may come more than once.
@@ -142,6 +155,18 @@ impl MatchedAccounts {
         Ok(found)
     }
 
+    /// The hash of an account's password; `None` for an account without one.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn password_hash(&self, account: &str) -> Result<Option<FieldValue>, RepositoryError> {
+        let found = self.accounts.find_one(doc! { "_id": account }).projection(doc! { PASSWORD_HASH: 1 }).await?;
+        let Some(found) = found else { return Ok(None) };
+        let found =
+            read_fields(&found).map_err(|reason| RepositoryError::Unreadable { collection: COLLECTION, reason })?;
+        Ok(hash_of(&found).cloned())
+    }
+
     /// The `_id`s of the first administrators who are active, without this one.
     ///
     /// # Errors
@@ -167,19 +192,32 @@ impl MatchedAccounts {
         unchanged.extend(changes.iter().map(|change| read(&change.field, change.before.as_ref())));
         let mut values: Document =
             changes.iter().map(|change| (change.field.clone(), bson_of(&change.field, &change.after))).collect();
-        if deactivates(changes) {
+        if activity_of(changes) == Some(false) {
             // Rocket.Chat's API looks at nothing but the token.
             values.insert("services.resume.loginTokens", Bson::Array(Vec::new()));
         }
         values.insert("_updatedAt", bson_of("_updatedAt", &FieldValue::Date(now)));
         let mut update = doc! { "$set": values };
-        if ends_placeholder {
-            update.insert("$unset", doc! { PLACEHOLDER: 1 });
+        let mut gone = Document::new();
+        if activity_of(changes) == Some(true) {
+            gone.insert("inactiveReason", 1);
         }
-        let changed = if deactivates(changes) {
-            self.deactivate(account, unchanged, update, now).await
-        } else {
-            self.accounts.update_one(unchanged, update).await.map(|result| outcome_of(result.matched_count))
+        if ends_placeholder {
+            gone.insert(PLACEHOLDER, 1);
+        }
+        if changes.iter().any(FieldChange::is_secret) {
+            // A link by which somebody may choose a password is for the one before, as in Rocket.Chat.
+            gone.insert("services.password.reset", 1);
+        }
+        if !gone.is_empty() {
+            update.insert("$unset", gone);
+        }
+        let changed = match activity_of(changes) {
+            // A placeholder was never active, so nothing of it was put away.
+            Some(activity) if !ends_placeholder => {
+                self.change_activity(account, (unchanged, update), activity, now).await
+            }
+            _ => self.accounts.update_one(unchanged, update).await.map(|result| outcome_of(result.matched_count)),
         };
         match changed {
             Ok(outcome) => Ok(outcome),
@@ -195,19 +233,20 @@ impl MatchedAccounts {
         }
     }
 
-    /// Makes an update that ends the account's activity, unless nobody would administrate any more: in one transaction, which is
-    /// tried again where it meets another one.
-    async fn deactivate(
+    /// Makes an update that ends or begins the account's activity, with all that goes with it, unless nobody would administrate
+    /// any more: in one transaction, which is tried again where it meets another one.
+    async fn change_activity(
         &self,
         account: &str,
-        unchanged: Document,
-        update: Document,
+        (unchanged, update): (Document, Document),
+        is_active: bool,
         now: Date,
     ) -> DriverResult<ChangeOutcome> {
         let mut session = self.connection.session().await?;
         loop {
             session.start_transaction().write_concern(WriteConcern::majority()).await?;
-            let outcome = self.deactivate_within(&mut session, account, unchanged.clone(), update.clone(), now).await;
+            let change = (unchanged.clone(), update.clone());
+            let outcome = self.change_activity_within(&mut session, account, change, is_active, now).await;
             let ended = match outcome {
                 Ok(outcome) => session.commit_transaction().await.map(|()| outcome),
                 Err(error) => {
@@ -223,28 +262,38 @@ impl MatchedAccounts {
         }
     }
 
-    async fn deactivate_within(
+    async fn change_activity_within(
         &self,
         session: &mut ClientSession,
         account: &str,
-        unchanged: Document,
-        update: Document,
+        (unchanged, update): (Document, Document),
+        is_active: bool,
         now: Date,
     ) -> DriverResult<ChangeOutcome> {
-        let shown = doc! { "_id": 1 };
-        let own = doc! { "_id": account, "roles": ADMINISTRATOR, "active": true };
-        let own = self.accounts.find_one(own).projection(shown.clone()).session(&mut *session).await?;
-        if own.is_some() {
-            let others = doc! { "roles": ADMINISTRATOR, "active": true, "_id": { "$ne": account } };
-            let other = self.accounts.find_one(others).projection(shown).session(&mut *session).await?;
-            let Some(other) = other else { return Ok(ChangeOutcome::LastAdministrator) };
-            // A write, so that the database refuses one of two deactivations that rely on each other's account.
-            let touch = doc! { "$set": { "_updatedAt": bson_of("_updatedAt", &FieldValue::Date(now)) } };
-            let other = doc! { "_id": other.get_str("_id").unwrap_or_default() };
-            self.accounts.update_one(other, touch).session(&mut *session).await?;
+        let leave = match is_active {
+            true => None,
+            false => Some(self.activity.look_at(session, account, &HashSet::new()).await?),
+        };
+        if matches!(leave, Some(Leave::LastAdministrator)) {
+            return Ok(ChangeOutcome::LastAdministrator);
         }
         let result = self.accounts.update_one(unchanged, update).session(&mut *session).await?;
-        Ok(outcome_of(result.matched_count))
+        let outcome = outcome_of(result.matched_count);
+        if outcome == ChangeOutcome::Outdated {
+            return Ok(outcome);
+        }
+        let now = DateTime::from_millis(now.epoch_millis());
+        Ok(match leave {
+            None => {
+                self.activity.begin(session, account, now).await?;
+                outcome
+            }
+            Some(Leave::Possible(leaving)) => {
+                self.activity.end(session, account, &leaving, now).await?;
+                ChangeOutcome::Deactivated(leaving.succession)
+            }
+            Some(_) => outcome,
+        })
     }
 }
 
@@ -253,9 +302,9 @@ const fn outcome_of(found: u64) -> ChangeOutcome {
     if found == 1 { ChangeOutcome::Changed } else { ChangeOutcome::Outdated }
 }
 
-/// Whether the changes end the account's activity.
-fn deactivates(changes: &[FieldChange]) -> bool {
-    changes.iter().any(|change| change.field == "active" && change.after == FieldValue::Boolean(false))
+/// Whether the account is active after the changes; `None` where they leave it as it is.
+fn activity_of(changes: &[FieldChange]) -> Option<bool> {
+    changes.iter().find(|change| change.field == "active").map(|change| change.after == FieldValue::Boolean(true))
 }
 
 fn any_letter_case() -> Collation {

@@ -1,6 +1,7 @@
 //! The documents an import makes.
 
 mod accounts;
+mod activity;
 mod bulk;
 mod contacts;
 mod identities;
@@ -11,6 +12,8 @@ mod rooms;
 mod subscriptions;
 
 pub use accounts::{Accounts, Holder, Rejection};
+pub(in crate::repository) use activity::{Activity, Leave, is_active};
+pub use activity::{NewOwner, Succession};
 pub use bulk::RefusedBecause;
 pub use contacts::Contacts;
 pub use identities::{Identities, Identity};

@@ -20,8 +20,8 @@ const FETCHED: [&str; 2] = ["rocketchat_import_service_uploads", "rocketchat_imp
 const SOURCES: &str = "rocketchat_import_service_sources";
 /// The collections that deactivations touch.
 const DEACTIVATED: [&str; 4] = ["users", "rocketchat_room", "rocketchat_subscription", SOURCES];
-/// The collections that memberships touch, beside those of every import.
-const JOINED: [&str; 2] = ["rocketchat_room", "rocketchat_subscription"];
+/// The collections that memberships and deactivations touch, beside those of every import.
+const OF_ROOMS: [&str; 2] = ["rocketchat_room", "rocketchat_subscription"];
 /// The collections that tell of a staged record.
 const STAGED: [&str; 4] = [
     "rocketchat_import",
@@ -53,8 +53,8 @@ pub(crate) enum Work {
     ImportFile,
     /// Stores a file, and begins nothing with it.
     StoreFile,
-    /// Lets new accounts join channels.
-    Join,
+    /// Lets new accounts join channels, and puts away the direct messages and ownerships of deactivated ones.
+    TouchRooms,
     /// Reads or stores which import ids came from a source.
     KeepSource,
     /// Deactivates the accounts of people whom a source no longer holds.
@@ -69,7 +69,7 @@ impl MissingPrivilege {
 
     /// What of this the work takes; `None` when it does without.
     pub(crate) fn needed_for(&self, work: Work) -> Option<Self> {
-        if self.is_for_files && !matches!(work, Work::ImportFile | Work::Join | Work::Deactivate) {
+        if self.is_for_files && !matches!(work, Work::ImportFile | Work::TouchRooms | Work::Deactivate) {
             return None;
         }
         if matches!(work, Work::Import | Work::ImportFile) && self.collection == SOURCES {
@@ -84,7 +84,9 @@ impl MissingPrivilege {
                 !BESIDE_IMPORTS.contains(&self.collection.as_str()) && !NOT_WAITED_FOR.contains(&action)
             }
             Work::StoreFile => self.collection.starts_with(FILES) && !NOT_WAITED_FOR.contains(&action),
-            Work::Join => JOINED.contains(&self.collection.as_str()) && ["find", "insert", "update"].contains(&action),
+            Work::TouchRooms => {
+                OF_ROOMS.contains(&self.collection.as_str()) && ["find", "insert", "update"].contains(&action)
+            }
             Work::KeepSource => self.collection == SOURCES && !NOT_WAITED_FOR.contains(&action),
             Work::Deactivate => DEACTIVATED.contains(&self.collection.as_str()) && ["find", "update"].contains(&action),
         };

@@ -1,24 +1,17 @@
-//! The deactivation of accounts, with all that Rocket.Chat does along with it, in one transaction for each account.
-//!
-//! Source: `apps/meteor/app/lib/server/functions/setUserActiveStatus.ts` and what it calls. Unlike there, no room is erased,
-//! conversations of Omnichannel are not closed and no mail is sent.
+//! The deactivation of people whom their source no longer holds, in one transaction for each account.
 
 use std::collections::HashSet;
 
 use bson::{DateTime, Document, doc};
-use futures::TryStreamExt as _;
 use mongodb::{ClientSession, Collection, error::Result as DriverResult};
 
-use super::{AT_A_TIME, COLLECTION, is_active, keys};
+use super::{COLLECTION, keys};
 use crate::repository::{
     Connection, LeftAccount, Receipts, RepositoryError,
     access::users,
     import::RECEIPTS,
-    records::{ROOMS, SUBSCRIPTIONS},
+    records::{Activity, Leave, Succession},
 };
-
-const ADMINISTRATOR: &str = "admin";
-const OWNER: &str = "owner";
 
 /// Deactivates accounts.
 #[derive(Debug, Clone)]
@@ -26,8 +19,7 @@ pub struct Deactivations {
     connection: Connection,
     entries: Collection<Document>,
     accounts: Collection<Document>,
-    subscriptions: Collection<Document>,
-    rooms: Collection<Document>,
+    activity: Activity,
     receipts: Collection<Document>,
 }
 
@@ -46,11 +38,7 @@ pub struct Leaver<'a> {
 /// What becomes of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deactivation {
-    Deactivated {
-        new_owners: Vec<NewOwner>,
-        /// The `_id`s of rooms in which nobody else is active. The account stays their owner.
-        left_rooms: Vec<String>,
-    },
+    Deactivated(Succession),
     /// It was inactive before.
     Inactive,
     /// There is no such account any more.
@@ -61,35 +49,13 @@ pub enum Deactivation {
     Federated,
 }
 
-/// Somebody who becomes an owner of a room.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewOwner {
-    /// The room's `_id`.
-    pub room: String,
-    /// The account's `_id`.
-    pub account: String,
-}
-
-/// The steps that an account takes.
-enum Decision {
-    Over(Deactivation),
-    Deactivate {
-        username: Option<String>,
-        /// An administrator who stays, where the account is one.
-        other_administrator: Option<String>,
-        new_owners: Vec<NewOwner>,
-        left_rooms: Vec<String>,
-    },
-}
-
 impl Deactivations {
     pub(in crate::repository) fn new(connection: &Connection) -> Self {
         Self {
             connection: connection.clone(),
             entries: connection.collection(COLLECTION),
             accounts: connection.collection(users::COLLECTION),
-            subscriptions: connection.collection(SUBSCRIPTIONS),
-            rooms: connection.collection(ROOMS),
+            activity: Activity::new(connection),
             receipts: connection.collection(RECEIPTS),
         }
     }
@@ -100,10 +66,7 @@ impl Deactivations {
     /// When the database does not answer.
     pub async fn foresee(&self, leaver: Leaver<'_>, gone: &HashSet<String>) -> Result<Deactivation, RepositoryError> {
         let mut session = self.connection.session().await?;
-        Ok(match self.decide(&mut session, leaver.account, gone).await? {
-            Decision::Over(outcome) => outcome,
-            Decision::Deactivate { new_owners, left_rooms, .. } => Deactivation::Deactivated { new_owners, left_rooms },
-        })
+        Ok(self.activity.look_at(&mut session, leaver.account, gone).await?.into())
     }
 
     /// Deactivates the account and stores with its import ids that this was done: both or nothing.
@@ -129,38 +92,21 @@ impl Deactivations {
     ) -> DriverResult<Deactivation> {
         let Leaver { account, source, import_ids, operation } = leaver;
         let now = DateTime::now();
-        let outcome = match self.decide(session, account, &HashSet::new()).await? {
-            Decision::Over(outcome) => outcome,
-            Decision::Deactivate { username, other_administrator, new_owners, left_rooms } => {
-                if let Some(other) = other_administrator {
-                    // A write, so that the database refuses one of two transactions that would each rely on the other's
-                    // administrator, and one that meets a deactivation by Rocket.Chat.
-                    let touch = doc! { "$set": { "_updatedAt": now } };
-                    self.accounts.update_one(doc! { "_id": other }, touch).session(&mut *session).await?;
-                }
-                for NewOwner { room, account } in &new_owners {
-                    let member = doc! { "rid": room, "u._id": account };
-                    let change = doc! { "$addToSet": { "roles": OWNER }, "$set": { "_updatedAt": now } };
-                    self.subscriptions.update_one(member, change).session(&mut *session).await?;
-                }
+        let outcome = match self.activity.look_at(session, account, &HashSet::new()).await? {
+            Leave::Possible(leaving) => {
                 // REST looks at nothing but the tokens.
                 let change = doc! { "$set": { "active": false, "services.resume.loginTokens": [], "_updatedAt": now } };
                 self.accounts.update_one(doc! { "_id": account }, change).session(&mut *session).await?;
+                self.activity.end(session, account, &leaving, now).await?;
                 if let Some(operation) = operation {
                     let (id, source) = (account.to_owned(), source.to_owned());
-                    let left = LeftAccount { id, username: username.clone(), import_ids: import_ids.to_vec(), source };
+                    let import_ids = import_ids.to_vec();
+                    let left = LeftAccount { id, username: leaving.username.clone(), import_ids, source };
                     self.note(session, receipts.of_left(operation, &left)).await?;
                 }
-                if let Some(username) = username {
-                    let change = doc! { "$set": { "archived": true, "_updatedAt": now } };
-                    let partners = doc! { "t": "d", "name": username };
-                    self.subscriptions.update_many(partners, change).session(&mut *session).await?;
-                }
-                let change = doc! { "$set": { "ro": true, "reactWhenReadOnly": false, "_updatedAt": now } };
-                let rooms = doc! { "t": "d", "uids": { "$size": 2, "$in": [account] } };
-                self.rooms.update_many(rooms, change).session(&mut *session).await?;
-                Deactivation::Deactivated { new_owners, left_rooms }
+                Deactivation::Deactivated(leaving.succession)
             }
+            other => other.into(),
         };
         if let Some(word) = outcome.left_word() {
             let left = doc! { "$set": { "left": { "at": now, "account": account, "outcome": word } } };
@@ -178,95 +124,17 @@ impl Deactivations {
         }
         Ok(())
     }
+}
 
-    async fn decide(
-        &self,
-        session: &mut ClientSession,
-        account: &str,
-        gone: &HashSet<String>,
-    ) -> DriverResult<Decision> {
-        let shown = doc! { "username": 1, "roles": 1, "active": 1, "federated": 1 };
-        let found = self.accounts.find_one(doc! { "_id": account }).projection(shown).session(&mut *session).await?;
-        let Some(found) = found else { return Ok(Decision::Over(Deactivation::Gone)) };
-        if !is_active(&found) {
-            return Ok(Decision::Over(Deactivation::Inactive));
+impl From<Leave> for Deactivation {
+    fn from(leave: Leave) -> Self {
+        match leave {
+            Leave::Gone => Self::Gone,
+            Leave::Inactive => Self::Inactive,
+            Leave::Federated => Self::Federated,
+            Leave::LastAdministrator => Self::LastAdministrator,
+            Leave::Possible(leaving) => Self::Deactivated(leaving.succession),
         }
-        if found.get_bool("federated").unwrap_or(false) {
-            return Ok(Decision::Over(Deactivation::Federated));
-        }
-        let roles = found.get_array("roles").map(Vec::as_slice).unwrap_or_default();
-        let mut other_administrator = None;
-        if roles.iter().any(|role| role.as_str() == Some(ADMINISTRATOR)) {
-            let without: Vec<&str> = gone.iter().map(String::as_str).chain([account]).collect();
-            let others = doc! { "roles": ADMINISTRATOR, "active": true, "_id": { "$nin": without } };
-            let other = self.accounts.find_one(others).projection(doc! { "_id": 1 }).session(&mut *session).await?;
-            other_administrator = other.and_then(|other| other.get_str("_id").ok().map(str::to_owned));
-            if other_administrator.is_none() {
-                return Ok(Decision::Over(Deactivation::LastAdministrator));
-            }
-        }
-        let username = found.get_str("username").ok().map(str::to_owned);
-        let (mut new_owners, mut left_rooms) = (Vec::new(), Vec::new());
-        // As in Rocket.Chat: without a name nobody owns anything.
-        if username.is_some() {
-            let owned = doc! { "u._id": account, "t": { "$nin": ["d", "l"] }, "roles": OWNER };
-            for room in self.texts(session, owned, "rid").await? {
-                let members = self.members(session, &room, doc! { "roles": OWNER }).await?;
-                if self.first_active(session, &members, account, gone).await?.is_some() {
-                    continue;
-                }
-                let members = self.members(session, &room, doc! {}).await?;
-                match self.first_active(session, &members, account, gone).await? {
-                    Some(account) => new_owners.push(NewOwner { room, account }),
-                    None => left_rooms.push(room),
-                }
-            }
-        }
-        Ok(Decision::Deactivate { username, other_administrator, new_owners, left_rooms })
-    }
-
-    /// The `_id`s of the room's members, the oldest first.
-    async fn members(&self, session: &mut ClientSession, room: &str, more: Document) -> DriverResult<Vec<String>> {
-        let mut members = doc! { "rid": room };
-        members.extend(more);
-        self.texts(session, members, "u._id").await
-    }
-
-    /// The first of these people, without the leaver and those who are `gone`, whose account is active.
-    async fn first_active(
-        &self,
-        session: &mut ClientSession,
-        people: &[String],
-        leaver: &str,
-        gone: &HashSet<String>,
-    ) -> DriverResult<Option<String>> {
-        let people: Vec<&str> =
-            people.iter().map(String::as_str).filter(|id| *id != leaver && !gone.contains(*id)).collect();
-        for part in people.chunks(AT_A_TIME) {
-            let wanted = doc! { "_id": { "$in": part }, "active": true };
-            let mut found = self.accounts.find(wanted).projection(doc! { "_id": 1 }).session(&mut *session).await?;
-            let found: Vec<Document> = found.stream(&mut *session).try_collect().await?;
-            let active: HashSet<&str> = found.iter().filter_map(|account| account.get_str("_id").ok()).collect();
-            if let Some(first) = part.iter().find(|id| active.contains(*id)) {
-                return Ok(Some((*first).to_owned()));
-            }
-        }
-        Ok(None)
-    }
-
-    /// One field of subscriptions, those of the oldest first.
-    async fn texts(&self, session: &mut ClientSession, wanted: Document, field: &str) -> DriverResult<Vec<String>> {
-        let query = self.subscriptions.find(wanted).projection(doc! { field: 1 }).sort(doc! { "ts": 1, "_id": 1 });
-        let mut found = query.session(&mut *session).await?;
-        let found: Vec<Document> = found.stream(&mut *session).try_collect().await?;
-        let text = |subscription: &Document| {
-            let (holder, field) = match field.split_once('.') {
-                Some((holder, field)) => (subscription.get_document(holder).ok()?, field),
-                None => (subscription, field),
-            };
-            holder.get_str(field).ok().map(str::to_owned)
-        };
-        Ok(found.iter().filter_map(text).collect())
     }
 }
 
@@ -274,7 +142,7 @@ impl Deactivation {
     /// The word that is stored where nothing is left to do for the account.
     const fn left_word(&self) -> Option<&'static str> {
         match self {
-            Self::Deactivated { .. } => Some("deactivated"),
+            Self::Deactivated(_) => Some("deactivated"),
             Self::Inactive => Some("inactive"),
             Self::Gone => Some("gone"),
             Self::LastAdministrator | Self::Federated => None,

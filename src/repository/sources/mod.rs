@@ -14,10 +14,11 @@ use crate::{
         Connection, Part, RepositoryError,
         access::users,
         connection::error::{are_only_duplicate_keys, is_duplicate_key},
+        records::is_active,
     },
 };
 
-pub use deactivations::{Deactivation, Deactivations, Leaver, NewOwner};
+pub use deactivations::{Deactivation, Deactivations, Leaver};
 
 /// Ours, kept without end.
 const COLLECTION: &str = "rocketchat_import_service_sources";
@@ -198,10 +199,6 @@ fn read_account(account: &Document) -> Option<SourceAccount> {
 }
 
 /// Whether somebody may sign in. Rocket.Chat refuses nobody whose account says nothing of that.
-fn is_active(account: &Document) -> bool {
-    account.get_bool("active").unwrap_or(true)
-}
-
 fn key(source: &str, import_id: &str) -> Document {
     doc! { "source": source, "importId": import_id }
 }

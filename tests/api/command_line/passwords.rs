@@ -335,3 +335,36 @@ async fn somebody_of_whom_the_check_says_that_he_fails_and_who_gets_an_account_a
     let names: Vec<String> = passwords(out).into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["ann", "bob"], "who failed is not among them");
 }
+
+#[tokio::test]
+async fn a_nightly_file_gives_people_who_are_there_their_passwords_once_where_that_is_named() {
+    let (workspace, service) = served().await;
+    for name in ["ann", "bob"] {
+        let person =
+            user(name).with("emails", vec![doc! { "address": format!("{name}@corp.example"), "verified": true }]);
+        workspace.add_user(person.with("importIds", vec![name])).await;
+    }
+    let people = "username,emails,importIds,password\nann,ann@corp.example,ann,a secret\nbob,bob@corp.example,bob,\n";
+    let file = File::new("people.csv", people);
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("passwords.csv");
+    let night = async |more: &[&str]| {
+        let mut arguments =
+            vec!["users", file.path(), "--json", "--on-existing", "update", "--also-update", "password"];
+        arguments.extend(more);
+        call(&service.address, &arguments).await
+    };
+    let refused = night(&["--run", "--passwords-out", out.to_str().unwrap()]).await;
+    assert_eq!(refused.code, Some(2), "Bob would get a made one: {refused:?}");
+    assert!(refused.errors.contains("leave one of the two out") && !out.exists(), "{refused:?}");
+
+    let checked = night(&["--check"]).await;
+    assert_eq!(summary(&checked)["check"]["updated"], 1, "{checked:?}");
+    let first = night(&["--run"]).await;
+    assert_eq!((first.code, &summary(&first)["run"]["updated"]), (Some(0), &json!(1)), "{first:?}");
+    assert_can_log_in(&workspace, &("ann".to_owned(), "a secret".to_owned())).await;
+    let before = workspace.collection("users").find_one(doc! { "_id": "ann" }).await.unwrap();
+    let second = night(&["--run"]).await;
+    assert_eq!((second.code, &summary(&second)["staged"]), (Some(0), &json!(0)), "{second:?}");
+    assert_eq!(workspace.collection("users").find_one(doc! { "_id": "ann" }).await.unwrap(), before);
+}

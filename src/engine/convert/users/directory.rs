@@ -113,7 +113,7 @@ impl Directory {
         let Some(mut account) = self.accounts.remove(id) else { return };
         let mut given_up: HashSet<Key> = keys_of_account(StoredAccount::new(&account)).collect();
         for change in changes {
-            account = changed(account, change);
+            account = changed(account, &change.field, &change.after);
         }
         for key in keys_of_account(StoredAccount::new(&account)) {
             given_up.remove(&key);
@@ -145,13 +145,13 @@ fn keys_of_account(account: StoredAccount<'_>) -> impl Iterator<Item = Key> {
     import_ids.chain(emails).chain(account.username().map(|name| Key::Username(name.trim().to_lowercase())))
 }
 
-/// The fields with the change, whose field may be one within fields.
-fn changed(fields: Fields, change: &FieldChange) -> Fields {
-    match change.field.split_once('.') {
-        None => fields.with(&change.field, change.after.clone()),
+/// The fields with the value at this path.
+fn changed(fields: Fields, path: &str, after: &FieldValue) -> Fields {
+    match path.split_once('.') {
+        None => fields.with(path, after.clone()),
         Some((outer, inner)) => {
             let within = fields.get(outer).and_then(FieldValue::as_object).cloned().unwrap_or_default();
-            let within = within.with(inner, change.after.clone());
+            let within = changed(within, inner, after);
             fields.with(outer, FieldValue::Object(within))
         }
     }

@@ -6,17 +6,16 @@
 //! Documents that are stored together have no order. An earlier record may free the address of a later one: then the
 //! later one waits until that is stored, and all after it wait, too.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use secrecy::ExposeSecret as _;
 use tokio::{sync::Semaphore, time::timeout};
 
 use super::{
-    ReadyUser, Users, created,
+    LOOK_UP_PATIENCE, ReadyUser, Users, created,
     creating::{create, id_of},
     directory::{Directory, seek},
-    hashed,
+    passwords::{with_own_password, with_password},
     planned::{EarlierTry, changed_field},
 };
 use crate::{
@@ -24,20 +23,18 @@ use crate::{
         document::{FieldChange, username::numbered},
         field_value::{Date, FieldValue, Fields},
         matching::{Decision, FoundBy, Rules, StoredAccount},
-        new_user::with_password,
         receipt::Outcome,
         staged::StagedUser,
     },
     engine::convert::{BatchPlan, EarlierPlans, StoreError, Stored},
     repository::{
-        AccountChange, ChangeOutcome, ChangedField, MatchedAccounts, PlannedChange, RepositoryError, SoughtAccounts,
+        AccountChange, ChangeOutcome, ChangedField, MatchedAccounts, NewOwner, PlannedChange, RepositoryError,
+        SoughtAccounts, Succession,
     },
 };
 
 /// How often a record is decided anew while somebody else keeps changing its account.
 const ATTEMPTS: u32 = 5;
-/// How long an account is looked for before a password is hashed. Hashing it in vain does no harm.
-const LOOK_UP_PATIENCE: Duration = Duration::from_secs(5);
 /// User names that are tried for a name that is taken before the record fails, and of them with one query.
 const NAMES: usize = 1000;
 const NAMES_AT_A_TIME: usize = 50;
@@ -107,18 +104,18 @@ impl Users {
         Ok((0..users.len()).map(|position| results.remove(&position).unwrap_or_else(passed_over)).collect())
     }
 
-    /// Whether the user's account seems to be there, so that no new one is needed.
-    pub(super) async fn is_there(&self, staged: &Fields) -> bool {
+    /// What will be decided, unless accounts change until then; `None` where that cannot be said.
+    pub(super) async fn likely_decision(&self, staged: &Fields) -> Option<Decision> {
         if self.rules.leave_it_to_the_database() {
-            return false;
+            return None;
         }
         let record = StagedUser::new(staged);
         let mut sought = SoughtAccounts::default();
         seek(record, &mut sought);
         let Ok(Ok(directory)) = timeout(LOOK_UP_PATIENCE, Directory::of(&self.matched, &sought)).await else {
-            return false;
+            return None;
         };
-        !matches!(directory.decide(record, self.rules), Decision::Create { .. })
+        Some(directory.decide(record, self.rules))
     }
 
     /// Decides and stores the users at these positions, or as many of the first as can be stored together.
@@ -143,7 +140,10 @@ impl Users {
             match decided {
                 Decided::Over(result) => drop(results.insert(*position, result)),
                 Decided::Create(account, note) => match with_own_password(*account, users[*position]).await {
-                    Ok(account) => new.push((*position, account, note)),
+                    Ok(account) => {
+                        directory.insert(account.clone());
+                        new.push((*position, account, note));
+                    }
                     Err(reason) => drop(results.insert(*position, Err(reason))),
                 },
                 change @ Decided::Change { .. } => changes.push((*position, change)),
@@ -211,15 +211,19 @@ impl Users {
     ) -> Result<Vec<(usize, Option<Result<Stored, String>>)>, RepositoryError> {
         let mut done = Vec::with_capacity(changes.len());
         for (position, decided) in changes {
-            let Decided::Change { account, changes, changed, ends_placeholder, outcome, found_by } = decided else {
+            let Decided::Change { account, changes, changed, ends_placeholder, outcome: wanted, found_by } = decided
+            else {
                 continue;
             };
             let change = AccountChange { account: &account, changes: &changes, ends_placeholder };
             // Never closed.
             let _permit = CHANGES.acquire().await;
             let result = match self.matched.change(change, Date::now()).await? {
-                ChangeOutcome::Changed => {
-                    Some(Ok(Stored { found_by: Some(found_by), changed, ..Stored::new(outcome, account) }))
+                outcome @ (ChangeOutcome::Changed | ChangeOutcome::Deactivated(_)) => {
+                    if let ChangeOutcome::Deactivated(succession) = outcome {
+                        log_succession(&account, &succession);
+                    }
+                    Some(Ok(Stored { found_by: Some(found_by), changed, ..Stored::new(wanted, account) }))
                 }
                 ChangeOutcome::Refused(reason) => Some(Err(reason)),
                 // Also where somebody else has deactivated the other administrators since: the decision finds that.
@@ -229,12 +233,6 @@ impl Users {
         }
         Ok(done)
     }
-}
-
-/// The account of a user who seemed to be there already, and is new after all, with the password.
-async fn with_own_password(account: Fields, user: &ReadyUser) -> Result<Fields, String> {
-    let Some(password) = &user.password else { return Ok(account) };
-    Ok(with_password(account, hashed(password.expose_secret().to_owned()).await?))
 }
 
 /// Decides one record; the directory then knows of it. `earlier` are accounts that the database does not have yet.
@@ -259,14 +257,24 @@ pub(super) async fn decided(
         return Ok(Decided::Over(Ok(before.stored())));
     }
     let decision = directory.decide(StagedUser::new(record), rules);
+    let decision = match with_password(decision, user, directory, rules, accounts).await? {
+        Ok(decision) => decision,
+        Err(reason) => return Ok(Decided::Over(Err(reason))),
+    };
     if let Decision::Update { account, changes, .. } | Decision::Fill { account, changes } = &decision
         && changes.iter().any(|change| change.field == "active" && change.after == FieldValue::Boolean(false))
         && let Some(known) = directory.get(account).map(StoredAccount::new)
-        && known.is_active_administrator()
-        && is_last_administrator(account, directory, earlier, accounts).await?
+        && let Some(who) = if known.is_federated() {
+            Some("Somebody of another server")
+        } else if known.is_active_administrator()
+            && is_last_administrator(account, directory, earlier, accounts).await?
+        {
+            Some("The last active administrator")
+        } else {
+            None
+        }
     {
-        let reason = format!("The last active administrator is not deactivated: account {}.", known.label());
-        return Ok(Decided::Over(Err(reason)));
+        return Ok(Decided::Over(Err(format!("{who} is not deactivated: account {}.", known.label()))));
     }
     let change =
         |directory: &mut Directory, account: String, changes: Vec<FieldChange>, outcome, found_by, ends_placeholder| {
@@ -330,6 +338,18 @@ fn planned(user: &ReadyUser, decided: &Decided) -> Option<PlannedChange> {
         found_by: Some(*found_by),
         changed: changed.clone(),
     })
+}
+
+/// Writes to the log who owns the rooms now that a deactivated account owned alone.
+fn log_succession(account: &str, succession: &Succession) {
+    for NewOwner { room, account: owner } in &succession.new_owners {
+        log::info!("the room {room} has the new owner {owner}: the account {account} is deactivated");
+    }
+    for room in &succession.left_rooms {
+        log::info!(
+            "nobody but the deactivated account {account} owns the room {room}, and nobody else there is active"
+        );
+    }
 }
 
 /// Whether nobody else administrates, as earlier records leave the accounts. Source: `setUserActiveStatus`.

@@ -5,9 +5,12 @@ mod directory;
 mod matching;
 mod memberships;
 mod newcomers;
+mod passwords;
 mod planned;
 mod rehearsal;
 mod values;
+
+use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::task::spawn_blocking;
@@ -17,7 +20,7 @@ use crate::{
     domain::{
         document::account::PLACEHOLDER,
         field_value::{Date, FieldValue, Fields},
-        matching::Rules,
+        matching::{Decision, Rules},
         new_user::{self, Enrolment, emails_of, username_of},
         password,
         receipt::Outcome,
@@ -30,6 +33,7 @@ pub(crate) use rehearsal::{Fate, Foreseen, ListedUser, Rehearsal};
 
 use creating::{addresses_of, create, id_of};
 use newcomers::Secured;
+use passwords::Compared;
 
 pub(in crate::engine) use {
     directory::{Directory, seek},
@@ -60,6 +64,9 @@ pub(in crate::engine) struct ReadyUser {
     /// The password of that account, in clear text, where somebody seemed to be there already: it is hashed only if the
     /// account is new after all.
     password: Option<SecretString>,
+    /// The password beside that of the account that seemed to be there, where an update takes it. To compare them takes as
+    /// long as to hash one, and this is done for many users at a time.
+    compared: Option<Compared>,
 }
 
 impl ReadyUser {
@@ -143,15 +150,23 @@ impl Converter for Users {
 
     async fn prepare(&self, id: &StagedId, staged: Fields) -> Result<ReadyUser, String> {
         new_user::check(&staged)?;
-        let mut password = None;
+        let (mut password, mut compared) = (None, None);
         let bcrypt = match new_user::password_of(&staged) {
             None => password::unusable(),
-            // Nobody takes over a password, so hashing one would be in vain.
-            Some(clear_text) if self.is_there(&staged).await => {
-                password = Some(SecretString::from(clear_text));
-                password::unusable()
+            Some(clear_text) => {
+                let decision = self.likely_decision(&staged).await;
+                let is_there = decision.as_ref().is_some_and(|decision| !matches!(decision, Decision::Create { .. }));
+                if let Some(decision) = &decision {
+                    compared = self.compared(&staged, decision).await;
+                }
+                if is_there && compared.as_ref().is_none_or(|compared| compared.is_same) {
+                    // Very likely the account keeps its password, so hashing this one would be in vain.
+                    password = Some(SecretString::from(clear_text));
+                    password::unusable()
+                } else {
+                    hashed(clear_text.to_owned()).await?
+                }
             }
-            Some(clear_text) => hashed(clear_text.to_owned()).await?,
         };
         let (id, email_2fa) = (self.id_for(id), self.email_2fa);
         let account = match &self.newcomers {
@@ -161,7 +176,7 @@ impl Converter for Users {
             }
             None => new_user::new_user(&staged, Enrolment { id, bcrypt, email_2fa, now: Date::now() }),
         };
-        Ok(ReadyUser { record: staged, account, password })
+        Ok(ReadyUser { record: staged, account, password, compared })
     }
 
     /// Which account a record finds depends on what all records before it did to the accounts, not only those with the
@@ -196,5 +211,7 @@ impl Converter for Users {
     }
 }
 
+/// How long an account is looked for before a password is hashed. Hashing it in vain does no harm.
+const LOOK_UP_PATIENCE: Duration = Duration::from_secs(5);
 /// As many import ids and addresses as a receipt has room for.
 const IDENTITY_VALUES: usize = 20;

@@ -67,6 +67,6 @@ impl<'a> EarlierTry<'a> {
 
 pub(super) fn changed_field(change: &FieldChange) -> ChangedField {
     let before = change.before.iter().map(|before| ("before", before.clone()));
-    let values = before.chain([("after", change.after.clone())]).collect();
-    ChangedField { field: change.field.clone(), values }
+    let values = before.chain([("after", change.after.clone())]).filter(|_| !change.is_secret()).collect();
+    ChangedField { field: change.name().to_owned(), values }
 }

@@ -11,6 +11,7 @@ use super::{
     directory::{Directory, keys_of, seek},
     matching::{Decided, decided},
     memberships::{Memberships, UNREADABLE},
+    passwords::rehearsed,
     values::Values,
 };
 use crate::{
@@ -46,8 +47,8 @@ pub(crate) struct Rehearsal {
     known_roles: HashMap<String, Option<String>>,
     sign_up: SignUpRules,
     values: Values,
-    /// What the database user lacks to let new accounts join channels, and to read rooms.
-    missing_to_join: Vec<MissingPrivilege>,
+    /// What the database user lacks to let new accounts join channels, to deactivate accounts, and to read rooms.
+    missing_for_rooms: Vec<MissingPrivilege>,
     noted: u32,
     decided: u32,
     /// Accounts as earlier records leave them, where a later record may find them.
@@ -108,7 +109,7 @@ impl Rehearsal {
     pub(in crate::engine) async fn begin(
         repositories: &Repositories,
         rules: Rules,
-        missing_to_join: Vec<MissingPrivilege>,
+        missing_for_rooms: Vec<MissingPrivilege>,
     ) -> Result<Self, RepositoryError> {
         let default_roles = with_default_timeout(repositories.settings.new_user_roles()).await?;
         let email_2fa = with_default_timeout(repositories.settings.email_2fa_opt_in()).await?;
@@ -121,7 +122,7 @@ impl Rehearsal {
             known_roles: HashMap::new(),
             sign_up: with_default_timeout(repositories.settings.sign_up_rules()).await?,
             values: Values::default(),
-            missing_to_join,
+            missing_for_rooms,
             noted: 0,
             decided: 0,
             earlier: Directory::default(),
@@ -133,15 +134,17 @@ impl Rehearsal {
         self.wrong_setting.as_deref()
     }
 
-    /// The privileges for want of which a run that makes memberships is refused.
-    pub(crate) fn missing_to_join(&self) -> &[MissingPrivilege] {
-        &self.missing_to_join
+    /// The privileges for want of which a run that touches rooms is refused.
+    pub(crate) fn missing_for_rooms(&self) -> &[MissingPrivilege] {
+        &self.missing_for_rooms
     }
 
-    /// Whether a run with this user makes memberships, as its start looks for that.
-    pub(crate) fn would_join(&self, record: &Fields) -> bool {
+    /// Whether a run with this user may touch rooms, as its start looks for that.
+    pub(crate) fn touches_rooms(&self, record: &Fields) -> bool {
+        let rules = self.users.rules;
         let names_channels = matches!(record.get("channels"), Some(FieldValue::List(names)) if !names.is_empty());
-        self.users.rules.joins_default_channels == Some(true) || names_channels
+        let changes_activity = rules.updates_activity() && StagedUser::new(record).is_deleted().is_some();
+        rules.joins_default_channels == Some(true) || names_channels || changes_activity
     }
 
     /// Notes the next user of the list.
@@ -160,14 +163,15 @@ impl Rehearsal {
         self.learn_roles(users).await?;
         let mut foreseen: Vec<Option<Foreseen>> = users.iter().map(|user| self.refusal_of(&user.record)).collect();
         let positions: Vec<usize> = (0..users.len()).filter(|position| foreseen[*position].is_none()).collect();
-        let ready: Vec<ReadyUser> = positions.iter().map(|position| self.ready(&users[*position], *position)).collect();
+        let mut ready: Vec<ReadyUser> =
+            positions.iter().map(|position| self.ready(&users[*position], *position)).collect();
         self.decided += u32::try_from(users.len()).unwrap_or(u32::MAX);
         let decided = if self.users.rules.leave_it_to_the_database() {
             self.create(&ready).await?
         } else {
-            self.find(&ready).await?
+            self.find(&mut ready).await?
         };
-        let can_join = self.missing_to_join.is_empty();
+        let can_join = self.missing_for_rooms.is_empty();
         let channels = users.iter().filter(|_| can_join).flat_map(|user| StagedUser::new(&user.record).channels());
         let mut names: Vec<&str> = channels.collect();
         names.sort_unstable();
@@ -219,12 +223,12 @@ impl Rehearsal {
         let enrolment = Enrolment {
             // Several users may stand on one line.
             id: format!("{OF_LINE}{line}, user {number}"),
-            bcrypt: String::new(),
+            bcrypt: new_user::password_of(&record).map(rehearsed).unwrap_or_default(),
             email_2fa: self.users.email_2fa,
             now: Date::now(),
         };
         let account = new_user::new_user(&record, enrolment);
-        ReadyUser { record, account, password: None }
+        ReadyUser { record, account, password: None, compared: None }
     }
 
     /// Without matching: whose names and addresses are taken letter by letter.
@@ -251,11 +255,12 @@ impl Rehearsal {
     }
 
     /// With matching: each is decided in turn, over the accounts as the earlier ones leave them.
-    async fn find(&mut self, users: &[ReadyUser]) -> Result<Vec<Foreseen>, RepositoryError> {
+    async fn find(&mut self, users: &mut [ReadyUser]) -> Result<Vec<Foreseen>, RepositoryError> {
         // Nothing was tried before.
         let plans = EarlierPlans::default();
         let references: Vec<&ReadyUser> = users.iter().collect();
         let mut directory = with_default_timeout(self.users.directory(references.into_iter(), &plans)).await?;
+        self.users.compare_all(users, &directory).await;
         let changed_before: Vec<Fields> = directory.ids().filter_map(|id| self.earlier.get(id)).cloned().collect();
         let found_before =
             users.iter().flat_map(|user| self.earlier.candidates(StagedUser::new(&user.record))).cloned();
@@ -266,7 +271,7 @@ impl Rehearsal {
         let Users { rules, matched, .. } = &self.users;
         let (mut foreseen, mut touched) = (Vec::with_capacity(users.len()), HashSet::new());
         let mut always_kept = HashSet::new();
-        for user in users {
+        for user in &*users {
             let decided = decided(user, &mut directory, Some(&self.earlier), *rules, matched, &plans).await?;
             let account = decided.account().unwrap_or_default().to_owned();
             // Names that no record has, but the search for a free one meets; and of several administrators one is the last.
@@ -334,7 +339,7 @@ impl Foreseen {
             Decided::Over(Err(reason)) => Self { reason: Some(reason), ..Self::new(Fate::Run(Outcome::Failed)) },
             Decided::Create(_, note) => Self { reason: note, ..Self::new(Fate::Run(Outcome::Created)) },
             Decided::Change { account, changes, outcome, found_by, .. } => Self {
-                changed: changes.into_iter().map(|change| change.field).collect(),
+                changed: changes.iter().map(|change| change.name().to_owned()).collect(),
                 ..found(outcome, account, Some(found_by))
             },
         }

@@ -28,8 +28,8 @@ pub(super) struct Workspace {
     rehearsal: Rehearsal,
     /// Where the database is waited for.
     runtime: Handle,
-    /// Whether the run would make memberships.
-    would_join: bool,
+    /// Whether the run may touch rooms.
+    touches_rooms: bool,
 }
 
 /// How many users would go which way.
@@ -102,7 +102,7 @@ enum Sent {
 impl Workspace {
     /// Begins a check by this rehearsal.
     pub(super) fn new(rehearsal: Rehearsal, runtime: Handle) -> Self {
-        Self { rehearsal, runtime, would_join: false }
+        Self { rehearsal, runtime, touches_rooms: false }
     }
 
     /// Reads the file twice, and sends what would become of each user.
@@ -154,8 +154,8 @@ impl Workspace {
                 break;
             }
         }
-        let missing = self.rehearsal.missing_to_join();
-        if self.would_join && !missing.is_empty() {
+        let missing = self.rehearsal.missing_for_rooms();
+        if self.touches_rooms && !missing.is_empty() {
             let refusal = ApiError::MissingPrivileges { missing: missing.to_vec() };
             let problem = Problem::of_setting(refusal.to_string());
             if !reading.send(json(&Line::Problem(&problem)) + "\n") {
@@ -195,13 +195,13 @@ impl Workspace {
                 lines.push_str(&json(&Line::Problem(problem)));
                 lines.push('\n');
             }
-            let (foreseen, would_join) = match sent {
+            let (foreseen, touches_rooms) = match sent {
                 None => {
                     rejected.add(entry, None, header);
                     continue;
                 }
                 Some(Sent::User(position)) => {
-                    (foreseen.get(position).cloned(), self.rehearsal.would_join(&listed[position].record))
+                    (foreseen.get(position).cloned(), self.rehearsal.touches_rooms(&listed[position].record))
                 }
                 Some(Sent::Refused(reason)) => (Some(Foreseen::refused(reason)), false),
             };
@@ -224,7 +224,7 @@ impl Workspace {
             counts.add(&foreseen);
             // Those who are the same are not staged, and without staged users nothing is run.
             if !matches!(foreseen.fate, Fate::Run(Outcome::Same) | Fate::Refused) {
-                self.would_join |= would_join;
+                self.touches_rooms |= touches_rooms;
             }
             lines.push_str(&json(&RecordLine { record: Record::new(entry, &foreseen) }));
             lines.push('\n');
