@@ -33,6 +33,8 @@ pub enum Permission {
     BypassRateLimit,
     /// Deactivating accounts.
     EditOtherUserActiveStatus,
+    /// Giving people other passwords.
+    EditOtherUserPassword,
     /// Running and following imports.
     RunImport,
     /// Reading the history of imports.
@@ -46,6 +48,7 @@ impl Permission {
         match self {
             Self::BypassRateLimit => "api-bypass-rate-limit",
             Self::EditOtherUserActiveStatus => "edit-other-user-active-status",
+            Self::EditOtherUserPassword => "edit-other-user-password",
             Self::RunImport => "run-import",
             Self::ViewImportOperations => "view-import-operations",
         }

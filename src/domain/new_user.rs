@@ -31,11 +31,16 @@ pub fn has_password(staged: &Fields) -> bool {
     password_of(staged).is_some() || hash_of(staged).is_some()
 }
 
-/// The hash of a password that was staged. It goes before a password in clear text. Also of an account.
+/// The hash of a password that was staged. It goes before a password in clear text.
 #[must_use]
 pub fn hash_of(staged: &Fields) -> Option<&FieldValue> {
-    let hash = staged_services(staged)?.get("password")?.as_object()?.get("bcrypt");
-    hash.filter(|hash| hash.is_truthy())
+    stored_hash(staged).filter(|hash| hash.is_truthy())
+}
+
+/// The value in the place of the hash of a password, in an account as in a staged user.
+#[must_use]
+pub fn stored_hash(account: &Fields) -> Option<&FieldValue> {
+    staged_services(account)?.get("password")?.as_object()?.get("bcrypt")
 }
 
 /// The user names and e-mail addresses that no other account may have.

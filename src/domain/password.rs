@@ -36,7 +36,8 @@ pub fn is_hash_of(bcrypt: &str, password: &str) -> bool {
     verify(digest(password), bcrypt).unwrap_or(false)
 }
 
-/// The hexadecimal SHA-256 digest.
+/// The hexadecimal SHA-256 digest, which clients send in the place of the password.
+#[must_use]
 pub fn digest(password: &str) -> String {
     format!("{:x}", Sha256::digest(password))
 }

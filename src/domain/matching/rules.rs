@@ -1,7 +1,10 @@
 //! The rules by which people are matched with accounts, and their words.
 
 use super::account_changes::{Column, Columns};
-use crate::domain::field_value::{FieldValue, Fields};
+use crate::domain::{
+    caller::Permission,
+    field_value::{FieldValue, Fields},
+};
 
 /// By which fields accounts may be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,6 +197,14 @@ impl WantedRules {
                 _ => None,
             },
         }
+    }
+
+    /// The permission that these rules take beside that of the import. Whether a password is the same as the stored one is
+    /// nobody else's to know, either.
+    #[must_use]
+    pub fn permission(self) -> Option<Permission> {
+        let takes_passwords = self.named.is_some_and(|named| named.has(Column::Password));
+        takes_passwords.then_some(Permission::EditOtherUserPassword)
     }
 
     /// The rules, with the importer's own where nothing is wanted.

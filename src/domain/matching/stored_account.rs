@@ -40,10 +40,10 @@ impl<'a> StoredAccount<'a> {
         emails.filter_map(|email| Some((filled(email, "address")?.trim(), is_true(email, "verified"))))
     }
 
-    /// Whether the account administrates the workspace.
+    /// Whether the account administrates the workspace. One that says nothing about its activity is active.
     #[must_use]
     pub fn is_active_administrator(self) -> bool {
-        is_true(self.0, "active") && texts(self.0, "roles").any(|role| role == "admin")
+        self.0.get("active") != Some(&FieldValue::Boolean(false)) && texts(self.0, "roles").any(|role| role == "admin")
     }
 
     /// Whether the account belongs to another server.

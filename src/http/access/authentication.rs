@@ -85,6 +85,18 @@ impl<P: Required + 'static> FromRequest for Authorized<P> {
     }
 }
 
+impl<P> Authorized<P> {
+    /// Asks for a further permission.
+    pub(in crate::http) async fn also(
+        &self,
+        repositories: &Repositories,
+        permission: Permission,
+    ) -> Result<(), ApiError> {
+        let holders = self.deadline.bound(repositories.permissions.holders(permission)).await?;
+        if self.caller.has_one_of(&holders) { Ok(()) } else { Err(ApiError::Unauthorized) }
+    }
+}
+
 /// User id and hashed token from the request headers.
 #[derive(Debug, Hash)]
 pub(in crate::http) struct Credentials {

@@ -156,7 +156,7 @@ pub(in crate::http) async fn clear(
     tag = "import",
     operation_id = "runImport",
     summary = "Run the import",
-    description = "Starts the newest operation, which must be `ready`, and answers at once. A JSON body (ours) may name the operation, and say what happens with users whose accounts are there. A run that another instance takes over goes on under the same rules. Permission `run-import`.",
+    description = "Starts the newest operation, which must be `ready`, and answers at once. A JSON body (ours) may name the operation, and say what happens with users whose accounts are there. A run that another instance takes over goes on under the same rules. Permission `run-import`; where `alsoUpdate` names passwords also `edit-other-user-password`.",
     security(("userId" = [], "authToken" = [])),
     request_body(content = Option<RunBody>, content_type = "application/json", description = "Need not be there; a body that is not a JSON object is passed over"),
     responses(
@@ -171,13 +171,16 @@ pub(in crate::http) async fn clear(
     )
 )]
 pub(in crate::http) async fn run(
-    _: Authorized<RunImport>,
+    caller: Authorized<RunImport>,
     request: HttpRequest,
     body: web::Payload,
     app: web::Data<AppState>,
     overload: web::Data<Overload>,
 ) -> Result<HttpResponse, ApiError> {
     let wanted = WantedRun::read(&request, body, &overload).await?;
+    if let Some(permission) = wanted.rules.permission() {
+        caller.also(&app.repositories, permission).await?;
+    }
     bound_write(app.engine.operations().start(wanted.start(None))).await?;
     Ok(answer::action(&SUCCESS))
 }

@@ -92,7 +92,8 @@ pub(super) struct ReceiptRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     reason: Option<String>,
-    /// The fields that were changed in an account that was there, each with `before` and `after`. Never a secret.
+    /// The fields that were changed in an account that was there, each with `before` and `after`. A password, and what is
+    /// too long, has neither.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>, nullable = false)]
     changed: Option<Changes>,

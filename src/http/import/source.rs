@@ -227,10 +227,7 @@ pub(in crate::http) async fn missing(
     app: web::Data<AppState>,
     overload: web::Data<Overload>,
 ) -> Result<HttpResponse, ApiError> {
-    let holders = app.repositories.permissions.holders(Permission::EditOtherUserActiveStatus);
-    if !caller.caller.has_one_of(&caller.deadline.bound(holders).await?) {
-        return Err(ApiError::Unauthorized);
-    }
+    caller.also(&app.repositories, Permission::EditOtherUserActiveStatus).await?;
     let Body { bytes, room: _room } = overload.read_body(&request, body, BODY_BYTES).await?;
     let read = web::block(move || {
         let MissingBody { source, import_ids, limit, check, operation_id } = read(&bytes)?;

@@ -33,7 +33,7 @@ const LISTS: [(&str, &str); 3] = [("users", "user_id"), ("channels", "channel_id
     tag = "import",
     operation_id = "startImport",
     summary = "Run the import with a selection",
-    description = "Starts the newest operation, which must be `ready`, and answers at once. Each of `users`, `channels` and `contacts` in `input` is `{all, list}`, where `list` holds import ids and `__directMessages__` in the list of channels stands for all direct messages, or a list of entries with `do_import` as in Rocket.Chat 6. A part that is missing is left out. Beside `input` (ours) stand the fields of the body of `import.run`: the operation, and the rules for people who are there. Permission `run-import`.",
+    description = "Starts the newest operation, which must be `ready`, and answers at once. Each of `users`, `channels` and `contacts` in `input` is `{all, list}`, where `list` holds import ids and `__directMessages__` in the list of channels stands for all direct messages, or a list of entries with `do_import` as in Rocket.Chat 6. A part that is missing is left out. Beside `input` (ours) stand the fields of the body of `import.run`: the operation, and the rules for people who are there. Permission `run-import`; where `alsoUpdate` names passwords also `edit-other-user-password`.",
     security(("userId" = [], "authToken" = [])),
     request_body(
         content = Value,
@@ -52,7 +52,7 @@ const LISTS: [(&str, &str); 3] = [("users", "user_id"), ("channels", "channel_id
     )
 )]
 pub(in crate::http) async fn start_import(
-    _: Authorized<RunImport>,
+    caller: Authorized<RunImport>,
     request: HttpRequest,
     body: web::Payload,
     app: web::Data<AppState>,
@@ -61,6 +61,9 @@ pub(in crate::http) async fn start_import(
     let Body { bytes, room: _room } = overload.read_body(&request, body, BODY_BYTES).await?;
     let read = web::block(move || wanted_start(&bytes)).await;
     let (wanted, selection) = read.unwrap_or_else(|_| Err(wrong("the body could not be read", None)))?;
+    if let Some(permission) = wanted.rules.permission() {
+        caller.also(&app.repositories, permission).await?;
+    }
     bound_write(app.engine.operations().start(wanted.start(Some(&selection)))).await?;
     Ok(answer::action(&SUCCESS))
 }

@@ -22,14 +22,16 @@ pub enum RepositoryError {
     Unreadable { collection: &'static str, reason: bson::error::Error },
 }
 
+/// The database user may not do it.
+pub(in crate::repository) const UNAUTHORIZED: i32 = 13;
 /// The codes that end a command for good: trying again changes nothing until somebody changes the command, the stored
 /// documents, the rights of this service's database user or the disk. Everything else is tried again.
 ///
 /// Source: MongoDB, `src/mongo/base/error_codes.yml`.
 const PERMANENT_CODES: [i32; 17] = [
-    2,      // BadValue
-    9,      // FailedToParse
-    13,     // Unauthorized
+    2, // BadValue
+    9, // FailedToParse
+    UNAUTHORIZED,
     14,     // TypeMismatch
     18,     // AuthenticationFailed
     20,     // IllegalOperation
@@ -57,7 +59,7 @@ const PASSING_CODES: [i32; 24] = [
     11_602, 13_435,
 ];
 /// The codes with which every document of a command is refused.
-const OPERATION_CODES: [i32; 4] = [13, 18, 26, 14_031];
+const OPERATION_CODES: [i32; 4] = [UNAUTHORIZED, 18, 26, 14_031];
 
 impl RepositoryError {
     /// Whether trying again may help.

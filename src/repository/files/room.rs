@@ -5,9 +5,10 @@ use std::time::Duration;
 use bson::{Bson, Document, doc};
 
 use super::Files;
-use crate::repository::{RepositoryError, connection::error::has_code};
-
-const UNAUTHORIZED: i32 = 13;
+use crate::repository::{
+    RepositoryError,
+    connection::error::{UNAUTHORIZED, has_code},
+};
 
 impl Files {
     /// Returns the bytes that are free where the database lies; `None` if it does not say.

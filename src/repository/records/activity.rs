@@ -77,6 +77,17 @@ impl Activity {
         }
     }
 
+    /// The account's user name.
+    pub(in crate::repository) async fn username(
+        &self,
+        session: &mut ClientSession,
+        account: &str,
+    ) -> DriverResult<Option<String>> {
+        let query = self.accounts.find_one(doc! { "_id": account }).projection(doc! { "username": 1 });
+        let found = query.session(&mut *session).await?;
+        Ok(found.and_then(|found| found.get_str("username").ok().map(str::to_owned)))
+    }
+
     /// Does what goes with the end of the account's activity, but for the account itself.
     pub(in crate::repository) async fn end(
         &self,
@@ -108,11 +119,9 @@ impl Activity {
         &self,
         session: &mut ClientSession,
         account: &str,
+        username: Option<&str>,
         now: DateTime,
     ) -> DriverResult<()> {
-        let shown = doc! { "username": 1 };
-        let found = self.accounts.find_one(doc! { "_id": account }).projection(shown).session(&mut *session).await?;
-        let username = found.as_ref().and_then(|found| found.get_str("username").ok());
         self.archive_partners(session, username, false, now).await?;
         let query = self.rooms.find(direct_messages_of(account)).projection(doc! { "uids": 1 });
         let mut rooms = query.session(&mut *session).await?;

@@ -19,13 +19,13 @@ use crate::{
     domain::{
         document::{FieldChange, PASSWORD_HASH, account::PLACEHOLDER},
         field_value::{Date, FieldValue, Fields},
-        new_user::{REQUIRE_PASSWORD_CHANGE, hash_of},
+        new_user::{REQUIRE_PASSWORD_CHANGE, stored_hash},
     },
     repository::{
         Connection, RepositoryError,
         access::users::COLLECTION,
         bson::{read::read_fields, write::document_of},
-        connection::error::{code_of, is_duplicate_key},
+        connection::error::{UNAUTHORIZED, code_of, has_code, is_duplicate_key},
     },
 };
 
@@ -164,7 +164,7 @@ impl MatchedAccounts {
         let Some(found) = found else { return Ok(None) };
         let found =
             read_fields(&found).map_err(|reason| RepositoryError::Unreadable { collection: COLLECTION, reason })?;
-        Ok(hash_of(&found).cloned())
+        Ok(stored_hash(&found).cloned())
     }
 
     /// The `_id`s of the first administrators who are active, without this one.
@@ -213,11 +213,16 @@ impl MatchedAccounts {
             update.insert("$unset", gone);
         }
         let changed = match activity_of(changes) {
-            // A placeholder was never active, so nothing of it was put away.
-            Some(activity) if !ends_placeholder => {
-                self.change_activity(account, (unchanged, update), activity, now).await
+            Some(activity) => {
+                match self.change_activity(account, (unchanged.clone(), update.clone()), activity, now).await {
+                    // The database user for users alone may not touch the placeholder's direct messages.
+                    Err(error) if ends_placeholder && has_code(&error, &[UNAUTHORIZED]) => {
+                        self.change_alone(unchanged, update).await
+                    }
+                    changed => changed,
+                }
             }
-            _ => self.accounts.update_one(unchanged, update).await.map(|result| outcome_of(result.matched_count)),
+            None => self.change_alone(unchanged, update).await,
         };
         match changed {
             Ok(outcome) => Ok(outcome),
@@ -231,6 +236,10 @@ impl MatchedAccounts {
                 error => Err(error),
             },
         }
+    }
+
+    async fn change_alone(&self, unchanged: Document, update: Document) -> DriverResult<ChangeOutcome> {
+        Ok(outcome_of(self.accounts.update_one(unchanged, update).await?.matched_count))
     }
 
     /// Makes an update that ends or begins the account's activity, with all that goes with it, unless nobody would administrate
@@ -270,30 +279,29 @@ impl MatchedAccounts {
         is_active: bool,
         now: Date,
     ) -> DriverResult<ChangeOutcome> {
-        let leave = match is_active {
-            true => None,
-            false => Some(self.activity.look_at(session, account, &HashSet::new()).await?),
-        };
-        if matches!(leave, Some(Leave::LastAdministrator)) {
-            return Ok(ChangeOutcome::LastAdministrator);
-        }
-        let result = self.accounts.update_one(unchanged, update).session(&mut *session).await?;
-        let outcome = outcome_of(result.matched_count);
-        if outcome == ChangeOutcome::Outdated {
+        let moment = DateTime::from_millis(now.epoch_millis());
+        if is_active {
+            // Before the update, which may give another name: others know the person by this one.
+            let username = self.activity.username(session, account).await?;
+            let result = self.accounts.update_one(unchanged, update).session(&mut *session).await?;
+            let outcome = outcome_of(result.matched_count);
+            if outcome == ChangeOutcome::Changed {
+                self.activity.begin(session, account, username.as_deref(), moment).await?;
+            }
             return Ok(outcome);
         }
-        let now = DateTime::from_millis(now.epoch_millis());
-        Ok(match leave {
-            None => {
-                self.activity.begin(session, account, now).await?;
-                outcome
+        match self.activity.look_at(session, account, &HashSet::new()).await? {
+            Leave::LastAdministrator => Ok(ChangeOutcome::LastAdministrator),
+            Leave::Possible(leaving) => {
+                let result = self.accounts.update_one(unchanged, update).session(&mut *session).await?;
+                if outcome_of(result.matched_count) == ChangeOutcome::Outdated {
+                    return Ok(ChangeOutcome::Outdated);
+                }
+                self.activity.end(session, account, &leaving, moment).await?;
+                Ok(ChangeOutcome::Deactivated(leaving.succession))
             }
-            Some(Leave::Possible(leaving)) => {
-                self.activity.end(session, account, &leaving, now).await?;
-                ChangeOutcome::Deactivated(leaving.succession)
-            }
-            Some(_) => outcome,
-        })
+            Leave::Gone | Leave::Inactive | Leave::Federated => Ok(ChangeOutcome::Outdated),
+        }
     }
 }
 

@@ -10,10 +10,9 @@ use super::{RocketChatFiles, Shelf, name_of};
 use crate::repository::{
     CHUNK_BYTES, PRIMARY_ONLY, RepositoryError,
     bson::numbers::{smallest, unsigned},
-    connection::error::{has_code, is_duplicate_key},
+    connection::error::{UNAUTHORIZED, has_code, is_duplicate_key},
 };
 
-const UNAUTHORIZED: i32 = 13;
 /// Chunks that come from the database together.
 const CHUNKS_AT_A_TIME: u32 = 8;
 /// An index with this key is there under another name or with other options.

@@ -12,13 +12,15 @@ use thiserror::Error;
 
 use crate::repository::{
     Connection, RepositoryError,
-    connection::{ConnectionError, error::has_code},
+    connection::{
+        ConnectionError,
+        error::{UNAUTHORIZED, has_code},
+    },
 };
 
 const ROLE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/mongodb/role.json"));
 const ROLE_FOR_FILES: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/mongodb/role-for-files.json"));
 
-const UNAUTHORIZED: i32 = 13;
 const ROLE_EXISTS: i32 = 51_002;
 const USER_EXISTS: i32 = 51_003;
 /// Where MongoDB keeps a user whose connection string names no place.

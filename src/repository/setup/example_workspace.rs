@@ -101,6 +101,7 @@ fn permissions() -> Vec<Document> {
     let as_at_the_start = [
         ("run-import", vec!["admin"]),
         ("edit-other-user-active-status", vec!["admin"]),
+        ("edit-other-user-password", vec!["admin"]),
         ("view-import-operations", vec!["admin"]),
         ("api-bypass-rate-limit", vec!["admin", "bot", "app"]),
     ];

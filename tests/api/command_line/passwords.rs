@@ -339,6 +339,7 @@ async fn somebody_of_whom_the_check_says_that_he_fails_and_who_gets_an_account_a
 #[tokio::test]
 async fn a_nightly_file_gives_people_who_are_there_their_passwords_once_where_that_is_named() {
     let (workspace, service) = served().await;
+    workspace.grant("edit-other-user-password", &["admin"]).await;
     for name in ["ann", "bob"] {
         let person =
             user(name).with("emails", vec![doc! { "address": format!("{name}@corp.example"), "verified": true }]);

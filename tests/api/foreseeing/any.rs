@@ -156,6 +156,7 @@ async fn compare(seed: u64, with_passwords: bool) {
     println!("FORESEEING_SEED={seed}");
     let mut dice = Dice { random: StdRng::seed_from_u64(seed), with_passwords };
     let (workspace, service) = served().await;
+    workspace.grant("edit-other-user-password", &["admin"]).await;
     let teacher = doc! { "_id": "teacher-id", "name": "Teacher" };
     workspace.collection("rocketchat_roles").insert_one(teacher).await.unwrap();
     let mut passwords = 0;

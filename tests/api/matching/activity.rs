@@ -138,6 +138,65 @@ async fn rooms_and_direct_messages_of_somebody_who_is_deactivated_are_looked_aft
 }
 
 #[tokio::test]
+async fn people_who_leave_or_come_back_in_one_file_are_taken_one_after_the_other() {
+    let (workspace, service) = served().await;
+    settle(&workspace).await;
+    workspace.update("users", "max", doc! { "$set": { "active": true } }).await;
+    let owner = doc! { "$set": { "roles": ["owner"] } };
+    workspace.update("rocketchat_subscription", "shared lee", owner).await;
+    let give = async |names: &[&str], deleted: bool| {
+        let person = |name: &&str| json!({ "importIds": [name], "emails": [format!("{name}@corp.example")], "username": name, "deleted": deleted });
+        let people: Vec<Value> = names.iter().map(person).collect();
+        import(&service, &people, &json!({ "onExisting": "update", "alsoUpdate": ["deleted"] })).await;
+    };
+    // Both owners of the room at once: neither may count on the other.
+    give(&["kim", "lee"], true).await;
+    let roles = find(&workspace, "rocketchat_subscription", "shared max").await.get_array("roles").unwrap().clone();
+    assert_eq!(roles, [Bson::from("owner")]);
+    let is_read_only = async |room: &str| find(&workspace, "rocketchat_room", room).await.get_bool("ro").unwrap();
+    assert!(is_read_only("with-lee").await);
+    give(&["kim", "lee"], false).await;
+    assert!(!is_read_only("with-lee").await, "both are back");
+}
+
+#[tokio::test]
+async fn somebody_who_comes_back_under_another_name_is_written_to_again() {
+    let (workspace, service) = served().await;
+    settle(&workspace).await;
+    give_kim(&service, true).await;
+    let kim = json!({ "importIds": ["k"], "emails": ["kim@corp.example"], "username": "kim.lee", "deleted": false });
+    import(&service, &[kim], &json!({ "onExisting": "update", "alsoUpdate": ["deleted"] })).await;
+    assert_eq!(account(&workspace, "kim").await.get_str("username").unwrap(), "kim.lee");
+    let partner = find(&workspace, "rocketchat_subscription", "with-lee lee").await;
+    assert!(!partner.get_bool("archived").unwrap());
+}
+
+#[tokio::test]
+async fn direct_messages_of_a_placeholder_can_be_written_to_once_the_person_is_there() {
+    let (workspace, service) = served().await;
+    settle(&workspace).await;
+    let stand_in = doc! { "$set": { "active": false, "importPlaceholder": true, "importIds": ["k"] } };
+    workspace.update("users", "kim", stand_in).await;
+    let ended = doc! { "$set": { "ro": true, "reactWhenReadOnly": false } };
+    workspace.update("rocketchat_room", "with-lee", ended).await;
+    let kim = json!({ "importIds": ["k"], "emails": ["kim@corp.example"], "username": "kim" });
+    import(&service, &[kim], &json!({ "onExisting": "link" })).await;
+    assert!(account(&workspace, "kim").await.get_bool("active").unwrap());
+    assert!(!find(&workspace, "rocketchat_room", "with-lee").await.get_bool("ro").unwrap());
+}
+
+#[tokio::test]
+async fn the_only_administrator_whose_account_says_nothing_about_its_activity_stays() {
+    let (workspace, service) = served().await;
+    workspace.update("users", "admin", doc! { "$unset": { "active": 1 } }).await;
+    let admin = json!({ "importIds": ["a"], "emails": ["admin@corp.example"], "username": "admin", "deleted": true });
+    workspace.update("users", "admin", doc! { "$set": { "importIds": ["a"] } }).await;
+    import(&service, &[admin], &json!({ "onExisting": "update", "alsoUpdate": ["deleted"] })).await;
+    let reason = receipt(&service).await[0]["reason"].clone();
+    assert_eq!(reason, "The last active administrator is not deactivated: account admin (@admin).");
+}
+
+#[tokio::test]
 async fn somebody_of_another_server_is_not_deactivated() {
     let (workspace, service) = served().await;
     let kim = user("kim").with("emails", address("kim@corp.example", true)).with("federated", true);
@@ -145,6 +204,10 @@ async fn somebody_of_another_server_is_not_deactivated() {
     let status = give_kim(&service, true).await;
     assert_eq!(status["operation"]["count"]["error"], 1, "{status}");
     let reason = receipt(&service).await[0]["reason"].clone();
-    assert_eq!(reason, "Somebody of another server is not deactivated: account kim (@kim).");
+    assert_eq!(reason, "Somebody of another server is not deactivated here: account kim (@kim).");
     assert!(account(&workspace, "kim").await.get_bool("active").unwrap());
+    workspace.update("users", "kim", doc! { "$set": { "active": false } }).await;
+    give_kim(&service, false).await;
+    let reason = receipt(&service).await[0]["reason"].clone();
+    assert_eq!(reason, "Somebody of another server is not activated here: account kim (@kim).");
 }

@@ -12,7 +12,9 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::{sync::Semaphore, time::timeout};
 
 use super::{
-    LOOK_UP_PATIENCE, ReadyUser, Users, created,
+    LOOK_UP_PATIENCE, ReadyUser, Users,
+    activity::{log_succession, refusal_of_activity},
+    created,
     creating::{create, id_of},
     directory::{Directory, seek},
     passwords::{with_own_password, with_password},
@@ -22,14 +24,13 @@ use crate::{
     domain::{
         document::{FieldChange, username::numbered},
         field_value::{Date, FieldValue, Fields},
-        matching::{Decision, FoundBy, Rules, StoredAccount},
+        matching::{Decision, FoundBy, MatchFailure, Rules, StoredAccount},
         receipt::Outcome,
         staged::StagedUser,
     },
     engine::convert::{BatchPlan, EarlierPlans, StoreError, Stored},
     repository::{
-        AccountChange, ChangeOutcome, ChangedField, MatchedAccounts, NewOwner, PlannedChange, RepositoryError,
-        SoughtAccounts, Succession,
+        AccountChange, ChangeOutcome, ChangedField, MatchedAccounts, PlannedChange, RepositoryError, SoughtAccounts,
     },
 };
 
@@ -74,6 +75,11 @@ impl Decided {
             Self::Create(account, _) => Some(id_of(account)),
             Self::Change { account, .. } => Some(account),
         }
+    }
+
+    /// Whether the account becomes active or inactive.
+    fn is_of_activity(&self) -> bool {
+        matches!(self, Self::Change { changes, .. } if changes.iter().any(|change| change.field == "active"))
     }
 }
 
@@ -191,8 +197,15 @@ impl Users {
                 by_account.entry(account.clone()).or_default().push((position, change));
             }
         }
-        let done = stream::iter(by_account.into_values().map(|changes| self.change_one(changes)));
-        let done: Vec<Vec<_>> = done.buffer_unordered(CHANGES_AT_A_TIME).try_collect().await?;
+        let (mut one_by_one, side_by_side): (Vec<_>, Vec<_>) =
+            by_account.into_values().partition(|changes| changes.iter().any(|(_, change)| change.is_of_activity()));
+        let done = stream::iter(side_by_side.into_iter().map(|changes| self.change_one(changes)));
+        let mut done: Vec<Vec<_>> = done.buffer_unordered(CHANGES_AT_A_TIME).try_collect().await?;
+        // Who owns a room from now on, and who can be written to, depends on who is active by then.
+        one_by_one.sort_unstable_by_key(|changes| changes.first().map(|(position, _)| *position));
+        for changes in one_by_one {
+            done.push(self.change_one(changes).await?);
+        }
         let mut left = Vec::new();
         for (position, result) in done.into_iter().flatten() {
             match result {
@@ -261,20 +274,8 @@ pub(super) async fn decided(
         Ok(decision) => decision,
         Err(reason) => return Ok(Decided::Over(Err(reason))),
     };
-    if let Decision::Update { account, changes, .. } | Decision::Fill { account, changes } = &decision
-        && changes.iter().any(|change| change.field == "active" && change.after == FieldValue::Boolean(false))
-        && let Some(known) = directory.get(account).map(StoredAccount::new)
-        && let Some(who) = if known.is_federated() {
-            Some("Somebody of another server")
-        } else if known.is_active_administrator()
-            && is_last_administrator(account, directory, earlier, accounts).await?
-        {
-            Some("The last active administrator")
-        } else {
-            None
-        }
-    {
-        return Ok(Decided::Over(Err(format!("{who} is not deactivated: account {}.", known.label()))));
+    if let Some(reason) = refusal_of_activity(&decision, directory, earlier, accounts).await? {
+        return Ok(Decided::Over(Err(reason)));
     }
     let change =
         |directory: &mut Directory, account: String, changes: Vec<FieldChange>, outcome, found_by, ends_placeholder| {
@@ -298,6 +299,10 @@ pub(super) async fn decided(
         }
         Decision::Fill { account, changes } => {
             change(directory, account, changes, Outcome::Updated, FoundBy::ImportId, true)
+        }
+        // Under these rules nothing but a placeholder is changed, and the account is none any more.
+        Decision::Fail(failure @ MatchFailure::AlreadyThere { .. }) => {
+            Decided::Over(before.as_ref().map(EarlierTry::stored).ok_or_else(|| failure.to_string()))
         }
         Decision::Fail(failure) => Decided::Over(Err(failure.to_string())),
         Decision::Create { username_taken_by: None } => {
@@ -338,33 +343,6 @@ fn planned(user: &ReadyUser, decided: &Decided) -> Option<PlannedChange> {
         found_by: Some(*found_by),
         changed: changed.clone(),
     })
-}
-
-/// Writes to the log who owns the rooms now that a deactivated account owned alone.
-fn log_succession(account: &str, succession: &Succession) {
-    for NewOwner { room, account: owner } in &succession.new_owners {
-        log::info!("the room {room} has the new owner {owner}: the account {account} is deactivated");
-    }
-    for room in &succession.left_rooms {
-        log::info!(
-            "nobody but the deactivated account {account} owns the room {room}, and nobody else there is active"
-        );
-    }
-}
-
-/// Whether nobody else administrates, as earlier records leave the accounts. Source: `setUserActiveStatus`.
-async fn is_last_administrator(
-    account: &str,
-    directory: &Directory,
-    earlier: Option<&Directory>,
-    accounts: &MatchedAccounts,
-) -> Result<bool, RepositoryError> {
-    let others = accounts.other_administrators(account).await?;
-    let is_active = |id: &String| {
-        let known = directory.get(id).or_else(|| earlier.and_then(|earlier| earlier.get(id)));
-        known.is_none_or(|known| StoredAccount::new(known).is_active_administrator())
-    };
-    Ok(!others.iter().any(is_active))
 }
 
 /// The next name like this one that nobody has.

@@ -1,5 +1,6 @@
 //! Staged users become accounts: new ones, or changes of those that are there.
 
+mod activity;
 mod creating;
 mod directory;
 mod matching;
@@ -151,7 +152,9 @@ impl Converter for Users {
     async fn prepare(&self, id: &StagedId, staged: Fields) -> Result<ReadyUser, String> {
         new_user::check(&staged)?;
         let (mut password, mut compared) = (None, None);
-        let bcrypt = match new_user::password_of(&staged) {
+        // A hash in the record goes before a password.
+        let clear_text = new_user::password_of(&staged).filter(|_| new_user::hash_of(&staged).is_none());
+        let bcrypt = match clear_text {
             None => password::unusable(),
             Some(clear_text) => {
                 let decision = self.likely_decision(&staged).await;

@@ -91,7 +91,7 @@ async fn stored_hash(
     directory: &Directory,
     accounts: &MatchedAccounts,
 ) -> Result<Option<FieldValue>, RepositoryError> {
-    match directory.get(account).and_then(hash_of) {
+    match directory.get(account).and_then(new_user::stored_hash) {
         Some(hash) => Ok(Some(hash.clone())),
         None => accounts.password_hash(account).await,
     }

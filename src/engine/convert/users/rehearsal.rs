@@ -147,6 +147,11 @@ impl Rehearsal {
         rules.joins_default_channels == Some(true) || names_channels || changes_activity
     }
 
+    /// Whether the record has a password that may have to be compared with a stored one, which takes long.
+    pub(crate) fn may_compare_password(&self, record: &Fields) -> bool {
+        self.users.rules.updates_passwords() && new_user::password_of(record).is_some()
+    }
+
     /// Notes the next user of the list.
     pub(crate) fn note(&mut self, record: &Fields) {
         for key in keys_of(StagedUser::new(record)) {

@@ -7,7 +7,7 @@ mod rejected;
 mod workspace;
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     time::{Duration, Instant},
 };
 
@@ -227,7 +227,7 @@ pub(super) enum CheckedLine {
     tag = "import",
     operation_id = "checkUsers",
     summary = "Check a file of users",
-    description = "Ours. Reads a file as `rocketchat-import users` does, and answers its problems by line. With `users=true` the answer is JSON lines: `{\"user\":{…},\"line\":n}` with a user as `import.addUsers` takes it, `{\"problem\":{…}}`, with `rejects=true` `{\"rejects\":\"…\"}`, and `{\"end\":{…}}` as the last, see `CheckedLine`. Without that last line the answer is not whole; a file that took longer than 60 seconds ends with a refusal's body instead. With `workspace=true` the accounts of the workspace are looked at, read only: `{\"record\":{…}}` says what a run under the rules of the query would do with each user, by the run's own code; that may take 600 seconds. Where a proxy takes no large bodies, the file is sent to `import.upload` with the `purpose` `check`, and `upload` names it here. Nothing is stored. A caller has one check at a time (429), an instance two (503). Permission `run-import`.",
+    description = "Ours. Reads a file as `rocketchat-import users` does, and answers its problems by line. With `users=true` the answer is JSON lines: `{\"user\":{…},\"line\":n}` with a user as `import.addUsers` takes it, `{\"problem\":{…}}`, with `rejects=true` `{\"rejects\":\"…\"}`, and `{\"end\":{…}}` as the last, see `CheckedLine`. Without that last line the answer is not whole; a file that took longer than 60 seconds ends with a refusal's body instead. With `workspace=true` the accounts of the workspace are looked at, read only: `{\"record\":{…}}` says what a run under the rules of the query would do with each user, by the run's own code; that may take 600 seconds. Where a proxy takes no large bodies, the file is sent to `import.upload` with the `purpose` `check`, and `upload` names it here. Nothing is stored. A caller has one check at a time (429), an instance two (503). Permission `run-import`; where `alsoUpdate` names passwords also `edit-other-user-password`.",
     security(("userId" = [], "authToken" = [])),
     params(CheckParameters),
     request_body(content = String, content_type = "application/octet-stream", description = "The file, 50 MiB at most; its content type does not matter"),
@@ -275,6 +275,9 @@ pub(in crate::http) async fn check(
     overload: web::Data<Overload>,
 ) -> Result<HttpResponse, ApiError> {
     let wanted = Wanted::from_query(request.query_string())?;
+    if let Some(permission) = wanted.rules.permission() {
+        caller.also(&app.repositories, permission).await?;
+    }
     let is_streamed = wanted.is_streamed();
     let place = app.checks.begin(&caller.caller.id)?;
     let stream = app.streams.take_place()?;
@@ -295,7 +298,8 @@ pub(in crate::http) async fn check(
         // Given up when the reader has ended, also if nobody waits for it any more.
         let _room = room;
         let place = RefCell::new(Some(place));
-        let reading = Reading { file: bytes.freeze(), wanted: &wanted, until, answer: &sender, place };
+        let reading =
+            Reading { file: bytes.freeze(), wanted: &wanted, until: Cell::new(until), answer: &sender, place };
         match workspace {
             Some(workspace) => workspace.read(&reading),
             None => reading.read(),

@@ -1,9 +1,9 @@
 //! Reading a file to its end, within its time.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     io::{self, Cursor, Read, Seek, SeekFrom},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use actix_web::web::Bytes;
@@ -35,7 +35,7 @@ pub(super) enum Cut {
 pub(super) struct Reading<'a> {
     pub(super) file: Bytes,
     pub(super) wanted: &'a Wanted,
-    pub(super) until: Instant,
+    pub(super) until: Cell<Instant>,
     pub(super) answer: &'a Sender<Result<String, Cut>>,
     /// Given up before the last piece is sent: the caller may begin the next check as soon as it has that.
     pub(super) place: RefCell<Option<ReadingPlace>>,
@@ -97,13 +97,18 @@ impl Summary {
 impl Reading<'_> {
     /// The users of the file, from its beginning.
     pub(super) fn users(&self) -> Users {
-        let source = Timed { bytes: Cursor::new(self.file.clone()), until: self.until };
+        let source = Timed { bytes: Cursor::new(self.file.clone()), until: self.until.get() };
         Users::read(source, self.wanted.name.as_deref(), &self.wanted.options)
     }
 
     /// Whether the time is over, or nobody takes the answer. What a source says that ended early is no problem of the file.
     pub(super) fn is_over(&self) -> bool {
-        Instant::now() > self.until || self.answer.is_closed()
+        Instant::now() > self.until.get() || self.answer.is_closed()
+    }
+
+    /// Moves the end of the time. The users that are read already keep the earlier one.
+    pub(super) fn give_more_time(&self, more: Duration) {
+        self.until.set(self.until.get() + more);
     }
 
     /// Sends a piece; whether somebody takes it.
@@ -192,8 +197,6 @@ impl Seek for Timed {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::sync::mpsc;
 
     use super::*;
@@ -203,8 +206,14 @@ mod tests {
     fn answers(until: Instant) -> Vec<Result<String, Cut>> {
         let (sender, mut receiver) = mpsc::channel(8);
         let wanted = Wanted::default();
-        Reading { file: Bytes::from_static(FILE), wanted: &wanted, until, answer: &sender, place: RefCell::default() }
-            .read();
+        Reading {
+            file: Bytes::from_static(FILE),
+            wanted: &wanted,
+            until: Cell::new(until),
+            answer: &sender,
+            place: RefCell::default(),
+        }
+        .read();
         drop(sender);
         std::iter::from_fn(|| receiver.blocking_recv()).collect()
     }

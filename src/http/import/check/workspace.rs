@@ -1,5 +1,7 @@
 //! What a run would do with the users of a file, in the order of their lines.
 
+use std::time::Duration;
+
 use csv::StringRecord;
 use serde::Serialize;
 use serde_json::Value;
@@ -18,6 +20,8 @@ use crate::{
     user_file::{Entry, Problem, Refusable, Tally, User},
 };
 
+/// More time for each password that may be compared with a stored one.
+const PASSWORD_TIME: Duration = Duration::from_millis(150);
 /// Users that are looked for with one query, as in a run.
 const USERS_AT_A_TIME: usize = 500;
 /// Bytes of lines that wait for their users to be looked for.
@@ -107,14 +111,17 @@ impl Workspace {
 
     /// Reads the file twice, and sends what would become of each user.
     pub(super) fn read(mut self, reading: &Reading<'_>) {
+        let mut passwords = 0;
         for entry in reading.users() {
             if reading.is_over() {
                 break;
             }
             if let Some(Ok(record)) = entry.user.map(|user| read_user(Value::Object(user), "")) {
                 self.rehearsal.note(&record);
+                passwords += u32::from(self.rehearsal.may_compare_password(&record));
             }
         }
+        reading.give_more_time(PASSWORD_TIME * passwords);
         let (mut tally, mut counts) = (Tally::new(0), Counts::default());
         if let Some(sentence) = self.rehearsal.wrong_setting() {
             let problem = Problem::of_setting(sentence.to_owned());
