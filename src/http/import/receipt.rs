@@ -92,8 +92,8 @@ pub(super) struct ReceiptRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     reason: Option<String>,
-    /// The fields that were changed in an account that was there, each with `before` and `after`. A password, and what is
-    /// too long, has neither.
+    /// The fields that were changed in an account that was there, each with `before` and `after`. A password has
+    /// neither, nor have values that are too long.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>, nullable = false)]
     changed: Option<Changes>,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{account, address, import, outcomes, receipt};
-use crate::harness::{Service, Workspace, eventually, served, staged_users, user};
+use crate::harness::{Held, Service, Workspace, eventually, served, staged_users, user};
 
 const BCRYPT: &str = "$2b$10$abcdefghijklmnopqrstuuSdFCKPzmWj0sGmxGq0gtOUzUuRO.vJC";
 
@@ -204,4 +204,27 @@ async fn passwords_of_a_killed_run_are_updated_in_its_receipt() {
         let found = workspace.collection("users").find_one(wanted).await.unwrap().unwrap();
         assert!(has_password(&workspace, found.get_str("_id").unwrap(), "a long pass phrase").await);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_placeholder_that_a_killed_batch_has_filled_is_updated_in_the_receipt_under_fail_too() {
+    let (workspace, service) = served_for_passwords().await;
+    let stand_in = user("ann").with("importIds", vec!["1"]).with("active", false).with("importPlaceholder", true);
+    workspace.add_user(stand_in).await;
+    service.stage(&[ann("first")]).await;
+    let operation = service.status().await.json()["operation"]["_id"].as_str().unwrap().to_owned();
+    let held = Held::receipt(&workspace, &operation, 0).await;
+    let rules = json!({ "onExisting": "fail", "onUsernameTaken": "suffix" });
+    assert_eq!(service.post("/api/v1/import.run", &rules).await.status, 200);
+    eventually("the placeholder is filled", Duration::from_secs(60), async || {
+        account(&workspace, "ann").await.get_bool("active").unwrap()
+    })
+    .await;
+    service.kill();
+    held.give_up(&workspace).await;
+    let service = workspace.serve().await;
+    service.wait_for_state("done").await;
+    let record = receipt(&service).await.remove(0);
+    assert_eq!((&record["outcome"], &record["changed"]["password"]), (&json!("updated"), &json!({})), "{record}");
+    assert!(has_password(&workspace, "ann", "first").await);
 }
