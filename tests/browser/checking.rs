@@ -160,10 +160,6 @@ async fn lists_of_slack_and_of_another_rocket_chat_become_accounts_as_they_are()
         let users = if good == 1 { "1 user".to_owned() } else { format!("{good} users") };
         browser.says("#send", &format!("Stage {users}")).await;
         browser.click("#send").await;
-        if ending != ".csv" {
-            // The import before is over, and a new one takes its place.
-            browser.click("#question-yes").await;
-        }
         browser.says("#file-good", &format!("{users} staged.")).await;
         browser.says("#state", "Ready").await;
         browser.click("#run").await;

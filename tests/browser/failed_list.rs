@@ -12,6 +12,8 @@ use crate::{
 /// Stages the two users of the chosen file in the place of the import before, and runs them.
 async fn run_both(browser: &Browser) {
     browser.click("#send").await;
+    browser.says("#question-text", "failed and are still staged").await;
+    browser.says("#question-text", "The receipt keeps the reasons").await;
     browser.click("#question-yes").await;
     browser.says("#file-good", "2 users staged").await;
     browser.click("#run").await;

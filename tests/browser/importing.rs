@@ -147,6 +147,7 @@ async fn json_files_of_each_kind_are_staged_with_all_their_fields() {
         browser.says("#send", "Stage 2 users").await;
         browser.click("#send").await;
         if workspace.count_staged().await > 0 {
+            browser.says("#question-text", "2 users are staged and were never run. They are removed").await;
             browser.click("#question-yes").await;
         }
         browser.says("#file-good", "2 users staged").await;
@@ -184,6 +185,7 @@ async fn a_batch_that_a_proxy_does_not_take_goes_in_halves_and_a_user_too_large_
     let _file = browser.choose_file(".csv", &csv_of(&users)).await;
     browser.says("#send", "Stage 700 users").await;
     browser.click("#send").await;
+    browser.says("#question-text", "700 users are staged and were never run").await;
     browser.click("#question-yes").await;
     browser.says("#send-error", "The user user600 alone is larger").await;
     browser.says("#send-error", "client_max_body_size").await;

@@ -63,7 +63,7 @@ async fn after_a_stuck_import_a_new_one_is_begun_and_a_second_clear_does_no_harm
     browser.says("#state", "Not moving").await;
     let _file = browser.choose_file(".csv", "importIds,emails,username\n1,ann@corp.example,ann\n").await;
     browser.click("#send").await;
-    browser.says("#question-text", "The import that is running is stopped").await;
+    browser.says("#question-text", "An import is running. It is stopped").await;
     browser.click("#question-yes").await;
     browser.says("#state", "Ready").await;
     browser.click("#clear").await;
@@ -73,6 +73,7 @@ async fn after_a_stuck_import_a_new_one_is_begun_and_a_second_clear_does_no_harm
 
     let _file = browser.choose_file(".csv", "importIds,emails,username\n1,ann@corp.example,ann\n").await;
     browser.click("#send").await;
+    browser.says("#question-text", "up to 1 user is still staged").await;
     browser.click("#question-yes").await;
     browser.says("#state", "Ready").await;
     browser.click("#run").await;

@@ -5,7 +5,7 @@ import { byId, download, element, notice, setProgress, setText } from './dom.js'
 import { ask } from './question.js';
 import { READING_FIELDS, inWordsOfPage, readingParameters } from './reading.js';
 import { sendUsers } from './send-users.js';
-import { RAISE_LIMIT, number, size, users as countedUsers } from './words.js';
+import { RAISE_LIMIT, counted as countedRecords, countsOf, number, size, users as countedUsers } from './words.js';
 
 // As many errors, as many users that would fail, and as many warnings are listed.
 const MOST_PROBLEMS = 100;
@@ -186,21 +186,45 @@ export class NewImport {
     this.#onSending(sending);
   }
 
-  /** Asks if there is something that a new import would end. */
+  /** Names what a new import would take away, and asks; where there is nothing, it does not. */
   async #mayReplace() {
-    const state = this.#status?.state;
-    if (state === 'none' || state === 'new') {
-      return true;
-    }
-    const present = state === 'importing'
-      ? 'The import that is running is stopped; accounts made until then stay.'
-      : 'The present import ends.';
-    return ask({
-      title: 'Start a new import?',
-      text: `${present} Users that are still staged, those that failed too, are removed from the staging area.`,
-      yes: 'Start a new import',
-    });
+    const text = lossBy(this.#status);
+    return text === null || ask({ title: 'Start a new import?', text, yes: 'Start a new import' });
   }
+}
+
+/** What a new import would take away, in sentences; `null` for nothing. */
+function lossBy(status) {
+  const { state, operation } = status ?? {};
+  const { completed, failed, total } = countsOf(operation);
+  const of = (count) => countedRecords(count, operation);
+  switch (state) {
+    case 'none':
+    case 'new':
+      return null;
+    case 'importing':
+      return `An import is running${total > 0 ? `: ${number(completed + failed)} of ${of(total)} done` : ''}. It is stopped: what `
+        + 'was imported until then stays, the others are removed from the staging area.';
+    case 'loading':
+      return 'A file is being read. That is stopped, and what was read is removed from the staging area.';
+    case 'ready':
+      return total > 0 ? `${of(total)} ${are(total)} staged and ${total === 1 ? 'was' : 'were'} never run. ${removed(total)}` : null;
+    case 'done':
+      return failed > 0 ? `${of(failed)} failed and ${are(failed)} still staged. ${removed(failed)} The receipt keeps the reasons.` : null;
+    default: {
+      // What a call has ended has nothing staged any more, where the operation says so.
+      const left = operation?.import?.endedByCall ? 0 : Math.max(total - completed, 0);
+      return left > 0 ? `The import before has ended early, and up to ${of(left)} ${are(left)} still staged. ${removed(left)}` : null;
+    }
+  }
+}
+
+function are(count) {
+  return count === 1 ? 'is' : 'are';
+}
+
+function removed(count) {
+  return count === 1 ? 'It is removed from the staging area.' : 'They are removed from the staging area.';
 }
 
 /** The sentence in the words of the page. Where it names a field, the fields are unfolded. */
