@@ -25,25 +25,33 @@ pub(super) struct Found {
     pub(super) warnings: Vec<Fault>,
 }
 
+type Key = [u8; KEY_BYTES];
+
 /// The line of every value that may be there once. Digests, because a file may hold millions.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     /// By the digest without letter case: the line, and a digest with it.
-    lines: HashMap<[u8; KEY_BYTES], (u32, u32)>,
+    lines: HashMap<Key, (u32, u32)>,
     /// The line of further letter cases of such values, by both digests.
-    twins: HashMap<([u8; KEY_BYTES], u32), u32>,
+    twins: HashMap<(Key, u32), u32>,
+    /// Further lines of a user name that several people have; `None` where a name belongs to one person.
+    namesakes: Option<HashMap<(Key, u32), Vec<u32>>>,
     exact: RandomState,
 }
 
 impl Taken {
+    /// Begins a file. `may_share_names` says whether people of one user name get a name each.
+    pub(super) fn new(may_share_names: bool) -> Self {
+        Self { namesakes: may_share_names.then(HashMap::new), ..Self::default() }
+    }
+
     /// Takes the values of a user.
     pub(super) fn take(&mut self, user: &User, line: u64, found: &mut Found) {
         let line = u32::try_from(line).unwrap_or(u32::MAX);
-        let values = text_of(user, USERNAME).map(|name| ("username", name)).into_iter();
-        let values = values.chain(texts_of(user, EMAILS).map(|email| ("e-mail", email)));
-        for (what, value) in values.chain(texts_of(user, IMPORT_IDS).map(|id| ("importId", id))) {
-            let exact = u32::try_from(self.exact.hash_one(value) >> u32::BITS).unwrap_or_default();
-            let key = digest(what, value);
+        // The name first: its person's addresses and ids are looked for among those of the lines before.
+        let name = text_of(user, USERNAME).map(|name| ("username", name));
+        for (what, value) in name.into_iter().chain(identities(user)) {
+            let (key, exact) = self.keys(what, value);
             match self.lines.entry(key) {
                 Entry::Vacant(entry) => drop(entry.insert((line, exact))),
                 Entry::Occupied(entry) => {
@@ -53,26 +61,67 @@ impl Taken {
                     if other == line {
                         continue;
                     }
-                    let value = quoted(value);
                     if same.is_some() {
-                        let reason = format!("{what} {value} is that of line {other} too: keep one of the two");
-                        found.errors.push(Fault::new(Kind::Twice, reason));
+                        found.errors.extend(self.repeated(what, value, user, (other, line)));
                     } else if what != "importId" {
-                        let noun = if what == "e-mail" { "address" } else { "name" };
-                        let reason = format!(
-                            "{what} {value} differs from that of line {other} in letter case only: under the rule fail, \
-                             as in Rocket.Chat, two accounts are made, of which one can hardly log in; under skip, link \
-                             and update both count as one {noun}, which belongs to one person"
-                        );
-                        found.warnings.push(Fault::new(Kind::CaseTwins, reason));
+                        found.warnings.push(case_twins(what, value, other));
                     }
                 }
             }
         }
     }
+
+    fn keys(&self, what: &str, value: &str) -> (Key, u32) {
+        (digest(what, value), u32::try_from(self.exact.hash_one(value) >> u32::BITS).unwrap_or_default())
+    }
+
+    /// The fault of a value of an earlier line; none for the name of another person where each gets a name.
+    fn repeated(&mut self, what: &str, value: &str, user: &User, (other, line): (u32, u32)) -> Option<Fault> {
+        let mut way_out = "keep one of the two";
+        if what == "username" {
+            let name = self.keys(what, value);
+            let holders: Vec<u32> = identities(user).filter_map(|(what, value)| self.holder(what, value)).collect();
+            let namesakes = self.namesakes.as_ref().and_then(|namesakes| namesakes.get(&name));
+            let is_namesake = |holder: &u32| *holder == other || namesakes.is_some_and(|lines| lines.contains(holder));
+            if !holders.iter().any(is_namesake) {
+                if let Some(namesakes) = &mut self.namesakes {
+                    namesakes.entry(name).or_default().push(line);
+                    return None;
+                }
+                way_out = "keep one of the two, or let a second person get the next free name with --on-username-taken suffix";
+            }
+        }
+        let reason = format!("{what} {} is that of line {other} too: {way_out}", quoted(value));
+        Some(Fault::new(Kind::Twice, reason))
+    }
+
+    /// The line before that has this address, in any letter case, or this id.
+    fn holder(&self, what: &str, value: &str) -> Option<u32> {
+        let (key, exact) = self.keys(what, value);
+        let (line, first_exact) = *self.lines.get(&key)?;
+        let twin = self.twins.get(&(key, exact)).copied();
+        if exact == first_exact { Some(line) } else { twin.or(Some(line).filter(|_| what != "importId")) }
+    }
 }
 
-fn digest(what: &str, value: &str) -> [u8; KEY_BYTES] {
+/// The addresses and ids of a user, by which a person is known.
+fn identities(user: &User) -> impl Iterator<Item = (&'static str, &str)> {
+    let emails = texts_of(user, EMAILS).map(|email| ("e-mail", email));
+    emails.chain(texts_of(user, IMPORT_IDS).map(|id| ("importId", id)))
+}
+
+fn case_twins(what: &str, value: &str, other: u32) -> Fault {
+    let noun = if what == "e-mail" { "address" } else { "name" };
+    let reason = format!(
+        "{what} {} differs from that of line {other} in letter case only: under the rule fail, as in Rocket.Chat, two \
+         accounts are made, of which one can hardly log in; under skip, link and update both count as one {noun}, which \
+         belongs to one person",
+        quoted(value)
+    );
+    Fault::new(Kind::CaseTwins, reason)
+}
+
+fn digest(what: &str, value: &str) -> Key {
     let mut hasher = Sha256::new_with_prefix(what);
     hasher.update([0]);
     if value.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
@@ -212,6 +261,36 @@ mod tests {
         assert!(errors.contains("importId \"ANN\" is that of line 3 too"), "{errors}");
         let (errors, _) = take(json!({ "username": "cid", "emails": ["x@b.c"], "importIds": ["ann"] }), 4);
         assert!(errors.starts_with("importId \"ann\" is that of line 2"), "{errors}");
+    }
+
+    #[test]
+    fn people_of_one_user_name_are_several_where_each_gets_a_name_unless_an_address_or_an_id_says_that_they_are_one() {
+        let kim = |email: &str, id: &str| user(json!({ "username": "kim", "emails": [email], "importIds": [id] }));
+        let errors = |may_share_names: bool, users: &[User]| {
+            let mut taken = Taken::new(may_share_names);
+            let mut found = Found::default();
+            users.iter().zip(2..).for_each(|(user, line)| taken.take(user, line, &mut found));
+            found.errors.into_iter().map(|fault| fault.reason).collect::<Vec<_>>()
+        };
+        let people = [kim("a@b.c", "1"), kim("b@b.c", "2"), kim("c@b.c", "3")];
+        assert_eq!(errors(true, &people), [""; 0]);
+        let alone = errors(false, &people);
+        assert_eq!(alone.len(), 2, "{alone:?}");
+        assert!(alone[0].ends_with("with --on-username-taken suffix"), "{alone:?}");
+
+        for (same, what) in
+            [(kim("B@b.c", "4"), "username"), (kim("d@b.c", "2"), "importId"), (kim("b@b.c", "4"), "e-mail")]
+        {
+            let mut users = people.to_vec();
+            users.push(same);
+            let errors = errors(true, &users);
+            assert!(errors[0] == "username \"kim\" is that of line 2 too: keep one of the two", "{errors:?}");
+            assert!(errors.last().unwrap().starts_with(what), "{errors:?}");
+        }
+        let other = json!({ "username": "bea", "emails": ["x@b.c"], "importIds": ["9"] });
+        let errors = errors(true, &[people[0].clone(), user(other), kim("x@b.c", "8")]);
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(errors[0].starts_with("e-mail"), "{errors:?}");
     }
 
     #[test]

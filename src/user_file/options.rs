@@ -44,6 +44,8 @@ pub(crate) struct Options {
     pub(crate) assignments: Assignments,
     pub(crate) ignores_unknown: bool,
     pub(crate) import_id_from: Option<ImportIdFrom>,
+    /// Whether people of one user name get a name each, so that the name may be there several times.
+    pub(crate) may_share_names: bool,
     /// Warnings that are errors.
     pub(crate) refused: Vec<Refusable>,
 }

@@ -67,7 +67,7 @@ impl Users {
             pending: problems.into_iter().map(Entry::of_problem).collect(),
             records: opened.records,
             mapping: opened.mapping,
-            taken: Taken::default(),
+            taken: Taken::new(options.may_share_names),
             findings: opened.findings,
             refused,
         };

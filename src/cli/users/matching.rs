@@ -41,6 +41,11 @@ impl MatchingArgs {
             || self.join_default_channels
     }
 
+    /// Whether people of one user name get a name each.
+    pub(super) fn may_share_names(&self) -> bool {
+        self.on_username_taken == OnUsernameTaken::Suffix.as_str()
+    }
+
     /// Whether accounts that are there take passwords.
     pub(super) fn updates_passwords(&self) -> bool {
         self.also_update.iter().any(|column| column == Column::Password.as_str())

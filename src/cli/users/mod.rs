@@ -32,7 +32,10 @@ use self::{
     sending::Sender,
 };
 use super::{CommandError, console::Console, target::ServerArgs, words::counted};
-use crate::{client::Client, user_file::Template};
+use crate::{
+    client::Client,
+    user_file::{Options, Template},
+};
 
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -113,7 +116,7 @@ pub(super) async fn run(args: &UsersArgs) -> Result<(), CommandError> {
     args.passwords_out.as_deref().map_or(Ok(()), Passwords::look_at)?;
     let check = Check {
         path: path.clone(),
-        options: args.reading.options()?,
+        options: Options { may_share_names: args.matching.may_share_names(), ..args.reading.options()? },
         rejects: args.rejects.clone(),
         keeps_users: client.is_some(),
     };

@@ -183,6 +183,44 @@ async fn somebody_who_is_there_is_linked_and_a_name_of_another_person_gets_a_num
     assert!(receipt["records"][0]["reason"].as_str().unwrap().contains("kim-1"), "{receipt}");
 }
 
+#[tokio::test]
+async fn two_people_of_one_user_name_in_a_file_are_two_accounts_with_suffix_and_otherwise_an_error() {
+    let (workspace, service) = served().await;
+    let text =
+        "username,emails,importIds,name\nkim,kim.lee@corp.example,1,Kim Lee\nkim,kim.ray@corp.example,2,Kim Ray\n";
+    let file = File::new("people.csv", text);
+    let refused = call(&service.address, &["users", file.path(), "--check"]).await;
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    let sentence = "line 3: username \"kim\" is that of line 2 too: keep one of the two, or let a second person get the next \
+                    free name with --on-username-taken suffix (import id 2)";
+    assert!(refused.errors.contains(sentence), "{refused:?}");
+
+    let suffix = ["users", file.path(), "--json", "--on-username-taken", "suffix"];
+    let checked = call(&service.address, &[&suffix[..], &["--check"]].concat()).await;
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    assert_eq!(summary(&checked)["check"]["created"], 2, "{checked:?}");
+    let ran = call(&service.address, &[&suffix[..], &["--run"]].concat()).await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(summary(&ran)["run"]["created"], 2, "{ran:?}");
+    for (id, username, address) in [("1", "kim", "kim.lee@corp.example"), ("2", "kim-1", "kim.ray@corp.example")] {
+        let account = workspace.collection("users").find_one(doc! { "importIds": id }).await.unwrap().unwrap();
+        let emails = account.get_array("emails").unwrap()[0].as_document().unwrap().get_str("address").unwrap();
+        assert_eq!((account.get_str("username").unwrap(), emails), (username, address));
+    }
+    let receipt: Value = service.get_as_admin("/api/v1/import.receipt").await.json();
+    let reason = receipt["records"][1]["reason"].as_str().unwrap();
+    assert!(reason.contains("kim-1") && reason.replace("kim-1", "").contains("kim"), "{receipt}");
+
+    let one = "username,emails,importIds\nkim,kim@corp.example,1\nkim,Kim@corp.example,2\n";
+    let file = File::new("one.csv", one);
+    let refused = call(&service.address, &["users", file.path(), "--check", "--on-username-taken", "suffix"]).await;
+    assert_eq!(refused.code, Some(2), "one address is one person: {refused:?}");
+    assert!(
+        refused.errors.contains("line 3: username \"kim\" is that of line 2 too: keep one of the two"),
+        "{refused:?}"
+    );
+}
+
 /// The lines that the command says errors of, and those that it only warns about.
 fn said(finished: &Finished) -> [Vec<u64>; 2] {
     let summary = summary(finished);

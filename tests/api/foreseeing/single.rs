@@ -3,7 +3,7 @@
 use bson::doc;
 use serde_json::{Value, json};
 
-use super::{ask, check, lines_of, records};
+use super::{Rules, ask, assert_equal, check, lines_of, records, run};
 use crate::harness::{served, user};
 
 fn address(address: &str, verified: bool) -> bson::Bson {
@@ -96,4 +96,28 @@ async fn problems_of_the_file_stand_between_and_a_rule_that_is_not_known_is_refu
     assert_eq!(answer.json()["error"], "onExisting: must be one of fail, skip, link, update");
     let answer = ask(&service, "&matchBy=email,phone", file).await;
     assert_eq!(answer.json()["error"], "matchBy: must be one of importId, email, username");
+}
+
+#[tokio::test]
+async fn people_of_one_user_name_in_a_file_get_a_name_each_with_suffix_as_in_the_run() {
+    let (_workspace, service) = served().await;
+    let person = |id: &str| json!({ "importIds": [id], "emails": [format!("kim{id}@corp.example")], "username": "kim", "name": "Kim" });
+    let users = ["1", "2", "3"].map(person);
+    let (lines, end) = check(&service, "&format=jsonl&onExisting=link", lines_of(&users)).await;
+    assert_eq!((records(&lines).len(), &end["badLines"]), (1, &json!(2)), "{lines:?}");
+
+    for rule in ["link", "fail"] {
+        let rules = Rules(json!({ "onExisting": rule, "onUsernameTaken": "suffix" }));
+        let (lines, end) = check(&service, &format!("&format=jsonl{}", rules.query()), lines_of(&users)).await;
+        let foreseen = records(&lines);
+        assert_eq!((foreseen.len(), &end["badLines"]), (3, &json!(0)), "{lines:?}");
+        if rule == "link" {
+            assert!(foreseen.iter().all(|record| record["outcome"] == "created"), "{foreseen:?}");
+            for (record, name) in foreseen[1..].iter().zip(["kim-1", "kim-2"]) {
+                let reason = record["reason"].as_str().unwrap();
+                assert!(reason.contains(name) && reason.replace(name, "").contains("kim"), "{record}");
+            }
+        }
+        assert_equal(&foreseen, &[1, 2, 3], &run(&service, &users, &rules).await);
+    }
 }

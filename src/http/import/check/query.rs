@@ -85,7 +85,8 @@ pub(in crate::http) struct CheckParameters {
     /// with commas.
     #[param(required = false, value_type = Vec<String>)]
     match_by: Vec<String>,
-    /// With `workspace`: the rule for user names, as in `import.run`.
+    /// With `workspace`: the rule for user names, as in `import.run`. With `suffix`, several people of the file may have one
+    /// user name, also without `workspace`.
     #[param(required = false, value_type = OnUsernameTakenRule)]
     on_username_taken: Option<String>,
     /// With `workspace`: a column that `update` also takes, as in `import.run`. May be repeated, and have several with
@@ -142,6 +143,7 @@ impl Wanted {
         for (parameter, value) in pairs.into_inner() {
             wanted.take(&parameter, value).map_err(|reason| ApiError::InvalidParameter { parameter, reason })?;
         }
+        wanted.options.may_share_names = wanted.rules.on_username_taken == Some(OnUsernameTaken::Suffix);
         Ok(wanted)
     }
 

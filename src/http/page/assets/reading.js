@@ -30,6 +30,7 @@ const PHRASES = [
   [/and --ignore-unknown/g, () => `and tick ${named('ignoreUnknown')}`],
   [/leave such columns out with --ignore-unknown/g, () => `tick ${named('ignoreUnknown')}`],
   [/--import-id-from( username or email)?/g, () => `choose one under ${named('importIdFrom')}`],
+  [/with --on-username-taken suffix/g, () => `by ticking ${labelOf('users-username-suffix')}`],
   [/leave --sheet away/g, () => `leave ${named('sheet')} empty`],
   [/--([a-z-]+)/g, (flag, name) => named(parameterOf(name)) ?? flag],
 ];
@@ -61,8 +62,11 @@ function parameterOf(flag) {
 
 /** The label of the field of a parameter; `null` where there is none. */
 function named(parameter) {
-  if (!Object.hasOwn(FIELDS, parameter)) return null;
-  const [label] = byId(FIELDS[parameter]).labels;
+  return Object.hasOwn(FIELDS, parameter) ? labelOf(FIELDS[parameter]) : null;
+}
+
+function labelOf(id) {
+  const [label] = byId(id).labels;
   return `“${label.textContent.replace(/\s+/g, ' ').trim()}”`;
 }
 
