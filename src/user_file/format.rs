@@ -44,7 +44,7 @@ pub(super) fn format_of(head: &[u8], name: Option<&str>, given: Option<Format>) 
 /// Whether the first two lines are an object each.
 fn has_a_user_a_line(head: &[u8]) -> bool {
     let text = String::from_utf8_lossy(head);
-    let mut lines = text.trim_start_matches('\u{feff}').lines().filter(|line| !line.trim().is_empty());
+    let mut lines = text.trim_start_matches('\u{feff}').split(['\n', '\r']).filter(|line| !line.trim().is_empty());
     let first = lines.next().and_then(|line| Object::read(line).ok());
     first.is_some_and(|object| object.get("users").is_none() && object.get("members").is_none())
         && lines.next().is_some_and(|line| line.trim_start().starts_with('{'))

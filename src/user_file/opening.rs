@@ -20,6 +20,9 @@ use super::{
 };
 use crate::domain::shown_value::shown;
 
+/// Objects that are read to find one that is whole.
+const LOOKED_AT: usize = 100;
+
 /// What a file consists of.
 pub(super) enum Records {
     Rows { rows: Rows, columns: Columns },
@@ -140,7 +143,9 @@ fn open_objects(mut objects: Objects, options: &Options, usual: Option<From>) ->
     let mut first = Vec::new();
     let mut preset = options.from.or(usual).and_then(|from| preset_of(from, |preset| preset.headerless.is_none()));
     let from = options.from.or(usual);
-    if let Some(piece) = objects.next() {
+    // Broken ones do not show where the others come from.
+    while first.len() < LOOKED_AT && !first.iter().any(is_whole) {
+        let Some(piece) = objects.next() else { break };
         if let Ok(Piece { line, object: Ok(object) }) = &piece {
             if let Some(sentence) = sentence_about_keyed_users(object) {
                 return Err(vec![Problem::fatal(*line, Fault::new(Kind::Value, sentence))]);
@@ -168,6 +173,10 @@ fn open_objects(mut objects: Objects, options: &Options, usual: Option<From>) ->
         findings: findings_of(preset),
         first,
     })
+}
+
+fn is_whole(piece: &Result<Piece, Problem>) -> bool {
+    matches!(piece, Ok(Piece { object: Ok(_), .. }))
 }
 
 /// Rocket.Chat's users.csv, also with a header, as in the list of those that were left out.

@@ -9,17 +9,14 @@ use csv::{StringRecord, WriterBuilder};
 use serde_json::value::to_raw_value;
 
 use super::{
-    object::Object,
+    object::{LINE, Object, REASON},
     presets::are_alike,
     problem::{Problem, Severity},
     users::{Entry, Original},
 };
 use crate::domain::spreadsheet::harmless;
 
-const LINE: &str = "line";
-const REASON: &str = "reason";
-
-/// Writes rows as CSV and objects as JSON lines.
+/// Writes rows as CSV and objects as JSON lines. Text that is no object stands in one.
 #[derive(Debug)]
 pub(crate) struct Rejects<W> {
     target: W,
@@ -54,6 +51,7 @@ impl<W: Write> Rejects<W> {
         match (&entry.original, header) {
             (Original::Row(cells), Some(header)) => self.add_row(entry.line, reason, cells, header)?,
             (Original::Object(object), _) => self.add_object(entry.line, reason, object)?,
+            (Original::Text(text), _) => self.write_object(&text.listed(entry.line, reason)?)?,
             (Original::Row(_) | Original::None, _) => return Ok(()),
         }
         self.written += 1;
@@ -81,7 +79,11 @@ impl<W: Write> Rejects<W> {
         let own = object.0.iter().filter(|(name, _)| name != LINE && name != REASON).cloned();
         let mut members = vec![(LINE.to_owned(), to_raw_value(&line)?), (REASON.to_owned(), to_raw_value(reason)?)];
         members.extend(own);
-        serde_json::to_writer(&mut self.target, &Object(members))?;
+        self.write_object(&Object(members))
+    }
+
+    fn write_object(&mut self, object: &Object) -> io::Result<()> {
+        serde_json::to_writer(&mut self.target, object)?;
         self.target.write_all(b"\n")
     }
 

@@ -10,7 +10,7 @@ use super::{
     findings::Findings,
     input::Source,
     mapping::Mapping,
-    object::{Object, Piece},
+    object::{Broken, KeptText, Object, Piece},
     opening::{Opened, Records, open},
     options::Options,
     problem::{Fault, Kind, Problem, Severity},
@@ -37,6 +37,8 @@ pub(crate) enum Original {
     None,
     Row(StringRecord),
     Object(Object),
+    /// No object at all.
+    Text(KeptText),
 }
 
 /// The users of a file, one at a time in memory. What grows with the file is a digest of every name, address and id.
@@ -120,7 +122,10 @@ impl Users {
         };
         let object = match object {
             Ok(object) => object,
-            Err(fault) => return Some(Entry::of_problem(Problem::error(line, fault))),
+            Err(Broken { fault, text }) => {
+                let problems = vec![Problem::error(line, fault)];
+                return Some(Entry { line, user: None, problems, original: Original::Text(text) });
+            }
         };
         if let Some(kind) = kind_of_no_user(&object, is_bulk, is_directory) {
             self.findings.passed_over(&kind);

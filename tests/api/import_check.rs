@@ -74,7 +74,12 @@ async fn the_lines_that_cannot_be_imported_are_listed_as_the_command_line_lists_
     let folder = tempfile::tempdir().unwrap();
     let jsonl =
         "{\"username\":\"ann\",\"importIds\":[\"1\"]}\n{\"emails\":[\"b@corp.example\"],\"importIds\":[\"2\"]}\n";
-    for (name, file) in [("bad.csv", BAD), ("bad.jsonl", jsonl), ("good.csv", GOOD)] {
+    let broken = "{\"username\":\"ann\n7\n{\"emails\":[\"b@corp.example\"],\"importIds\":[\"2\"]}\n";
+    let ldif = "dn: uid=ann\nobjectClass: person\nuid: ann\ncn:: Sm9z*\n\ndn: uid=bea\nobjectClass: person\nuid: bea\n\
+                mail: bea@corp.example\nemployeeNumber: 2\n";
+    for (name, file) in
+        [("bad.csv", BAD), ("bad.jsonl", jsonl), ("broken.jsonl", broken), ("broken.ldif", ldif), ("good.csv", GOOD)]
+    {
         let [path, rejects] = [name, "rejects"].map(|name| folder.path().join(name).to_str().unwrap().to_owned());
         std::fs::write(&path, file).unwrap();
         let arguments = ["users", &path, "--dry-run", "--rejects", &rejects];

@@ -6,16 +6,14 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::value::to_raw_value;
 
 use super::{
-    super::{
-        input::unreadable,
-        problem::{Fault, Kind, Problem, quoted},
-    },
-    MAX_OBJECT_BYTES, Object, Piece,
+    super::problem::{Fault, Kind, Problem, quoted},
+    Broken, MAX_OBJECT_BYTES, Object, Piece,
+    broken::KEPT_BYTES,
+    text_lines::TextLines,
 };
 
 pub(in super::super) struct Ldif<R> {
-    source: R,
-    line: u64,
+    lines: TextLines<R>,
     /// A line that was read too far.
     ahead: Option<(u64, String)>,
     is_over: bool,
@@ -25,7 +23,7 @@ type Attributes = Vec<(String, Vec<String>)>;
 
 impl<R: BufRead> Ldif<R> {
     pub(in super::super) fn new(source: R) -> Self {
-        Self { source, line: 0, ahead: None, is_over: false }
+        Self { lines: TextLines::new(source), ahead: None, is_over: false }
     }
 
     fn physical_line(&mut self) -> Result<Option<(u64, String)>, Problem> {
@@ -33,15 +31,8 @@ impl<R: BufRead> Ldif<R> {
             return Ok(Some(line));
         }
         let mut text = Vec::new();
-        let line = self.line + 1;
-        let mut limited = std::io::Read::take(&mut self.source, MAX_OBJECT_BYTES as u64);
-        let length = limited.read_until(b'\n', &mut text).map_err(|error| unreadable(line, &error))?;
-        if length == MAX_OBJECT_BYTES {
-            return Err(Problem::fatal(line, Fault::new(Kind::TooLarge, "a line of more than 16 MiB")));
-        }
-        self.line = line;
-        let text = String::from_utf8_lossy(&text);
-        Ok((length > 0).then(|| (line, text.trim_end_matches(['\r', '\n']).to_owned())))
+        let line = self.lines.read(&mut text)?;
+        Ok(line.map(|line| (line, String::from_utf8_lossy(&text).into_owned())))
     }
 
     /// A line with those that continue it.
@@ -67,6 +58,7 @@ impl<R: BufRead> Ldif<R> {
         let mut first_line = 0;
         let mut fault = None;
         let mut bytes = 0;
+        let mut original = String::new();
         while let Some((line, text)) = self.logical_line()? {
             if text.starts_with('#') {
                 continue;
@@ -77,17 +69,21 @@ impl<R: BufRead> Ldif<R> {
                 }
                 continue;
             }
-            let Some((name, value)) = text.split_once(':') else {
-                first_line = if first_line == 0 { line } else { first_line };
+            let attribute = text.split_once(':');
+            if first_line == 0 && attribute.is_some_and(|(name, _)| name.eq_ignore_ascii_case("version")) {
+                continue;
+            }
+            first_line = if first_line == 0 { line } else { first_line };
+            if original.len() <= KEPT_BYTES {
+                original.push_str(&text);
+                original.push('\n');
+            }
+            let Some((name, value)) = attribute else {
                 let reason =
                     format!("line {line} is no attribute with a value: {}; export the entry again", quoted(&text));
                 fault.get_or_insert(Fault::new(Kind::Syntax, reason));
                 continue;
             };
-            if first_line == 0 && name.eq_ignore_ascii_case("version") {
-                continue;
-            }
-            first_line = if first_line == 0 { line } else { first_line };
             bytes += text.len();
             if bytes > MAX_OBJECT_BYTES {
                 return Err(Problem::fatal(first_line, Fault::new(Kind::TooLarge, "an entry of more than 16 MiB")));
@@ -101,7 +97,9 @@ impl<R: BufRead> Ldif<R> {
         if first_line == 0 {
             return Ok(None);
         }
-        Ok(Some(Piece { line: first_line, object: fault.map_or_else(|| object_of(attributes), Err) }))
+        let object = fault.map_or_else(|| object_of(attributes), Err);
+        let object = object.map_err(|fault| Broken::new(fault, original.trim_end()));
+        Ok(Some(Piece { line: first_line, object }))
     }
 }
 
@@ -172,7 +170,7 @@ mod tests {
             "{\"dn\":\"uid=ann,dc=corp,dc=example\",\"uid\":\"ann\",\"cn\":\"Ann Lée\",\
              \"mail\":[\"ann@corp.example\",\"a@corp.example\"]}"
         );
-        assert!(pieces[1].object.as_ref().unwrap_err().reason.contains("not fetched"));
+        assert!(pieces[1].object.as_ref().unwrap_err().fault.reason.contains("not fetched"));
     }
 
     proptest! {

@@ -1,7 +1,9 @@
 //! Objects of a file: JSON in its several shapes, and LDIF.
 
+mod broken;
 mod ldif;
 mod lines;
+mod text_lines;
 mod values;
 
 use std::fmt;
@@ -13,6 +15,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
+pub(super) use broken::{Broken, KeptText, LINE, REASON};
 pub(super) use ldif::Ldif;
 pub(super) use lines::Lines;
 pub(super) use values::Values;
@@ -26,11 +29,19 @@ const MAX_OBJECT_BYTES: usize = 16 * 1024 * 1024;
 /// The way out of JSON that cannot be read.
 const MEND_JSON: &str = "mend it there, or export the file again";
 
-/// An object, or the reason why what stands there is none.
+/// An object, or what stands there and is none.
 #[derive(Debug)]
 pub(super) struct Piece {
     pub(super) line: u64,
-    pub(super) object: Result<Object, Fault>,
+    pub(super) object: Result<Object, Broken>,
+}
+
+impl Piece {
+    /// Reads a text in JSON. In a list of bad lines it may hold another one, which was mended.
+    fn read(line: u64, text: &str) -> Self {
+        let object = Object::read(text).map_err(|fault| Broken::new(fault, text)).and_then(Object::out_of_list);
+        Self { line, object }
+    }
 }
 
 /// Objects in their order. A problem is that of the whole file: a fatal one is the last item, a warning is not.

@@ -11,7 +11,7 @@ use super::{
         input::unreadable,
         problem::{Fault, Kind, Problem},
     },
-    MAX_OBJECT_BYTES, MEND_JSON, Object, Piece,
+    MAX_OBJECT_BYTES, MEND_JSON, Piece,
 };
 
 /// Members of an answer that hold the users.
@@ -274,7 +274,7 @@ impl<R: BufRead> Iterator for Values<R> {
 }
 
 fn piece(line: u64, text: &[u8]) -> Piece {
-    Piece { line, object: Object::read(&String::from_utf8_lossy(text)) }
+    Piece::read(line, &String::from_utf8_lossy(text))
 }
 
 fn ends_with_list_name(text: &[u8]) -> bool {

@@ -40,6 +40,26 @@ async fn lines_that_end_with_a_carriage_return_are_counted_as_lines() {
     let mixed = "username,emails,importIds,bio\r\nann,ann@corp.example,1,\"two\r\nlines\"\nbea,,2,\r\ncid,c@corp.example,3,\n\n\n";
     let summary = checked("mixed.csv", mixed, &[]).await;
     assert_eq!((&summary["users"], kinds(&summary, "problems")), (&json!(2), vec![(4, "missing".to_owned())]));
+    let person = |number: usize| {
+        format!("{{\"username\":\"u{number}\",\"emails\":[\"u{number}@corp.example\"],\"importIds\":[\"{number}\"]}}")
+    };
+    let entry = |number: usize| {
+        let id = format!("uid: u{number}\nmail: u{number}@corp.example\nemployeeNumber: {number}\n");
+        format!("dn: uid=u{number}\nobjectClass: person\n{id}").trim_end().to_owned()
+    };
+    for end in ["\n", "\r\n", "\r"] {
+        let lines = [person(1), String::new(), "{\"username\":".to_owned(), person(2), person(3)];
+        let summary = checked("people.jsonl", lines.join(end), &[]).await;
+        let problems = vec![(3, "syntax".to_owned())];
+        assert_eq!((&summary["users"], kinds(&summary, "problems")), (&json!(3), problems), "{end:?}: {summary}");
+        let entries = [entry(1), entry(2).replace("mail: ", "mail:: "), entry(3), String::new()];
+        let summary = checked("people.ldif", entries.join("\n\n").replace('\n', end), &[]).await;
+        let problems = vec![(7, "syntax".to_owned())];
+        assert_eq!((&summary["users"], kinds(&summary, "problems")), (&json!(2), problems), "{end:?}: {summary}");
+    }
+    let mixed = format!("{}\r{}\r\n{}\n\r\n{{\r{}", person(1), person(2), person(3), person(4));
+    let summary = checked("people", mixed, &[]).await;
+    assert_eq!((&summary["users"], kinds(&summary, "problems")), (&json!(4), vec![(5, "syntax".to_owned())]));
 }
 
 #[tokio::test]
@@ -263,6 +283,41 @@ async fn lists_of_bad_objects_keep_their_members_and_are_read_again() {
     assert!(list.ends_with("\"emails\":[],\"importId\":76561198000000002}\n"), "{list}");
     let summary = checked("again.jsonl", list.replace("[]", "[\"b@corp.example\"]"), &[]).await;
     assert_eq!(summary["users"], 1, "{summary}");
+}
+
+#[tokio::test]
+async fn broken_lines_are_in_the_list_as_they_were_and_are_read_again_once_they_are_mended() {
+    let (workspace, service) = served().await;
+    let folder = tempfile::tempdir().unwrap();
+    let rejects = folder.path().join("left.jsonl");
+    let rejects = rejects.to_str().unwrap();
+    let json = "{\"username\":\"bea\",\"emails\":[\"bea@corp.example\"],\"importIds\":[\"2\"]\n\
+                {\"username\":\"ann\",\"emails\":[\"ann@corp.example\"],\"importIds\":[\"1\"]}\n";
+    let ldif = "dn: uid=dan,\n dc=corp\nobjectClass: person\nuid: dan\nmail:: ZGFu*\nemployeeNumber: 4\n\n\
+                dn: uid=cid,dc=corp\nobjectClass: person\nuid: cid\nmail: cid@corp.example\nemployeeNumber: 3\n";
+    let unfolded = "dn: uid=dan,dc=corp\nobjectClass: person\nuid: dan\nmail:: ZGFu*\nemployeeNumber: 4";
+    let object = json.lines().next().unwrap();
+    for (name, text, original, wrong, right) in [
+        ("people.jsonl", json, object, "[\\\"2\\\"]", "[\\\"2\\\"]}"),
+        ("people.ldif", ldif, unfolded, ":: ZGFu*", ": dan@corp.example"),
+    ] {
+        let file = File::new(name, text);
+        let arguments = ["users", file.path(), "--skip-bad", "--rejects", rejects, "--run", "--json"];
+        let finished = call(&service.address, &arguments).await;
+        assert_eq!((finished.code, &summary(&finished)["rejected"]), (Some(1), &json!(1)), "{finished:?}");
+        let list = std::fs::read_to_string(rejects).unwrap();
+        let rejected: Value = serde_json::from_str(&list).unwrap();
+        let reason = &summary(&finished)["problems"][0]["reason"];
+        assert_eq!(rejected, json!({ "line": 1, "reason": reason, "original": original }));
+
+        let again = call(&service.address, &["users", rejects, "--check"]).await;
+        assert_eq!(again.code, Some(2), "nothing is mended yet: {again:?}");
+        assert!(again.errors.contains("line 1: original is still broken: "), "{again:?}");
+        std::fs::write(rejects, list.replace(wrong, right)).unwrap();
+        let finished = call(&service.address, &["users", rejects, "--run"]).await;
+        assert_eq!(finished.code, Some(0), "{finished:?}");
+    }
+    assert_eq!(workspace.count_imported().await, 4);
 }
 
 #[tokio::test]

@@ -211,7 +211,8 @@ pub(super) enum CheckedLine {
     /// Stands before the user of its line; without a line the first of all where a setting of the workspace is wrong, and the last where the database user lacks privileges for the memberships that the run would make.
     Problem(FileProblem),
     /// With `rejects=true` a piece of the list of lines that cannot be imported, in the columns of the file behind `line` and
-    /// `reason`: CSV, or JSON lines for objects. The pieces make up the list one behind the other.
+    /// `reason`: CSV, or JSON lines for objects; `original` holds text that is none. The pieces make up the list one
+    /// behind the other.
     Rejects(String),
     /// With `workspace=true`, behind the user of its line. Where a setting is wrong, only of users who are refused for
     /// another reason.
