@@ -180,6 +180,11 @@ impl Client {
         Status::read(body).ok_or_else(|| ClientError::Unreadable("import.status".to_owned()))
     }
 
+    /// Whether the server is this service, not Rocket.Chat itself.
+    pub(crate) async fn is_this_service(&self) -> Result<bool, ClientError> {
+        Ok(self.server().await? == Server::ThisService)
+    }
+
     /// The program at the other end.
     async fn server(&self) -> Result<Server, ClientError> {
         let ask = async || self.send_for_answer(self.request(Method::GET, "import.status")).await;

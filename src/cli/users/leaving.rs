@@ -75,9 +75,10 @@ pub(super) struct SourceFile<'a> {
 }
 
 impl LeavingArgs {
-    /// Whether the flags ask for what Rocket.Chat's own import API cannot do.
-    pub(super) fn needs_this_service(&self) -> bool {
-        self.source.is_some()
+    /// The flags given that ask for what Rocket.Chat's own import API cannot do.
+    pub(super) fn beyond_rocketchat(&self) -> impl Iterator<Item = &'static str> {
+        let flags = [("--source", self.source.is_some()), ("--deactivate-missing", self.deactivate_missing)];
+        flags.into_iter().filter(|(_, is_given)| *is_given).map(|(flag, _)| flag)
     }
 
     /// Whether a file with errors is refused even without its bad lines: they may be people who are still there.

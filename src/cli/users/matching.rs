@@ -33,12 +33,18 @@ pub(super) struct MatchingArgs {
 }
 
 impl MatchingArgs {
-    /// Whether the flags ask for what Rocket.Chat's own import API cannot do.
-    pub(super) fn needs_this_service(&self) -> bool {
-        let is_other = |rule: &str| rule != OnExisting::Fail.as_str();
-        self.on_existing.as_deref().is_some_and(is_other)
-            || self.on_username_taken != OnUsernameTaken::Fail.as_str()
-            || self.join_default_channels
+    /// The flags given that ask for what Rocket.Chat's own import API cannot do: it would pass them over in silence.
+    pub(super) fn beyond_rocketchat(&self) -> impl Iterator<Item = &'static str> {
+        // To let the user fail is what Rocket.Chat does.
+        let finds_people = self.on_existing.as_deref().is_some_and(|rule| rule != OnExisting::Fail.as_str());
+        let flags = [
+            ("--on-existing", finds_people),
+            ("--match-by", !self.match_by.is_empty()),
+            ("--on-username-taken", self.on_username_taken != OnUsernameTaken::Fail.as_str()),
+            ("--also-update", !self.also_update.is_empty()),
+            ("--join-default-channels", self.join_default_channels),
+        ];
+        flags.into_iter().filter(|(_, is_given)| *is_given).map(|(flag, _)| flag)
     }
 
     /// Whether people of one user name get a name each.

@@ -122,8 +122,9 @@ pub(super) async fn run(args: &UsersArgs) -> Result<(), CommandError> {
     };
     let mut report = Report::new(path);
     if let Some(client) = &client {
-        // The same for the address and the token.
+        // The same for the address and the token, and for flags that the server does not know.
         client.status().await?;
+        refuse_what_needs_this_service(args, client).await?;
     }
     let result = import(args, check, client.as_ref(), &console, &mut report).await;
     console.end();
@@ -132,6 +133,20 @@ pub(super) async fn run(args: &UsersArgs) -> Result<(), CommandError> {
         report.print()?;
     }
     result
+}
+
+/// # Errors
+/// When a flag asks Rocket.Chat's own server for what it cannot do. Staging for such a call would empty the staging area for
+/// nothing.
+async fn refuse_what_needs_this_service(args: &UsersArgs, client: &Client) -> Result<(), CommandError> {
+    let flags: Vec<&str> = args.matching.beyond_rocketchat().chain(args.leaving.beyond_rocketchat()).collect();
+    if flags.is_empty() || client.is_this_service().await? {
+        return Ok(());
+    }
+    Err(CommandError::Setting(format!(
+        "this server is Rocket.Chat's own, which finds nobody who is there and keeps no sources: leave {} out; nothing was sent",
+        flags.join(", ")
+    )))
 }
 
 async fn import(

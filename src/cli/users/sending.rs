@@ -69,7 +69,6 @@ impl<'a> Sender<'a> {
     ) -> Result<(), CommandError> {
         let fingerprint = to_send.fingerprint().map_err(|error| disk(&error))?;
         let mut staging = self.begin(passwords.as_ref(), &fingerprint, users).await?;
-        self.refuse_what_needs_this_service(&staging)?;
         report.operation = Some(staging.operation().to_owned());
         if let Some(passwords) = &mut passwords {
             passwords.store(Begun { operation: staging.operation().to_owned(), fingerprint })?;
@@ -175,20 +174,6 @@ impl<'a> Sender<'a> {
             file: path.map(|path| self.client.fingerprint(path.as_os_str().as_encoded_bytes())),
             users,
         }
-    }
-
-    fn refuse_what_needs_this_service(&self, staging: &Staging<'_>) -> Result<(), CommandError> {
-        let reason = if staging.is_with_this_service() {
-            return Ok(());
-        } else if self.args.matching.needs_this_service() {
-            "this server does not find people who are there: leave --on-existing, --on-username-taken and \
-             --join-default-channels out"
-        } else if self.args.leaving.needs_this_service() {
-            "this server keeps no sources: leave --source out"
-        } else {
-            return Ok(());
-        };
-        Err(CommandError::Setting(reason.to_owned()))
     }
 
     /// Follows a run, and reads what became of everybody.

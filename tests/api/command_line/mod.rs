@@ -3,6 +3,7 @@
 mod bad_files;
 mod checking;
 pub mod files;
+mod foreign_server;
 mod imports;
 mod inspecting;
 mod leaving;
