@@ -1,9 +1,8 @@
 //! The whole file, read and checked before anything is sent.
 
 use std::{
-    collections::{BTreeMap, HashMap},
     fs::File,
-    io::{self, BufWriter, Seek as _, Write as _},
+    io::{self, BufWriter, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -11,11 +10,9 @@ use super::{
     super::CommandError,
     batches::Spool,
     file::{create_rejects, name_of, open},
+    rejected::RejectList,
 };
-use crate::{
-    client::FailedUser,
-    user_file::{Findings, Options, Problem, Rejects, Tally, User, Users, first_import_id},
-};
+use crate::user_file::{Findings, Options, Rejects, Tally, Users};
 
 /// As many problems, and as many warnings, are listed.
 const LISTED: usize = 100;
@@ -75,62 +72,7 @@ impl Check {
     }
 }
 
-/// The list of the lines that are left out, to be written once more when the server has said whom it would not take, and who
-/// failed.
-#[derive(Debug)]
-pub(super) struct RejectList {
-    check: Check,
-    file: File,
-}
-
-/// Users without an error in the file who belong into the list all the same, each with the reason.
-#[derive(Debug, Default)]
-pub(super) struct Rejected {
-    /// Users that the server refuses, by their place among all without an error.
-    pub(super) refusals: BTreeMap<u64, String>,
-    /// Users who failed, by their first import id.
-    pub(super) failures: HashMap<String, String>,
-}
-
-impl Rejected {
-    /// Takes in the users who failed in a run.
-    pub(super) fn failed(&mut self, users: &[FailedUser]) {
-        let reasons = users.iter().filter_map(|user| Some((user.import_ids.first()?.clone(), user.errors.join("; "))));
-        self.failures.extend(reasons);
-    }
-
-    fn reason_of(&self, place: u64, user: &User) -> Option<&String> {
-        self.refusals.get(&place).or_else(|| self.failures.get(first_import_id(user)?))
-    }
-}
-
-impl RejectList {
-    /// Writes the list anew, with these users, and returns its lines. Nothing happens without `--rejects`.
-    pub(super) fn add(&self, rejected: &Rejected) -> Result<Option<u64>, CommandError> {
-        let Some(path) = &self.check.rejects else { return Ok(None) };
-        let target = create_rejects(path, &self.check.path)?;
-        let mut file = self.file.try_clone().map_err(|error| unwritable(&error))?;
-        file.rewind().map_err(|error| unwritable(&error))?;
-        let name = name_of(&self.check.path);
-        let mut users = Users::read(file, name.as_deref(), &self.check.options);
-        let mut rejects = Rejects::new(BufWriter::new(target));
-        let mut place = 0;
-        while let Some(mut entry) = users.next() {
-            if let Some(user) = &entry.user {
-                let reason = rejected.reason_of(place, user);
-                place += 1;
-                let Some(reason) = reason else { continue };
-                entry.problems = vec![Problem::refused(entry.line, reason.clone())];
-            }
-            rejects.add(&entry, users.header()).map_err(|error| unwritable(&error))?;
-        }
-        let written = rejects.written();
-        rejects.finish().map_err(|error| unwritable(&error))?;
-        Ok(Some(written))
-    }
-}
-
-fn unwritable(error: &io::Error) -> CommandError {
+pub(super) fn unwritable(error: &io::Error) -> CommandError {
     CommandError::Failed(format!("the disk cannot be written: {error}"))
 }
 

@@ -1,10 +1,12 @@
-//! The users that failed, for a person: each of a few, and many summed up by reason.
+//! Users who failed, or would fail, for a person: each of a few, and many summed up by reason.
 
-use std::collections::HashMap;
-
-use super::super::{
-    console::Console,
-    words::{counted, printable},
+use super::{
+    super::{
+        console::Console,
+        words::{counted, printable},
+    },
+    foreseen::Foreseen,
+    reasons::{Reasons, Sum},
 };
 use crate::client::FailedUser;
 
@@ -12,103 +14,90 @@ use crate::client::FailedUser;
 const LISTED: usize = 20;
 /// As many reasons of further ones are listed.
 const REASONS: usize = 10;
-/// Stands for what differs from user to user.
-const BLANK: &str = "…";
+
+/// The outputs of the call that hold every user who fails.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outputs {
+    /// The file of `--rejects`.
+    pub(super) rejects: bool,
+    /// The summary of `--json`.
+    pub(super) json: bool,
+}
 
 /// Shows the users that failed, and why.
-pub(super) fn show(console: &Console, failed: &[FailedUser]) {
+pub(super) fn show(console: &Console, failed: &[FailedUser], outputs: Outputs) {
     for user in failed.iter().take(LISTED) {
         console.notice(&printable(&line_about(user)));
     }
     if failed.len() <= LISTED {
         return;
     }
-    let sums = by_reason(failed);
-    for (reason, count) in sums.iter().take(REASONS) {
-        console.notice(&printable(&format!("failed: {}: {reason}", counted(*count, "user"))));
+    let mut reasons = Reasons::default();
+    for user in failed {
+        reasons.add(&user.errors.join("; "), names_of(user));
     }
-    let more = sums.iter().skip(REASONS).map(|(_, count)| count).sum::<u64>();
-    if more > 0 {
-        console.notice(&format!("failed: {} for other reasons", counted(more, "user")));
+    show_sums(console, &reasons, "failed");
+    let mut places = Vec::new();
+    places.extend(outputs.rejects.then_some("in the file of --rejects"));
+    places.extend(outputs.json.then_some("under failed of --json"));
+    places.push("in the output of rocketchat-import receipt");
+    console.notice(&format!("all of them are {}, and on the web page", places.join(", ")));
+}
+
+/// Shows the users that would fail, and why. `is_in_rejects` says whether all of them were written to the file of `--rejects`.
+pub(super) fn show_foreseen(console: &Console, check: &Foreseen, is_in_rejects: bool) {
+    for user in check.failing.iter().take(LISTED) {
+        let ids = user.import_ids.join(", ");
+        let line = format!("line {}: would fail: {} (import id {ids})", user.line, user.reason);
+        console.notice(&printable(&line));
     }
-    console.notice("all of them are in the file of --rejects, under failed of --json, and on the web page");
+    if check.counts.failed <= LISTED as u64 {
+        return;
+    }
+    show_sums(console, &check.reasons, "would fail");
+    console.notice(if is_in_rejects {
+        "all of them are in the file of --rejects"
+    } else {
+        "--check with --rejects FILE writes all of them to a file"
+    });
+}
+
+fn show_sums(console: &Console, reasons: &Reasons, what: &str) {
+    let (sums, others) = reasons.most_frequent(REASONS);
+    for Sum { reason, count } in sums {
+        console.notice(&printable(&format!("{what}: {}: {reason}", counted(count, "user"))));
+    }
+    if others > 0 {
+        console.notice(&format!("{what}: {} for other reasons", counted(others, "user")));
+    }
+}
+
+fn names_of(user: &FailedUser) -> impl Iterator<Item = &str> + Clone {
+    user.username.iter().chain(&user.emails).chain(&user.import_ids).map(String::as_str)
 }
 
 fn line_about(user: &FailedUser) -> String {
-    let names = user.username.iter().chain(&user.emails).chain(&user.import_ids);
-    let names: Vec<&str> = names.map(String::as_str).collect();
+    let names: Vec<&str> = names_of(user).collect();
     let place = user.line.map(|line| format!("line {line}: ")).unwrap_or_default();
     format!("failed: {place}{}: {}", names.join(", "), user.errors.join("; "))
-}
-
-/// The reasons without what belongs to one user alone, and how many users have them, the most frequent first.
-fn by_reason(failed: &[FailedUser]) -> Vec<(String, u64)> {
-    let mut sums: HashMap<String, u64> = HashMap::new();
-    for user in failed {
-        *sums.entry(without_names(&user.errors.join("; "), user)).or_default() += 1;
-    }
-    let mut sums: Vec<(String, u64)> = sums.into_iter().collect();
-    sums.sort_by(|(one, ones), (other, others)| others.cmp(ones).then_with(|| one.cmp(other)));
-    sums
-}
-
-/// The sentence without the values of the user, and without the account before its name or `_id` in brackets.
-fn without_names(sentence: &str, user: &FailedUser) -> String {
-    let mut words: Vec<String> = Vec::new();
-    for word in sentence.split(' ') {
-        let end = word.trim_end_matches(['.', ',', ':', ';']);
-        let signs = &word[end.len()..];
-        let is_own = |value: &String| value == end;
-        if end.starts_with('(') && end.ends_with(')') {
-            if let Some(named) = words.last_mut() {
-                BLANK.clone_into(named);
-            }
-            words.push(format!("({BLANK}){signs}"));
-        } else if user.username.iter().chain(&user.emails).chain(&user.import_ids).any(is_own) {
-            words.push(format!("{BLANK}{signs}"));
-        } else {
-            words.push(word.to_owned());
-        }
-    }
-    words.join(" ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn failed(number: usize, reason: &str) -> FailedUser {
-        FailedUser {
-            import_ids: vec![format!("id{number}")],
-            emails: vec![format!("user{number}@corp.example")],
-            username: Some(format!("user{number}")),
+    #[test]
+    fn a_user_who_failed_is_shown_with_line_names_and_reason() {
+        let failed = FailedUser {
+            import_ids: vec!["id0".to_owned()],
+            emails: vec!["user0@corp.example".to_owned()],
+            username: Some("user0".to_owned()),
             name: None,
             roles: Vec::new(),
-            line: Some(number as u64 + 2),
-            errors: vec![reason.replace('#', &number.to_string())],
-        }
-    }
-
-    #[test]
-    fn reasons_that_differ_in_names_only_are_one() {
-        let taken = "The e-mail address user#@corp.example is taken by the user other# (abc#). With onExisting set to link, \
-                     that account gets the import id.";
-        let another =
-            "the user name of id# (@user#) belongs to somebody with another e-mail address: account other# (@user#)";
-        let users: Vec<FailedUser> =
-            (0..30).map(|number| failed(number, if number % 3 == 0 { another } else { taken })).collect();
-        let expected = [
-            (
-                "The e-mail address … is taken by the user … (…). With onExisting set to link, that account gets the import id.",
-                20,
-            ),
-            ("the user name of … (…) belongs to somebody with another e-mail address: account … (…)", 10),
-        ];
-        assert_eq!(by_reason(&users), expected.map(|(reason, count)| (reason.to_owned(), count)));
-        assert_eq!(
-            line_about(&users[0]),
-            "failed: line 2: user0, user0@corp.example, id0: the user name of id0 (@user0) belongs to somebody with another \
-             e-mail address: account other0 (@user0)"
-        );
+            line: Some(2),
+            errors: vec!["the user name is taken".to_owned()],
+        };
+        let line = "failed: line 2: user0, user0@corp.example, id0: the user name is taken";
+        assert_eq!(line_about(&failed), line);
     }
 }

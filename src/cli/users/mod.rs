@@ -5,11 +5,14 @@ mod check;
 mod failures;
 mod file;
 mod foreseeing;
+mod foreseen;
 mod leaving;
 mod matching;
 mod options;
 mod passwords;
 mod proxy_limit;
+mod reasons;
+mod rejected;
 mod replacing;
 mod report;
 mod sending;
@@ -21,12 +24,15 @@ use tokio::task::spawn_blocking;
 
 use self::{
     batches::KeptUsers,
-    check::{Check, RejectList, Rejected, print_template, shown},
-    foreseeing::{Plan, foresee},
+    check::{Check, print_template, shown},
+    failures::Outputs,
+    foreseeing::foresee,
+    foreseen::Plan,
     leaving::{LeavingArgs, SourceReport},
     matching::MatchingArgs,
     options::ReadingArgs,
     passwords::Passwords,
+    rejected::{RejectList, Rejected},
     replacing::Replaceable,
     report::Report,
     sending::Sender,
@@ -69,7 +75,8 @@ pub(super) struct UsersArgs {
     #[arg(long)]
     skip_bad: bool,
 
-    /// Write the bad lines, and the lines of users who fail, to this file, with their number and the reason
+    /// Write the bad lines, and the lines of users who fail or with --check would fail, to this file, with their number and
+    /// the reason
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
 
@@ -120,7 +127,7 @@ pub(super) async fn run(args: &UsersArgs) -> Result<(), CommandError> {
         rejects: args.rejects.clone(),
         keeps_users: client.is_some(),
     };
-    let mut report = Report::new(path);
+    let mut report = Report::new(path, Outputs { rejects: args.rejects.is_some(), json: args.json });
     if let Some(client) = &client {
         // The same for the address and the token, and for flags that the server does not know.
         client.status().await?;
@@ -239,9 +246,12 @@ struct CheckedFile<'a> {
 }
 
 /// Writes the list of `--rejects` anew; its lines, and the users again.
-async fn write_rejects(rejects: &Arc<RejectList>, rejected: Rejected) -> Result<(Option<u64>, Rejected), CommandError> {
+async fn write_rejects(
+    rejects: &Arc<RejectList>,
+    mut rejected: Rejected,
+) -> Result<(Option<u64>, Rejected), CommandError> {
     let rejects = Arc::clone(rejects);
-    let write = move || rejects.add(&rejected).map(|written| (written, rejected));
+    let write = move || rejects.add(&mut rejected).map(|written| (written, rejected));
     spawn_blocking(write).await.map_err(CommandError::failed)?
 }
 
@@ -266,8 +276,10 @@ async fn check_and_send(
     }
     let mut parameters = args.matching.parameters();
     parameters.extend(args.reading.refused_by_workspace());
-    let Some(Plan { foreseen, spool, to_stage, refusals, .. }) =
-        foresee(client, &mut kept, users, &parameters, passwords.as_mut(), console).await?
+    // A run says itself who failed.
+    let rejects_failing = args.check && args.rejects.is_some();
+    let Some(Plan { foreseen, spool, to_stage, rejected: found, .. }) =
+        foresee(client, &mut kept, users, &parameters, rejects_failing, passwords.as_mut(), console).await?
     else {
         if args.check {
             let reason = "this server cannot say what a run would do; --dry-run checks the file alone";
@@ -277,11 +289,11 @@ async fn check_and_send(
     };
     let (failing, is_unusable) = (foreseen.counts.failed, foreseen.wrong_setting.is_some());
     report.foreseen(foreseen);
-    if !refusals.is_empty() {
-        rejected.refusals = refusals;
+    if !found.is_empty() {
+        rejected.foreseen = found;
         let (written, all) = write_rejects(rejects, std::mem::take(rejected)).await?;
         *rejected = all;
-        report.rejected(written);
+        if rejects_failing { report.rejected_with_failing(written) } else { report.rejected(written) }
     }
     left_out(args, file, is_unusable, report)?;
     if args.check {

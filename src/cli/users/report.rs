@@ -11,8 +11,8 @@ use super::{
         words::{counted, printable},
     },
     check::{Checked, shown},
-    failures,
-    foreseeing::Foreseen,
+    failures::{self, Outputs},
+    foreseen::Foreseen,
     leaving::SourceReport,
 };
 use crate::{
@@ -40,6 +40,11 @@ pub(super) struct Report {
     findings: Findings,
     /// Lines that were written to the list of those that are left out, and of users who failed.
     rejected: u64,
+    /// Whether they hold all users that would fail.
+    #[serde(skip)]
+    has_rejected_failing: bool,
+    #[serde(skip)]
+    outputs: Outputs,
     pub(super) operation: Option<String>,
     pub(super) staged: u64,
     /// Set where staging did not end well.
@@ -86,7 +91,7 @@ struct Run {
 }
 
 impl Report {
-    pub(super) fn new(file: &Path) -> Self {
+    pub(super) fn new(file: &Path, outputs: Outputs) -> Self {
         Self {
             file: shown(file),
             users: 0,
@@ -98,6 +103,8 @@ impl Report {
             warnings: Vec::new(),
             findings: Findings::default(),
             rejected: 0,
+            has_rejected_failing: false,
+            outputs,
             operation: None,
             staged: 0,
             cut_short: None,
@@ -160,6 +167,12 @@ impl Report {
     /// The list of lines that are left out has so many now, if there is one.
     pub(super) fn rejected(&mut self, lines: Option<u64>) {
         self.rejected = lines.unwrap_or(self.rejected);
+    }
+
+    /// The same, and all users that would fail are among them.
+    pub(super) fn rejected_with_failing(&mut self, lines: Option<u64>) {
+        self.rejected(lines);
+        self.has_rejected_failing = lines.is_some();
     }
 
     /// Everybody is there already.
@@ -229,7 +242,7 @@ impl Report {
         if let Some(check) = &self.check {
             console.notice(&format!("{}: {}", self.file, check.in_words()));
             if self.run.is_none() {
-                show_check(console, check);
+                show_check(console, check, self.has_rejected_failing);
             }
         }
         let Some(run) = &self.run else {
@@ -274,7 +287,7 @@ impl Report {
         }
         show_unsure(console, &outcomes.unsure, outcomes.unsure_count, ", see rocketchat-import receipt");
         match &self.failed {
-            Some(failed) => failures::show(console, failed),
+            Some(failed) => failures::show(console, failed, self.outputs),
             None if outcomes.failed > 0 => console.notice("this server does not tell which users failed, and why"),
             None => {}
         }
@@ -319,16 +332,8 @@ impl Report {
     }
 }
 
-fn show_check(console: &Console, check: &Foreseen) {
-    for user in &check.failing {
-        let ids = user.import_ids.join(", ");
-        let line = format!("line {}: would fail: {} (import id {ids})", user.line, user.reason);
-        console.notice(&printable(&line));
-    }
-    let more = check.counts.failed.saturating_sub(check.failing.len() as u64);
-    if more > 0 {
-        console.notice(&format!("and {more} more would fail"));
-    }
+fn show_check(console: &Console, check: &Foreseen, is_in_rejects: bool) {
+    failures::show_foreseen(console, check, is_in_rejects);
     show_lacking_import_id(console, &check.counts);
     show_unsure(console, &check.counts.unsure, check.counts.unsure_count, "");
 }

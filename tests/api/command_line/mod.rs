@@ -8,6 +8,7 @@ mod imports;
 mod inspecting;
 mod leaving;
 mod lost_answers;
+mod many_failures;
 mod pages;
 mod passwords;
 mod proxy;
