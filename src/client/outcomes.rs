@@ -1,6 +1,6 @@
 //! The outcomes of an import, counted from its receipt.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use super::{Client, ClientError, ReceiptForm, lines::Lines};
 use crate::domain::receipt::DEACTIVATED;
@@ -54,6 +54,14 @@ struct Line {
     memberships: u64,
     #[serde(default)]
     without_password: bool,
+    #[serde(default)]
+    changed: Changed,
+}
+
+/// The fields that were changed in an account that was there.
+#[derive(Debug, Default, Deserialize)]
+struct Changed {
+    password: Option<IgnoredAny>,
 }
 
 impl OutcomeCounts {
@@ -119,16 +127,17 @@ impl OutcomeCounts {
 }
 
 impl Client {
-    /// Counts the outcomes of the operation. `look` sees the outcome and the import ids of each record.
+    /// Counts the outcomes of the operation. `look` sees each record's outcome, its import ids, and whether an account that was
+    /// there took its password.
     pub(crate) async fn outcomes(
         &self,
         operation: &str,
-        mut look: impl FnMut(&str, &[String]),
+        mut look: impl FnMut(&str, &[String], bool),
     ) -> Result<OutcomeCounts, ClientError> {
         let report = self.receipt(Some(operation), ReceiptForm::Jsonl, false).await?;
         let (mut counts, mut lines) = (OutcomeCounts::default(), Lines::new(report, "import.receipt"));
         while let Some(line) = lines.next::<Line>().await? {
-            look(&line.outcome, &line.import_ids);
+            look(&line.outcome, &line.import_ids, line.changed.password.is_some());
             counts.add(line);
         }
         Ok(counts)

@@ -3,7 +3,13 @@
 use clap::{Args, builder::PossibleValuesParser};
 use serde_json::{Map, Value};
 
-use crate::domain::matching::{Column, MatchBy, OnExisting, OnUsernameTaken};
+use crate::{
+    cli::CommandError,
+    domain::matching::{Column, MatchBy, OnExisting, OnUsernameTaken},
+};
+
+/// The code in Rocket.Chat's sentence about a missing permission.
+const UNAUTHORIZED: &str = "error-unauthorized";
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "People who are there")]
@@ -55,6 +61,17 @@ impl MatchingArgs {
     /// Whether accounts that are there take passwords.
     pub(super) fn updates_passwords(&self) -> bool {
         self.also_update.iter().any(|column| column == Column::Password.as_str())
+    }
+
+    /// The error, with the permission that these flags take where one is missing.
+    pub(super) fn with_permission(&self, error: CommandError) -> CommandError {
+        match error {
+            CommandError::Server(reason) if self.updates_passwords() && reason.contains(UNAUTHORIZED) => {
+                let takes = "--also-update password takes run-import and edit-other-user-password";
+                CommandError::Server(format!("{reason} ({takes})"))
+            }
+            error => error,
+        }
     }
 
     /// Whether new accounts join the default channels.

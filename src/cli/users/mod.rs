@@ -134,6 +134,7 @@ pub(super) async fn run(args: &UsersArgs) -> Result<(), CommandError> {
         refuse_what_needs_this_service(args, client).await?;
     }
     let result = import(args, check, client.as_ref(), &console, &mut report).await;
+    let result = result.map_err(|error| args.matching.with_permission(error));
     console.end();
     report.show(&console);
     if args.json {

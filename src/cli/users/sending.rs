@@ -287,8 +287,9 @@ impl<'a> Sender<'a> {
     }
 
     async fn outcomes(&self, operation: &str, people: &mut People) -> Result<OutcomeCounts, ClientError> {
-        let look = |outcome: &str, import_ids: &[String]| {
-            if outcome == Outcome::Created.as_str() {
+        let look = |outcome: &str, import_ids: &[String], took_password: bool| {
+            // One that stood in for the person takes the made password, too.
+            if outcome == Outcome::Created.as_str() || took_password {
                 people.new.add(import_ids);
             } else if outcome == Outcome::Failed.as_str() {
                 people.failed.add(import_ids);

@@ -1,8 +1,9 @@
 //! Files that are fit to be sent.
 
+use bson::doc;
 use serde_json::json;
 
-use super::{File, call, csv_of, operation_count, summary};
+use super::{File, call, csv_of, operation_count, proxy::Proxy, summary};
 use crate::harness::{served, staged_users, user};
 
 #[tokio::test]
@@ -130,4 +131,19 @@ async fn people_who_are_there_are_no_error_and_are_counted_apart() {
     assert_eq!(linked.code, Some(0), "{linked:?}");
     let run = &summary(&linked)["run"];
     assert_eq!((&run["created"], &run["linked"], &run["same"]), (&json!(0), &json!(2), &json!(8)), "{run}");
+}
+
+#[tokio::test]
+async fn users_with_pictures_within_their_addresses_go_through_a_proxy_with_the_default_limit_of_nginx() {
+    let (workspace, service) = served().await;
+    let picture = format!("data:image/png;base64,{}", "A".repeat(20_000));
+    let rows: String =
+        (0..200).map(|number| format!("user{number},user{number}@x.io,{number},\"{picture}\"\n")).collect();
+    let file = File::new("users.csv", format!("username,emails,importIds,avatarUrl\n{rows}"));
+    let proxy = Proxy::narrow(&service.address, 1024 * 1024).await;
+    let finished = call(&proxy.address, &["users", file.path(), "--run"]).await;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert!(finished.errors.contains("client_max_body_size"), "{finished:?}");
+    let with_picture = workspace.collection("users").count_documents(doc! { "_pendingAvatarUrl": picture }).await;
+    assert_eq!(with_picture.unwrap(), 200);
 }

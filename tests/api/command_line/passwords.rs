@@ -339,7 +339,6 @@ async fn somebody_of_whom_the_check_says_that_he_fails_and_who_gets_an_account_a
 #[tokio::test]
 async fn a_nightly_file_gives_people_who_are_there_their_passwords_once_where_that_is_named() {
     let (workspace, service) = served().await;
-    workspace.grant("edit-other-user-password", &["admin"]).await;
     for name in ["ann", "bob"] {
         let person =
             user(name).with("emails", vec![doc! { "address": format!("{name}@corp.example"), "verified": true }]);
@@ -359,6 +358,10 @@ async fn a_nightly_file_gives_people_who_are_there_their_passwords_once_where_th
     assert_eq!(refused.code, Some(2), "Bob would get a made one: {refused:?}");
     assert!(refused.errors.contains("leave one of the two out") && !out.exists(), "{refused:?}");
 
+    let refused = night(&["--check"]).await;
+    assert_eq!(refused.code, Some(3), "{refused:?}");
+    assert!(refused.errors.contains("takes run-import and edit-other-user-password"), "{refused:?}");
+    workspace.grant("edit-other-user-password", &["admin"]).await;
     let checked = night(&["--check"]).await;
     assert_eq!(summary(&checked)["check"]["updated"], 1, "{checked:?}");
     let first = night(&["--run"]).await;
@@ -368,4 +371,20 @@ async fn a_nightly_file_gives_people_who_are_there_their_passwords_once_where_th
     let second = night(&["--run"]).await;
     assert_eq!((second.code, &summary(&second)["staged"]), (Some(0), &json!(0)), "{second:?}");
     assert_eq!(workspace.collection("users").find_one(doc! { "_id": "ann" }).await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn the_made_password_of_somebody_whose_account_stood_in_for_him_is_written_down() {
+    let (workspace, service) = served().await;
+    let stand_in = user("ann").with("importIds", vec!["1"]).with("active", false).with("importPlaceholder", true);
+    workspace.add_user(stand_in).await;
+    let file = File::new("people.csv", "username,emails,importIds\nann,ann@corp.example,1\n");
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("passwords.csv");
+    let finished =
+        call(&service.address, &["users", file.path(), "--run", "--passwords-out", out.to_str().unwrap()]).await;
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let made = passwords(&out);
+    assert_eq!(made.len(), 1, "{finished:?}");
+    assert_can_log_in(&workspace, &made[0]).await;
 }
