@@ -18,7 +18,7 @@ use super::{
     refused_users::{RefusedUser, RefusedUsers},
 };
 use crate::{
-    domain::operation::State,
+    domain::{operation::State, shown_value::shown},
     engine::{Refusal, UploadRefusal},
     repository::{RepositoryError, setup::MissingPrivilege},
 };
@@ -53,6 +53,9 @@ pub(super) enum ApiError {
         /// Where in the body, as a JSON pointer; `None` for the body as a whole.
         path: Option<String>,
     },
+    /// The same, with a sentence of ours that says which value it is and the way out.
+    #[error("{problem}")]
+    UnfitBody { problem: String, path: String, reason: String },
     /// Users of a call are not what the endpoint takes. The sentence is Rocket.Chat's and about the first of them, the users
     /// to blame are ours.
     #[error("{problem}")]
@@ -81,6 +84,9 @@ pub(super) enum ApiError {
     /// The request cannot be done now. Rocket.Chat tells these without a code.
     #[error("{0}")]
     Rejected(&'static str),
+    /// The operation that is to be run is not the newest one.
+    #[error("{OTHER_OPERATION}")]
+    OtherOperation { wanted: String, newest: String },
     /// The request cannot be done now. Rocket.Chat tells these with a code and the name of the endpoint.
     #[error("{reason} [{code}]")]
     Coded { reason: String, code: &'static str, endpoint: &'static str },
@@ -128,6 +134,8 @@ pub(super) enum ApiError {
 pub(super) const MISSING_DATA: &str = "Users are missing required data.";
 pub(super) const UNKNOWN_ROLE: &str = "One or more of the users have been assigned invalid roles.";
 
+const OTHER_OPERATION: &str = "The newest import operation is not the one in operationId.";
+
 const DATABASE_UNAVAILABLE: &str = "error-database-unavailable";
 const DATABASE_PRIVILEGES: &str = "error-database-privileges";
 const RETENTION: &str = "error-retention-policy";
@@ -174,6 +182,7 @@ pub(super) enum ErrorBody {
     NotLoggedIn(NotLoggedIn),
     Coded(CodedFailure),
     RefusedUsers(UsersFailure),
+    OtherOperation(OperationFailure),
     Service(ServiceFailure),
     Invalid(InvalidParameters),
 }
@@ -212,6 +221,23 @@ pub(super) struct UsersFailure {
     details: RefusedUsers,
 }
 
+/// The reason with the operation that is the newest.
+#[derive(Serialize, ToSchema)]
+pub(super) struct OperationFailure {
+    success: bool,
+    error: String,
+    details: NewestOperation,
+}
+
+/// The newest operation, in the place of the one that was wanted.
+#[derive(Serialize, ToSchema)]
+pub(super) struct NewestOperation {
+    /// A sentence for a person, with both ids and the way out.
+    reason: String,
+    /// The `_id` of the newest operation.
+    newest: String,
+}
+
 /// The reason with a code of this service.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -236,6 +262,10 @@ pub(super) struct InvalidParameters {
 #[derive(Serialize, ToSchema)]
 pub(super) struct PlaceInBody {
     path: String,
+    /// A sentence for a person: the value or the name, and the way out. Missing where `users` have one each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    reason: Option<String>,
     /// The first twenty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
@@ -244,6 +274,12 @@ pub(super) struct PlaceInBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false)]
     more: Option<u64>,
+}
+
+impl PlaceInBody {
+    fn new(path: &str, reason: Option<String>) -> Self {
+        Self { path: path.to_owned(), reason, users: Vec::new(), more: None }
+    }
 }
 
 impl From<RepositoryError> for ApiError {
@@ -269,7 +305,7 @@ impl From<Refusal> for ApiError {
             Refusal::MissingData => MISSING_DATA,
             Refusal::UnknownRole { .. } => UNKNOWN_ROLE,
             Refusal::NotFound => "error-operation-not-found",
-            Refusal::OtherOperation => "The newest import operation is not the one in operationId.",
+            Refusal::OtherOperation => OTHER_OPERATION,
             Refusal::NotReady => "error-invalid-operation-status",
             Refusal::NoImporter => "error-importer-not-defined",
             Refusal::NotFinished => "The current import operation is not finished.",
@@ -318,6 +354,8 @@ impl ResponseError for ApiError {
             Self::Overloaded { .. } | Self::DatabaseUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             // A failing database, too: so Rocket.Chat answers when its driver throws inside an action.
             Self::InvalidBody { .. }
+            | Self::UnfitBody { .. }
+            | Self::OtherOperation { .. }
             | Self::InvalidUser { .. }
             | Self::InvalidQuery(_)
             | Self::InvalidParameter { .. }
@@ -360,14 +398,28 @@ impl ApiError {
         let (success, error) = (false, self.to_string());
         let service = |error, error_type| ErrorBody::Service(ServiceFailure { success, error, error_type });
         let invalid = |error, error_type, path: Option<&String>| {
-            let details = path.map(|path| PlaceInBody { path: path.clone(), users: Vec::new(), more: None });
+            let details = path.map(|path| PlaceInBody::new(path, None));
             ErrorBody::Invalid(InvalidParameters { success, error_type, error, details })
         };
         match self {
             Self::InvalidBody { path, .. } => invalid(error, "invalid-params", path.as_ref()),
+            Self::UnfitBody { path, reason, .. } => {
+                let details = Some(PlaceInBody::new(path, Some(reason.clone())));
+                ErrorBody::Invalid(InvalidParameters { success, error_type: "invalid-params", error, details })
+            }
+            Self::OtherOperation { wanted, newest } => {
+                let reason = format!(
+                    "operationId is \"{}\", and the newest operation is \"{newest}\": give that one, or leave \
+                     operationId out",
+                    shown(wanted)
+                );
+                let details = NewestOperation { reason, newest: newest.clone() };
+                ErrorBody::OtherOperation(OperationFailure { success, error, details })
+            }
             Self::InvalidUser { path, users, .. } => {
                 let (named, more) = users.named();
-                let details = Some(PlaceInBody { path: path.clone(), users: named.to_vec(), more: Some(more) });
+                let more = Some(more);
+                let details = Some(PlaceInBody { users: named.to_vec(), more, ..PlaceInBody::new(path, None) });
                 ErrorBody::Invalid(InvalidParameters { success, error_type: "invalid-params", error, details })
             }
             Self::InvalidQuery(_) | Self::InvalidParameter { .. } | Self::InvalidHeader(_) => {

@@ -11,7 +11,10 @@ use utoipa::{
 use crate::engine::UploadRefusal;
 
 use super::{
-    error::{ApiError, CodedFailure, Failure, InvalidParameters, PlaceInBody, ServiceFailure, UsersFailure},
+    error::{
+        ApiError, CodedFailure, Failure, InvalidParameters, NewestOperation, OperationFailure, PlaceInBody,
+        ServiceFailure, UsersFailure,
+    },
     refused_users::{RefusedUser, RefusedUsers},
 };
 
@@ -99,7 +102,8 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
         "The problem of the query or the body, and its place in the body as a JSON pointer",
     );
     invalid["properties"]["errorType"]["enum"] = json!(["invalid-params", "error-invalid-params"]);
-    invalid["properties"]["details"] = of_type::<PlaceInBody>("The place in the body, and the users who are wrong");
+    invalid["properties"]["details"] =
+        of_type::<PlaceInBody>("The place in the body, with a sentence or the users who are wrong");
     invalid["properties"]["details"]["properties"]["users"]["items"] =
         inner(json!(<RefusedUser as PartialSchema>::schema()));
     let mut missing_privileges = of_type::<ServiceFailure>("The database user of the service lacks a privilege");
@@ -113,6 +117,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
         ("TooManyRequests", too_many_requests),
         ("Failure", of_type::<Failure>("The reason")),
         ("RefusedUsers", refused_users()),
+        ("OtherOperation", other_operation()),
         ("CodedFailure", of_type::<CodedFailure>("The reason, with a code and the name of the endpoint")),
         ("InvalidParameters", invalid),
         (
@@ -138,6 +143,12 @@ fn refused_users() -> Value {
     details["description"] = "The users for whom the call is refused, or the setting that is wrong".into();
     let mut schema = of_type::<UsersFailure>("The reason, with the users to blame");
     schema["properties"]["details"] = details;
+    schema
+}
+
+fn other_operation() -> Value {
+    let mut schema = of_type::<OperationFailure>("The reason, with the newest operation");
+    schema["properties"]["details"] = of_type::<NewestOperation>("The newest operation");
     schema
 }
 
@@ -213,7 +224,14 @@ pub(super) fn responses() -> Vec<(&'static str, Value)> {
             "Refused",
             answer(
                 "It cannot be done now, or the query or the body is not what the endpoint takes",
-                &["Failure", "RefusedUsers", "CodedFailure", "InvalidParameters", "MissingPrivileges"],
+                &[
+                    "Failure",
+                    "RefusedUsers",
+                    "OtherOperation",
+                    "CodedFailure",
+                    "InvalidParameters",
+                    "MissingPrivileges",
+                ],
                 &ApiError::Rejected("error-invalid-operation-status"),
             ),
         ),

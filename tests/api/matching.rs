@@ -234,7 +234,14 @@ async fn a_rule_that_is_not_known_is_refused_and_nothing_runs() {
     service.stage(&staged_users(0..1)).await;
     let answer = service.post("/api/v1/import.run", &json!({ "onExisting": "merge" })).await;
     assert_eq!(answer.status, 400);
-    assert_eq!(answer.json()["details"], json!({ "path": "/onExisting" }), "{}", answer.body);
+    assert_eq!(
+        answer.json()["details"],
+        json!({
+            "path": "/onExisting", "reason": "onExisting is \"merge\": give one of fail, skip, link and update",
+        }),
+        "{}",
+        answer.body
+    );
     assert_eq!(service.status().await.json()["state"], "ready");
 }
 

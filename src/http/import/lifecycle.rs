@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     domain::{operation::Operation, sent_list::SentList},
+    engine::{Refusal, WantedStart},
     http::{
         AppState,
         access::{
@@ -20,6 +21,7 @@ use crate::{
         import::run_body::{RunBody, WantedRun},
         overload::Overload,
     },
+    repository::with_default_timeout,
     wire::{json::JsonObject, schemas::StoredOperation},
 };
 
@@ -181,8 +183,30 @@ pub(in crate::http) async fn run(
     if let Some(permission) = wanted.rules.permission() {
         caller.also(&app.repositories, permission).await?;
     }
-    bound_write(app.engine.operations().start(wanted.start(None))).await?;
+    start(&app, wanted.start(None)).await?;
     Ok(answer::action(&SUCCESS))
+}
+
+/// Starts a run. Where another operation is the newest, the refusal names both.
+///
+/// # Errors
+/// With the reason.
+pub(super) async fn start(app: &AppState, wanted: WantedStart<'_>) -> Result<(), ApiError> {
+    let operation = wanted.operation.map(str::to_owned);
+    let started = async {
+        match (app.engine.operations().start(wanted).await, operation) {
+            (Err(Refusal::OtherOperation), Some(wanted)) => {
+                let newest = with_default_timeout(app.repositories.imports.newest()).await?;
+                // It may be another one by now.
+                match newest.as_deref().and_then(Operation::id).filter(|newest| *newest != wanted) {
+                    Some(newest) => Err(ApiError::OtherOperation { wanted, newest: newest.to_owned() }),
+                    None => Err(Refusal::OtherOperation.into()),
+                }
+            }
+            (started, _) => started.map_err(ApiError::from),
+        }
+    };
+    bound_write(started).await
 }
 
 /// Makes a new operation over the records still staged, ready to be run: after Rocket.Chat was restarted during a run, or to

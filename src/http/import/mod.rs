@@ -1,6 +1,7 @@
 //! The endpoints about imports.
 
 mod add_users;
+mod body_faults;
 mod check;
 mod failed_users;
 mod history;

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::body_faults::additional;
 use crate::{
     domain::importer::Importer,
     http::{
@@ -117,7 +118,7 @@ async fn require_empty_object(
     }
     match serde_json::from_slice(&bytes) {
         Ok(Value::Object(fields)) if fields.is_empty() => Ok(()),
-        Ok(Value::Object(_)) => Err(wrong("must NOT have additional properties")),
+        Ok(Value::Object(fields)) => Err(additional(fields.keys().map(String::as_str), "none")),
         _ => Err(wrong("must be object")),
     }
 }

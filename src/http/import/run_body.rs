@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, http::header::CONTENT_TYPE, web};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::body_faults::wrong_value;
 use crate::{
     domain::{
         matching::{Column, Columns, MatchBy, OnExisting, OnUsernameTaken, WantedRules},
@@ -159,7 +160,7 @@ impl WantedRun {
         let operation = match body.get("operationId") {
             None => None,
             Some(Value::String(id)) => Some(id.clone()),
-            Some(_) => return Err(wrong("must be string", "/operationId")),
+            Some(found) => return Err(wrong("must be string", "/operationId", found, "the _id of an operation")),
         };
         let rules = WantedRules {
             on_existing: word(body, "onExisting", OnExisting::from_word, &OnExisting::ALL.map(OnExisting::as_str))?,
@@ -180,7 +181,8 @@ impl WantedRun {
             joins_default_channels: yes_or_no(body, "joinDefaultChannels")?,
         };
         if rules.match_by == Some(MatchBy::NOTHING) {
-            return Err(wrong("must NOT have fewer than 1 items", "/matchBy"));
+            let wanted = format!("one of {} or several, or leave matchBy out", MatchBy::WORDS.join(", "));
+            return Err(wrong("must NOT have fewer than 1 items", "/matchBy", &Value::Array(Vec::new()), &wanted));
         }
         let accepts_retention = yes_or_no(body, "acceptRetention")?.unwrap_or_default();
         let fetches = yes_or_no(body, "fetchFiles")?;
@@ -188,7 +190,8 @@ impl WantedRun {
             None => None,
             Some(value) => {
                 let records = value.as_u64().and_then(|records| u32::try_from(records).ok());
-                let wrong = || wrong(&format!("must be an integer from 1 to {}", u32::MAX), "/pace");
+                let range = format!("an integer from 1 to {}", u32::MAX);
+                let wrong = || wrong(&format!("must be {range}"), "/pace", value, &range);
                 Some(records.and_then(Pace::new).ok_or_else(wrong)?)
             }
         };
@@ -200,7 +203,7 @@ fn yes_or_no(body: &Map<String, Value>, field: &str) -> Result<Option<bool>, Api
     match body.get(field) {
         None => Ok(None),
         Some(Value::Bool(value)) => Ok(Some(*value)),
-        Some(_) => Err(wrong("must be boolean", &format!("/{field}"))),
+        Some(found) => Err(wrong("must be boolean", &format!("/{field}"), found, "true or false")),
     }
 }
 
@@ -212,7 +215,7 @@ fn word<T>(
 ) -> Result<Option<T>, ApiError> {
     let Some(value) = body.get(field) else { return Ok(None) };
     let read = value.as_str().and_then(read);
-    read.map(Some).ok_or_else(|| not_allowed(allowed, &format!("/{field}")))
+    read.map(Some).ok_or_else(|| not_allowed(allowed, &format!("/{field}"), value))
 }
 
 fn words<T: Copy>(
@@ -223,21 +226,26 @@ fn words<T: Copy>(
     allowed: &[&str],
 ) -> Result<Option<T>, ApiError> {
     let Some(value) = body.get(field) else { return Ok(None) };
-    let Value::Array(list) = value else { return Err(wrong("must be array", &format!("/{field}"))) };
+    let Value::Array(list) = value else {
+        let wanted = format!("a list of {}", allowed.join(", "));
+        return Err(wrong("must be array", &format!("/{field}"), value, &wanted));
+    };
     let mut read = nothing;
     for (position, value) in list.iter().enumerate() {
         let added = value.as_str().and_then(|word| add(read, word));
-        read = added.ok_or_else(|| not_allowed(allowed, &format!("/{field}/{position}")))?;
+        read = added.ok_or_else(|| not_allowed(allowed, &format!("/{field}/{position}"), value))?;
     }
     Ok(Some(read))
 }
 
-fn not_allowed(allowed: &[&str], path: &str) -> ApiError {
-    wrong(&format!("must be one of {}", allowed.join(", ")), path)
+fn not_allowed(allowed: &[&str], path: &str, found: &Value) -> ApiError {
+    let (last, others) = allowed.split_last().unwrap_or((&"", &[]));
+    let wanted = format!("one of {} and {last}", others.join(", "));
+    wrong(&format!("must be one of {}", allowed.join(", ")), path, found, &wanted)
 }
 
-fn wrong(problem: &str, path: &str) -> ApiError {
-    ApiError::InvalidBody { problem: format!("{problem} {path}"), path: Some(path.to_owned()) }
+fn wrong(problem: &str, path: &str, found: &Value, wanted: &str) -> ApiError {
+    wrong_value(&format!("{problem} {path}"), path, found, wanted)
 }
 
 #[cfg(test)]

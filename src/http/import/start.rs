@@ -3,15 +3,16 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value};
 
-use super::run_body::WantedRun;
+use super::{
+    body_faults::{additional, unfit},
+    lifecycle::start,
+    run_body::WantedRun,
+};
 use crate::{
     domain::selection::{Choice, Selection},
     http::{
         AppState,
-        access::{
-            authentication::{Authorized, RunImport},
-            deadline::bound_write,
-        },
+        access::authentication::{Authorized, RunImport},
         answer::{self, SUCCESS, Success},
         error::ApiError,
         error_schemas::Refusals,
@@ -21,6 +22,8 @@ use crate::{
 
 /// More than the selection of 50,000 users has in the form of 6.x.
 const BODY_BYTES: usize = 32 * 1024 * 1024;
+/// A body, for sentences.
+const EXAMPLE: &str = r#"{"input": {"users": {"all": true}}}"#;
 /// The lists of the input, and the field that names an entry in the form of 6.x.
 const LISTS: [(&str, &str); 3] = [("users", "user_id"), ("channels", "channel_id"), ("contacts", "id")];
 
@@ -64,7 +67,7 @@ pub(in crate::http) async fn start_import(
     if let Some(permission) = wanted.rules.permission() {
         caller.also(&app.repositories, permission).await?;
     }
-    bound_write(app.engine.operations().start(wanted.start(Some(&selection)))).await?;
+    start(&app, wanted.start(Some(&selection))).await?;
     Ok(answer::action(&SUCCESS))
 }
 
@@ -73,16 +76,20 @@ fn wrong(problem: &str, path: Option<&str>) -> ApiError {
 }
 
 fn wanted_start(body: &[u8]) -> Result<(WantedRun, Selection), ApiError> {
-    let body: Value = serde_json::from_slice(body).map_err(|_| wrong("must be object", None))?;
-    let Value::Object(body) = body else { return Err(wrong("must be object", None)) };
-    if body.keys().any(|name| name != "input" && !WantedRun::FIELDS.contains(&name.as_str())) {
-        return Err(wrong("must NOT have additional properties", None));
+    let no_object = || unfit("must be object", "", format!("the body is no object in JSON: give one, as in {EXAMPLE}"));
+    let Ok(Value::Object(body)) = serde_json::from_slice(body) else { return Err(no_object()) };
+    let is_other = |name: &&str| *name != "input" && !WantedRun::FIELDS.contains(name);
+    let mut others = body.keys().map(String::as_str).filter(is_other).peekable();
+    if others.peek().is_some() {
+        return Err(additional(others, &format!("input, {} alone", WantedRun::FIELDS.join(", "))));
     }
     Ok((WantedRun::of(&body)?, selection_in(&body)?))
 }
 
 fn selection_in(body: &Map<String, Value>) -> Result<Selection, ApiError> {
-    let input = body.get("input").ok_or_else(|| wrong("must have required property 'input'", None))?;
+    let no_input =
+        || unfit("must have required property 'input'", "", format!("input missing: give an object, as in {EXAMPLE}"));
+    let input = body.get("input").ok_or_else(no_input)?;
     let Value::Object(input) = input else { return Err(wrong("must be object", Some("/input"))) };
     let [users, channels, contacts] = LISTS.map(|(list, id)| choice(input, list, id));
     Ok(Selection { users: users?, channels: channels?, contacts: contacts? })

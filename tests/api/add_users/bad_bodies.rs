@@ -42,7 +42,7 @@ fn assert_bad_request(answer: &Answer, expected: &Expected, case: &str) {
     assert_eq!(answer.status, 400, "{case}: {}", answer.body);
     assert_eq!(answer.header("content-type"), Some("application/json"), "{case}");
     match expected {
-        Expected::Body(body) => assert_eq!(&without_users(&answer.body), body, "{case}"),
+        Expected::Body(body) => assert_eq!(&without_sentences(&answer.body), body, "{case}"),
         Expected::Users(reason, users) => {
             let body = answer.json();
             assert_eq!((&body["success"], &body["error"]), (&json!(false), &json!(reason)), "{case}");
@@ -52,13 +52,16 @@ fn assert_bad_request(answer: &Answer, expected: &Expected, case: &str) {
             let start = r#"{"success":false,"errorType":"invalid-params","error":"the body is not valid JSON: "#;
             assert!(answer.body.starts_with(start), "{case}: {}", answer.body);
             assert!(answer.json()["error"].as_str().unwrap().contains(" at line "), "{case}: {}", answer.body);
+            let reason = answer.json()["details"]["reason"].as_str().unwrap_or_default().to_owned();
+            assert!(reason.contains(", column ") && reason.contains(": send "), "{case}: {}", answer.body);
         }
     }
 }
 
-/// The body without the sentence about a user that its place in the body comes with.
-fn without_users(body: &str) -> String {
-    match body.split_once(r#","users":[{"index":"#) {
+/// The body without the sentence that its place in the body comes with, and that about a user.
+fn without_sentences(body: &str) -> String {
+    let start = body.split_once(r#","users":[{"index":"#).or_else(|| body.split_once(r#","reason":""#));
+    match start {
         Some((start, _)) => format!("{start}}}}}"),
         None => body.to_owned(),
     }

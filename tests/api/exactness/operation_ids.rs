@@ -5,15 +5,28 @@ use serde_json::json;
 use crate::harness::{served, staged_users};
 
 const RUN: &str = "/api/v1/import.run";
+const START: &str = "/api/v1/startImport";
 
 #[tokio::test]
 async fn a_run_of_a_named_operation_is_refused_if_another_one_is_the_newest() {
     let (_workspace, service) = served().await;
     let first = service.stage(&staged_users(0..2)).await;
-    service.stage(&staged_users(2..4)).await;
-    let refused = service.post(RUN, &json!({ "operationId": first })).await;
-    let expected = r#"{"success":false,"error":"The newest import operation is not the one in operationId."}"#;
-    assert_eq!(refused.told(), (400, expected));
+    let newest = service.stage(&staged_users(2..4)).await;
+    let reason = format!(
+        "operationId is \"{first}\", and the newest operation is \"{newest}\": give that one, or leave operationId out"
+    );
+    let expected = json!({
+        "success": false,
+        "error": "The newest import operation is not the one in operationId.",
+        "details": { "reason": reason, "newest": newest },
+    });
+    let input = json!({ "users": { "all": true } });
+    for (path, body) in
+        [(RUN, json!({ "operationId": first })), (START, json!({ "operationId": first, "input": input }))]
+    {
+        let refused = service.post(path, &body).await;
+        assert_eq!((refused.status.as_u16(), refused.json()), (400, expected.clone()), "{path}");
+    }
     assert_eq!(service.post(RUN, &json!({ "operationId": 7 })).await.status, 400);
     assert_eq!(service.status().await.json()["state"], "ready");
 }

@@ -24,15 +24,26 @@ pub fn rows() -> Vec<WrongBody> {
             "no JSON",
             "{\"users\": [",
             "the body is not valid JSON: EOF while parsing a list at line 1 column 11",
-            "",
+            "the body ends within its JSON, at line 1, column 11: send the whole of it",
         ),
-        body("no users", "{}", "must have required property 'users'", "at "),
-        body("users that are no list", json!({ "users": {} }).to_string(), "must be array", "at /users"),
+        body(
+            "no users",
+            "{}",
+            "must have required property 'users'",
+            "users missing: give a list, as in {\"users\": [{\"emails\": [\"ann@example.com\"], \"importIds\": [\"1\"]}]}",
+        ),
+        body(
+            "users that are no list",
+            json!({ "users": {} }).to_string(),
+            "must be array",
+            "at /users: users is an object: give a list, as in {\"users\": [{\"emails\": [\"ann@example.com\"], \
+             \"importIds\": [\"1\"]}]}",
+        ),
         body(
             "something beside the users",
             json!({ "users": [], "run": true }).to_string(),
             "must NOT have additional properties",
-            "at ",
+            "\"run\" is no field of this body, which has users alone: leave it out",
         ),
         body(
             "a text in place of a user",
@@ -96,7 +107,7 @@ pub fn rows() -> Vec<WrongBody> {
                 "a rule that is none",
                 json!({ "onExisting": "merge" }).to_string(),
                 "must be one of fail, skip, link, update /onExisting",
-                "at /onExisting",
+                "at /onExisting: onExisting is \"merge\": give one of fail, skip, link and update",
             )
         },
         WrongBody {
@@ -105,7 +116,7 @@ pub fn rows() -> Vec<WrongBody> {
                 "an import that is another one",
                 json!({ "operationId": "another" }).to_string(),
                 "The newest import operation is not the one in operationId.",
-                "",
+                "operationId is \"another\", and the newest operation is \"THE NEWEST\": give that one, or leave operationId out",
             )
         },
     ]);

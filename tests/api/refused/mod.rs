@@ -63,8 +63,14 @@ fn about_body(answer: &Answer) -> String {
         let id = user["importId"].as_str().map(|id| format!(" (import id {id})")).unwrap_or_default();
         return format!("user {}: {}{id}", user["index"], user["reason"].as_str().unwrap());
     }
-    let setting = details["setting"].as_str().map(str::to_owned);
-    setting.unwrap_or_else(|| details["path"].as_str().map(|path| format!("at {path}")).unwrap_or_default())
+    if let Some(setting) = details["setting"].as_str() {
+        return setting.to_owned();
+    }
+    let place = details["path"].as_str().filter(|path| !path.is_empty()).map(|path| format!("at {path}: "));
+    let reason = details["reason"].as_str().unwrap_or_default();
+    // Another one with each run.
+    let reason = details["newest"].as_str().map_or(reason.to_owned(), |newest| reason.replace(newest, "THE NEWEST"));
+    place.unwrap_or_default() + &reason
 }
 
 /// The sentence without the parts that belong to its row alone.

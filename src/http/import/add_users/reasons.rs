@@ -1,8 +1,9 @@
 //! The sentence for a person about a user who is not what `import.addUsers` takes, beside Rocket.Chat's own words.
 
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
-use crate::domain::shown_value::shown;
+use super::super::body_faults::{type_of, unfit};
+use crate::{domain::shown_value::shown, http::error::ApiError};
 
 /// The values that Rocket.Chat's words ask for.
 const WANTED: [(&str, &str); 8] = [
@@ -17,6 +18,25 @@ const WANTED: [(&str, &str); 8] = [
 ];
 /// Fields whose values are secrets, or hold some.
 const SECRETS: [&str; 2] = ["password", "services"];
+
+/// A body with a user, for sentences.
+const EXAMPLE: &str = r#"{"users": [{"emails": ["ann@example.com"], "importIds": ["1"]}]}"#;
+
+/// The refusal of a body without the list of users.
+pub(super) fn no_users() -> ApiError {
+    let reason = format!("users missing: give a list, as in {EXAMPLE}");
+    unfit("must have required property 'users'", "", reason)
+}
+
+/// The refusal of a body that is no object.
+pub(super) fn no_object(body: &RawValue) -> ApiError {
+    unfit("must be object", "", format!("the body is {}: give an object, as in {EXAMPLE}", type_of(body)))
+}
+
+/// The refusal of users that are no list.
+pub(super) fn no_list(users: &RawValue, path: &str) -> ApiError {
+    unfit("must be array", path, format!("users is {}: give a list, as in {EXAMPLE}", type_of(users)))
+}
 
 /// Returns the sentence about `problem` at `place`, a JSON pointer within the user.
 pub(super) fn reason_of(problem: &str, place: &str, user: &Value) -> String {

@@ -14,8 +14,9 @@ use super::{
         error::ApiError,
         refused_users::{RefusedUser, RefusedUsers},
     },
-    reasons::reason_of,
-    schema::{missing, read_user, wrong},
+    super::body_faults::{additional, not_json, unfit},
+    reasons::{no_list, no_object, no_users, reason_of},
+    schema::read_user,
 };
 use crate::domain::field_value::Fields;
 
@@ -63,21 +64,21 @@ pub(in crate::http) fn users_in(body: &[u8]) -> Result<Vec<Fields>, ApiError> {
 fn read_all(body: &[u8], mut look: impl FnMut(&Fields)) -> Result<Vec<Range<usize>>, ApiError> {
     let content = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     if content.is_empty() {
-        return Err(missing(USERS, ""));
+        return Err(no_users());
     }
     let content: &RawValue = parse(content)?;
     if !content.get().starts_with('{') {
-        return Err(wrong("must be object", ""));
+        return Err(no_object(content));
     }
     let mut fields: BTreeMap<String, &RawValue> = parse(content.get().as_bytes())?;
     let Some(users) = fields.remove(USERS) else {
-        return Err(missing(USERS, ""));
+        return Err(no_users());
     };
     if !fields.is_empty() {
-        return Err(wrong("must NOT have additional properties", ""));
+        return Err(additional(fields.keys().map(String::as_str), "users alone"));
     }
     if !users.get().starts_with('[') {
-        return Err(wrong("must be array", &format!("/{USERS}")));
+        return Err(no_list(users, &format!("/{USERS}")));
     }
     let users: Vec<&RawValue> = parse(users.get().as_bytes())?;
     let (mut places, mut faults) = (Vec::new(), Faults::default());
@@ -116,8 +117,10 @@ impl Faults {
     fn add(&mut self, fault: ApiError, index: usize, path: &str, user: &RawValue) -> Result<(), ApiError> {
         let ApiError::InvalidBody { problem, path: Some(at) } = fault else { return Err(fault) };
         let parsed = || serde_json::from_str::<Value>(user.get());
-        if self.first.is_none() && parsed().is_err() {
-            return Err(ApiError::InvalidBody { problem, path: Some(at) });
+        if let (None, Err(error)) = (&self.first, parsed()) {
+            let (line, column) = (error.line(), error.column());
+            let reason = format!("the JSON of user {index} breaks at its line {line}, column {column}: send it mended");
+            return Err(unfit(&problem, &at, reason));
         }
         self.users.blame_with(|| {
             let Ok(user) = parsed() else { return RefusedUser::new(index, None, problem.clone()) };
@@ -135,8 +138,7 @@ impl Faults {
 }
 
 fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(text)
-        .map_err(|error| ApiError::InvalidBody { problem: format!("the body is not valid JSON: {error}"), path: None })
+    serde_json::from_slice(text).map_err(|error| not_json(&error))
 }
 
 fn parse_user(user: &RawValue, path: &str) -> Result<Value, ApiError> {

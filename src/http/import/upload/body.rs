@@ -18,6 +18,7 @@ use base64::{
 use struson::reader::{JsonReader as _, JsonStreamReader, ReaderError, ValueType};
 use tokio::{runtime::Handle, sync::mpsc::Receiver};
 
+use super::super::body_faults::additional;
 use crate::{
     engine::{FileWriter, UploadRefusal, Uploads, known_importer},
     http::error::ApiError,
@@ -138,7 +139,7 @@ fn read_object(
     while json.has_next().map_err(|error| not_json(&error))? {
         let name = json.next_name_owned().map_err(|error| not_json(&error))?;
         let Some(position) = REQUIRED.iter().position(|required| *required == name) else {
-            return Err(wrong("must NOT have additional properties", ""));
+            return Err(additional(std::iter::once(name.as_str()), &format!("{} alone", REQUIRED.join(", "))));
         };
         if json.peek().map_err(|error| not_json(&error))? != ValueType::String {
             return Err(wrong("must be string", &format!("/{name}")));

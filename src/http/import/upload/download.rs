@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::whole::at;
+use super::{super::body_faults::additional, whole::at};
 use crate::{
     engine::{Arrived, UploadRefusal, known_importer},
     http::{
@@ -101,8 +101,9 @@ fn fields_of(body: &[u8]) -> Result<[String; 2], ApiError> {
     if let Some(absent) = FIELDS.iter().find(|field| !body.contains_key(**field)) {
         return Err(wrong(format!("must have required property '{absent}'"), Some("")));
     }
-    if body.keys().any(|name| !FIELDS.contains(&name.as_str())) {
-        return Err(wrong("must NOT have additional properties".to_owned(), Some("")));
+    let mut others = body.keys().map(String::as_str).filter(|name| !FIELDS.contains(name)).peekable();
+    if others.peek().is_some() {
+        return Err(additional(others, &format!("{} alone", FIELDS.join(" and "))));
     }
     let text = |name: &str| match body.get(name) {
         Some(Value::String(text)) => Ok(text.clone()),
