@@ -107,6 +107,7 @@ pub(in crate::http) enum OnUsernameTakenRule {
 pub(in crate::http) enum ProtectedColumn {
     Roles,
     Type,
+    Password,
     Deleted,
 }
 
