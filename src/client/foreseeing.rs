@@ -3,9 +3,16 @@
 use reqwest::{Method, StatusCode};
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{Client, ClientError, Server, lines::Lines, reports::REPORT_PATIENCE};
+use super::{CheckUpload, Client, ClientError, Server, lines::Lines, reports::REPORT_PATIENCE};
 
 const CHECK: &str = "import.check";
+
+/// Users to be checked, a JSON object a line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum CheckedList<'a> {
+    Body(&'a [u8]),
+    Upload(&'a CheckUpload),
+}
 
 /// A line of the answer: one of these.
 #[derive(Debug, Deserialize)]
@@ -52,17 +59,20 @@ pub(crate) struct ForeseenProblem {
 }
 
 impl Client {
-    /// What a run would do with the users, a JSON object a line, under the rules of the parameters; `None` from a server
-    /// that cannot say.
+    /// What a run would do with the users under the rules of the parameters; `None` from a server that cannot say.
     pub(crate) async fn foresee(
         &self,
-        users: &[u8],
+        users: CheckedList<'_>,
         parameters: &[(String, String)],
     ) -> Result<Option<Lines<'_>>, ClientError> {
         let fixed = [("workspace", "true"), ("format", "jsonl"), ("from", "own")];
         let send = async || {
             let request = self.request(Method::POST, CHECK).query(&fixed).query(parameters);
-            self.open(request.timeout(REPORT_PATIENCE).body(users.to_vec())).await
+            let request = match users {
+                CheckedList::Body(users) => request.body(users.to_vec()),
+                CheckedList::Upload(upload) => request.query(&[("upload", upload.id.as_str())]),
+            };
+            self.open(request.timeout(REPORT_PATIENCE)).await
         };
         match self.repeat(self.patience, send).await {
             Ok(response) if Server::of(&response) == Server::ThisService => {

@@ -2,6 +2,7 @@
 //!
 //! Reads are simply repeated while the server is away. What changes something is not: see [`staging`].
 
+mod check_uploads;
 mod error;
 mod failed_users;
 mod file_imports;
@@ -30,10 +31,11 @@ use sha2::Sha256;
 
 use crate::domain::sent_list::SentList;
 
+pub(crate) use check_uploads::{CheckUpload, SURE_BYTES};
 pub(crate) use error::ClientError;
 pub(crate) use failed_users::{FailedUser, FailedUsers};
 pub(crate) use file_imports::{FileAccount, FileData, HistoryCheck, LeftStaged, MissingMessages, ReasonCount};
-pub(crate) use foreseeing::{ForeseenLine, ForeseenProblem, ForeseenUser};
+pub(crate) use foreseeing::{CheckedList, ForeseenLine, ForeseenProblem, ForeseenUser};
 pub(crate) use leaving::{Leaving, LeftPerson, ReturnedPerson};
 pub(crate) use lines::Lines;
 pub(crate) use outcomes::{OutcomeCounts, UnsureMatch};

@@ -22,8 +22,8 @@ const IMPORT_OPERATION: &str = "import-operation";
 const PIECE_TYPE: &str = "application/offset+octet-stream";
 /// A piece may take this long; with the last one the server reads the whole file once more.
 const PIECE_PATIENCE: Duration = Duration::from_secs(30 * 60);
-/// Pieces grow and shrink with the network, between these.
-const SMALLEST_PIECE: usize = 64 * 1024;
+/// Pieces grow and shrink with the network, between these. A proxy may set a lower bound than the largest.
+pub(super) const SMALLEST_PIECE: usize = 64 * 1024;
 const FIRST_PIECE: usize = 512 * 1024;
 const LARGEST_PIECE: usize = 16 * 1024 * 1024;
 /// Pieces that take less time get larger, and those that take more get smaller.
@@ -60,6 +60,23 @@ pub(crate) struct FileToSend<'a> {
     pub(crate) replaces: bool,
 }
 
+/// An upload that is there, to be sent to its end.
+#[derive(Debug)]
+pub(super) struct Upload<'a> {
+    pub(super) id: &'a str,
+    pub(super) size: u64,
+    pub(super) end: End,
+}
+
+/// The event at the last byte of an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// An import begins. It may end one that is in the way.
+    Import { replaces: bool },
+    /// The file stays for a check.
+    Check,
+}
+
 #[derive(Deserialize)]
 struct List {
     uploads: Vec<KnownUpload>,
@@ -79,15 +96,29 @@ impl Client {
         let replaces = if file.replaces { "true" } else { "false" };
         let metadata =
             [("filename", file.name), ("importerKey", file.importer), ("sha256", file.sha256), ("replace", replaces)];
+        self.announce(file.size, &metadata).await
+    }
+
+    /// The same for a file of so many bytes of which the metadata say what it is for.
+    pub(super) async fn announce(&self, size: u64, metadata: &[(&str, &str)]) -> Result<String, ClientError> {
         let metadata: Vec<String> =
             metadata.iter().map(|(key, value)| format!("{key} {}", BASE64_STANDARD.encode(value))).collect();
         let announce = async || {
-            let request = self.tus(Method::POST, ENDPOINT).header("upload-length", file.size);
+            let request = self.tus(Method::POST, ENDPOINT).header("upload-length", size);
             self.open_strictly(request.header("upload-metadata", metadata.join(","))).await
         };
         let response = self.repeat(self.patience, announce).await?;
         let id = response.headers().get(LOCATION).and_then(|place| place.to_str().ok()?.rsplit('/').next());
         id.map(str::to_owned).ok_or_else(|| ClientError::Unreadable(ENDPOINT.to_owned()))
+    }
+
+    /// Removes an upload. One that is gone is no error.
+    pub(super) async fn remove_upload(&self, id: &str) -> Result<(), ClientError> {
+        let remove = async || self.open_strictly(self.tus(Method::DELETE, &of(id))).await;
+        match self.repeat(self.patience, remove).await {
+            Ok(_) | Err(ClientError::Refused { status: StatusCode::NOT_FOUND, .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// How far the upload is; `None` if it is not there any more.
@@ -106,37 +137,62 @@ impl Client {
         &self,
         id: &str,
         file: &FileToSend<'_>,
+        read: impl AsyncFnMut(u64, usize) -> io::Result<Vec<u8>>,
+        seen: impl FnMut(u64),
+    ) -> Result<Result<String, io::Error>, ClientError> {
+        let upload = Upload { id, size: file.size, end: End::Import { replaces: file.replaces } };
+        let sent = self.send_pieces(&upload, read, seen).await?;
+        match sent.map(|operation| operation.ok_or_else(|| ClientError::Unreadable(ENDPOINT.to_owned()))) {
+            Ok(operation) => operation.map(Ok),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    /// Sends the missing bytes of an upload. Returns the `_id` of the operation that was begun with it, if it begins one.
+    pub(super) async fn send_pieces(
+        &self,
+        upload: &Upload<'_>,
         mut read: impl AsyncFnMut(u64, usize) -> io::Result<Vec<u8>>,
         mut seen: impl FnMut(u64),
-    ) -> Result<Result<String, io::Error>, ClientError> {
+    ) -> Result<Result<Option<String>, io::Error>, ClientError> {
         let gone = || ClientError::Interfered("the upload was removed on the server; begin again".to_owned());
-        let mut length = FIRST_PIECE;
+        let Upload { id, size, end } = *upload;
+        let (mut length, mut largest) = (FIRST_PIECE, LARGEST_PIECE);
         let mut retry = Retry::new(self.patience);
         let mut offset = self.upload_progress(id).await?.ok_or_else(gone)?.offset;
         loop {
             seen(offset);
-            let wanted = usize::try_from(file.size - offset).unwrap_or(usize::MAX).min(length);
+            if end == End::Check && offset == size {
+                return Ok(Ok(None));
+            }
+            let wanted = usize::try_from(size - offset).unwrap_or(usize::MAX).min(length);
             let piece = match read(offset, wanted).await {
                 Ok(piece) => piece,
                 Err(error) => return Ok(Err(error)),
             };
-            let begun = Instant::now();
-            match self.send_piece(id, offset, piece, file.replaces).await {
+            let (begun, sent) = (Instant::now(), piece.len());
+            match self.send_piece(upload, offset, piece).await {
                 Ok(UploadProgress { operation: Some(operation), .. }) => {
-                    seen(file.size);
-                    return Ok(Ok(operation));
+                    seen(size);
+                    return Ok(Ok(Some(operation)));
                 }
                 Ok(progress) => {
                     offset = progress.offset;
                     retry = Retry::new(self.patience);
-                    length = fitting(length, begun.elapsed());
+                    length = fitting(length, begun.elapsed()).min(largest);
+                }
+                // A proxy before the server: it takes no piece of this length later either.
+                Err(ClientError::Refused { status: StatusCode::PAYLOAD_TOO_LARGE, .. }) if sent > SMALLEST_PIECE => {
+                    largest = (sent / 2).max(SMALLEST_PIECE);
+                    length = largest;
                 }
                 Err(error) => {
                     length = (length / 4).max(SMALLEST_PIECE);
                     if error.is_conflict() {
                         let progress = self.upload_progress(id).await?.ok_or_else(gone)?;
                         // Every byte is there, so something else is in the way.
-                        if progress.offset == file.size && progress.operation.is_none() {
+                        let is_import = end != End::Check;
+                        if is_import && progress.offset == size && progress.operation.is_none() {
                             return Err(error);
                         }
                     }
@@ -144,7 +200,7 @@ impl Client {
                     retry.pause_after(error, &self.notice).await?;
                     let progress = self.upload_progress(id).await?.ok_or_else(gone)?;
                     if let Some(operation) = progress.operation {
-                        return Ok(Ok(operation));
+                        return Ok(Ok(Some(operation)));
                     }
                     if progress.offset > offset {
                         retry = Retry::new(self.patience);
@@ -157,13 +213,12 @@ impl Client {
 
     async fn send_piece(
         &self,
-        id: &str,
+        upload: &Upload<'_>,
         offset: u64,
         piece: Vec<u8>,
-        replaces: bool,
     ) -> Result<UploadProgress, ClientError> {
-        let mut request = self.tus(Method::PATCH, &of(id)).timeout(PIECE_PATIENCE);
-        if replaces {
+        let mut request = self.tus(Method::PATCH, &of(upload.id)).timeout(PIECE_PATIENCE);
+        if upload.end == (End::Import { replaces: true }) {
             request = request.query(&[("replace", "true")]);
         }
         let request = request.header(CONTENT_TYPE, PIECE_TYPE).header(UPLOAD_OFFSET, offset).body(piece);

@@ -94,6 +94,11 @@ impl Plan {
         })
     }
 
+    /// How many users were seen so far.
+    pub(super) fn seen(&self) -> u64 {
+        self.seen
+    }
+
     /// Takes what the server says of the user.
     pub(super) fn add(&mut self, user: &KeptUser, record: ForeseenUser) -> io::Result<()> {
         let foreseen = &mut self.foreseen;

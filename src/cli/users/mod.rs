@@ -26,7 +26,7 @@ use self::{
     batches::KeptUsers,
     check::{Check, print_template, shown},
     failures::Outputs,
-    foreseeing::foresee,
+    foreseeing::Foresight,
     foreseen::Plan,
     leaving::{LeavingArgs, SourceReport},
     matching::MatchingArgs,
@@ -279,8 +279,9 @@ async fn check_and_send(
     parameters.extend(args.reading.refused_by_workspace());
     // A run says itself who failed.
     let rejects_failing = args.check && args.rejects.is_some();
+    let foresight = Foresight { client, console, parameters, rejects_failing };
     let Some(Plan { foreseen, spool, to_stage, rejected: found, .. }) =
-        foresee(client, &mut kept, users, &parameters, rejects_failing, passwords.as_mut(), console).await?
+        foresight.foresee(&mut kept, users, passwords.as_mut()).await?
     else {
         if args.check {
             let reason = "this server cannot say what a run would do; --dry-run checks the file alone";

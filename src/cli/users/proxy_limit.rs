@@ -11,6 +11,15 @@ pub(super) fn halved(bytes: usize) -> String {
     )
 }
 
+/// Says that pieces of an upload follow a request of so many bytes.
+pub(super) fn in_pieces(bytes: usize) -> String {
+    let kilobytes = kilobytes(bytes);
+    format!(
+        "the server or a proxy before it takes no request of {kilobytes} kB; the list goes there in pieces, to be checked as a \
+         whole"
+    )
+}
+
 /// The error of a user whose request has so many bytes and cannot be halved.
 pub(super) fn too_large_alone(line: u64, bytes: usize) -> CommandError {
     let kilobytes = kilobytes(bytes);

@@ -198,10 +198,10 @@ async fn a_body_that_a_proxy_does_not_take_is_halved() {
 }
 
 #[tokio::test]
-async fn a_check_that_a_proxy_does_not_take_is_halved_and_a_user_who_is_too_large_is_named() {
+async fn a_check_that_a_proxy_takes_neither_whole_nor_as_an_upload_is_halved_and_a_user_who_is_too_large_is_named() {
     let (workspace, service) = served().await;
     let file = File::new("users.csv", csv_of(0..100));
-    let fate = |n: usize| if n == 0 || n == 2 { Fate::Answered(TOO_LARGE) } else { Fate::Passed };
+    let fate = |n: usize| if [0, 1, 3].contains(&n) { Fate::Answered(TOO_LARGE) } else { Fate::Passed };
     let proxy = Proxy::before(&service.address, "/api/v1/import.check", fate).await;
     let staged = call(&proxy.address, &["users", file.path(), "--run"]).await;
     assert_eq!(staged.code, Some(0), "{staged:?}");

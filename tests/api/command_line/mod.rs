@@ -9,6 +9,7 @@ mod inspecting;
 mod leaving;
 mod lost_answers;
 mod many_failures;
+mod narrow_checks;
 mod pages;
 mod passwords;
 mod proxy;

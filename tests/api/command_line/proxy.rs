@@ -20,6 +20,11 @@ const TOO_LARGE_FOR_NGINX: &str = "HTTP/1.1 413 Request Entity Too Large\r\nCont
                                    Content-Length: 63\r\nConnection: close\r\n\r\n\
                                    <html><body><h1>413 Request Entity Too Large</h1></body></html>";
 
+/// As a release without uploads for a check answers one.
+const NO_IMPORTER: &str = "HTTP/1.1 400 Bad Request\r\nX-Import-Service: 1\r\nContent-Type: application/json\r\n\
+                           Content-Length: 70\r\nConnection: close\r\n\r\n\
+                           {\"success\":false,\"error\":\"Upload-Metadata must hold importerKey now.\"}";
+
 /// What becomes of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
@@ -83,6 +88,20 @@ impl Proxy {
     pub async fn narrow(service: &str, most: usize) -> Self {
         let decide = move |head: &str| {
             if length_of_body(head) > most { Fate::Answered(TOO_LARGE_FOR_NGINX) } else { Fate::Passed }
+        };
+        Self::deciding(service, Seems::ThisService, decide).await
+    }
+
+    /// The same before a release of this service that knows no uploads for a check.
+    pub async fn narrow_before_older(service: &str, most: usize) -> Self {
+        let decide = move |head: &str| {
+            if length_of_body(head) > most {
+                Fate::Answered(TOO_LARGE_FOR_NGINX)
+            } else if head.starts_with("POST /api/v1/import.upload") {
+                Fate::Answered(NO_IMPORTER)
+            } else {
+                Fate::Passed
+            }
         };
         Self::deciding(service, Seems::ThisService, decide).await
     }
