@@ -11,6 +11,8 @@ use super::console::Unit;
 
 /// The span that the pace is measured over.
 const WINDOW: Duration = Duration::from_secs(10);
+/// Notes that come faster than this are not all kept.
+const STEP: Duration = Duration::from_millis(20);
 /// Shorter spans say little.
 const SHORTEST: Duration = Duration::from_millis(300);
 
@@ -37,7 +39,9 @@ impl Pace {
         reason = "for people"
     )]
     fn note_at(&mut self, now: Instant, done: u64, total: Option<u64>) -> String {
-        self.seen.push_back((now, done));
+        if self.seen.back().is_none_or(|(last, _)| *last + STEP <= now) {
+            self.seen.push_back((now, done));
+        }
         while self.seen.len() > 2 && self.seen[1].0 + WINDOW < now {
             self.seen.pop_front();
         }
@@ -73,5 +77,15 @@ mod tests {
         let slower = pace.note_at(begun + Duration::from_secs(20), 220, Some(1000));
         assert_eq!(slower, "1/s, 12 minutes left");
         assert_eq!(pace.note_at(begun + Duration::from_secs(21), 1000, Some(1000)), "42/s");
+    }
+
+    #[test]
+    fn what_is_noted_all_the_time_takes_no_more_room_than_its_window() {
+        let (mut pace, begun) = (Pace::of(Unit::Count), Instant::now());
+        for done in 0..40_000_u32 {
+            pace.note_at(begun + Duration::from_millis(1) * done, done.into(), None);
+        }
+        assert!(pace.seen.len() < 600, "{}", pace.seen.len());
+        assert_eq!(pace.note_at(begun + Duration::from_secs(40), 40_000, None), "1000/s");
     }
 }

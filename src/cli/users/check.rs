@@ -7,10 +7,11 @@ use std::{
 };
 
 use super::{
-    super::CommandError,
+    super::{CommandError, console::Console},
     batches::Spool,
     file::{create_rejects, name_of, open},
     rejected::RejectList,
+    watched::Watched,
 };
 use crate::user_file::{Findings, Options, Rejects, Tally, Users};
 
@@ -38,15 +39,17 @@ pub(super) struct Check {
 
 impl Check {
     /// Reads the whole file, and keeps its users on the disk if they are to be sent.
-    pub(super) fn run(self) -> Result<(Checked, Option<Spool>, RejectList), CommandError> {
+    pub(super) fn run(self, console: &Console) -> Result<(Checked, Option<Spool>, RejectList), CommandError> {
         let file = open(&self.path)?;
         // What can be read only once was copied, so the bytes that are read again are those that were checked.
         let again =
             file.try_clone().map_err(|error| CommandError::File(format!("{}: {error}", self.path.display())))?;
         let rejects = self.rejects.as_ref().map(|path| create_rejects(path, &self.path)).transpose()?;
         let name = name_of(&self.path);
-        let users = Users::read(file, name.as_deref(), &self.options);
-        let (checked, spool) = self.read(users, rejects).map_err(|error| unwritable(&error))?;
+        let users = Users::read(Watched::new(file, console), name.as_deref(), &self.options);
+        let read = self.read(users, rejects);
+        console.end();
+        let (checked, spool) = read.map_err(|error| unwritable(&error))?;
         Ok((checked, spool, RejectList { check: self, file: again }))
     }
 

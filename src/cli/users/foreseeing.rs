@@ -22,6 +22,8 @@ use crate::{
 
 /// Below the 50 MiB that the service takes.
 const PART_BYTES: usize = 40 * 1024 * 1024;
+/// So many answers come between two words about them.
+const SHOWN_EVERY: u64 = 100;
 /// More than a user alone has around it in a body of `import.addUsers`.
 const AROUND_A_USER: usize = 128;
 
@@ -70,6 +72,7 @@ struct Course<'a> {
     total: u64,
     plan: Plan,
     passwords: Option<&'a mut Passwords>,
+    pace: Pace,
 }
 
 impl Foresight<'_> {
@@ -82,9 +85,10 @@ impl Foresight<'_> {
         passwords: Option<&mut Passwords>,
     ) -> Result<Option<Plan>, CommandError> {
         let plan = Plan::new(self.rejects_failing).map_err(|error| disk(&error))?;
-        let mut course = Course { users, total, plan, passwords };
+        let mut course = Course { users, total, plan, passwords, pace: Pace::of(Unit::Count) };
         let (mut limit, mut way) = (PART_BYTES, Way::Body);
         self.console.begin("checked");
+        course.show(self.console);
         while let Some(part) = read_part(course.users, limit).map_err(|error| disk(&error))? {
             let begin = part.begin;
             let size = part.body.len();
@@ -243,7 +247,9 @@ impl Course<'_> {
                 }
                 self.plan.leave_out(&user, problem.take()).map_err(|error| disk(&error))?;
             }
-            console.progress(self.plan.seen(), self.total, "");
+            if self.plan.seen() % SHOWN_EVERY == 0 {
+                self.show(console);
+            }
         }
         if !is_whole {
             return Err(CommandError::Server("the answer of the check ended before it was whole".to_owned()));
@@ -254,6 +260,12 @@ impl Course<'_> {
             let problem = problem.take().filter(|problem| problem.line > Some(last_line));
             self.plan.leave_out(&user, problem).map_err(|error| disk(&error))?;
         }
+        self.show(console);
         Ok(())
+    }
+
+    fn show(&mut self, console: &Console) {
+        let seen = self.plan.seen();
+        console.progress(seen, self.total, &self.pace.note(seen, Some(self.total)));
     }
 }

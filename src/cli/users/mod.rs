@@ -16,6 +16,7 @@ mod rejected;
 mod replacing;
 mod report;
 mod sending;
+mod watched;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -23,8 +24,8 @@ use clap::Args;
 use tokio::task::spawn_blocking;
 
 use self::{
-    batches::KeptUsers,
-    check::{Check, print_template, shown},
+    batches::{KeptUsers, Spool},
+    check::{Check, Checked, print_template, shown},
     failures::Outputs,
     foreseeing::Foresight,
     foreseen::Plan,
@@ -165,7 +166,7 @@ async fn import(
     report: &mut Report,
 ) -> Result<(), CommandError> {
     let file = shown(&check.path);
-    let (checked, spool, rejects) = spawn_blocking(move || check.run()).await.map_err(CommandError::failed)??;
+    let (checked, spool, rejects) = read(check, console).await?;
     let users = checked.tally.users;
     let (is_unusable, is_incomplete) = (checked.tally.is_unusable, checked.tally.is_incomplete);
     report.checked(checked);
@@ -212,6 +213,12 @@ async fn import(
         }
         (result, _) => result,
     }
+}
+
+/// Reads and checks the file.
+async fn read(check: Check, console: &Console) -> Result<(Checked, Option<Spool>, RejectList), CommandError> {
+    let console = console.clone();
+    spawn_blocking(move || check.run(&console)).await.map_err(CommandError::failed)?
 }
 
 /// # Errors

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Serialize, Serializer};
 
-/// As many reasons are told apart; users with further ones are only counted.
+/// As many reasons are kept; users with further ones are only counted.
 const KEPT: usize = 1000;
 /// As many reasons are printed for a program.
 const PRINTED: usize = 100;

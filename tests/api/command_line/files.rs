@@ -333,6 +333,14 @@ async fn an_upload_goes_on_after_connections_that_break_in_the_middle() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_upload_goes_through_a_proxy_that_takes_no_large_bodies() {
+    let (_workspace, service) = served().await;
+    let (file, way) = (csv_zip(50, 4_000_000), Proxy::narrow(&service.address, 1024 * 1024).await);
+    let finished = call(&way.address, &["import", file.path()]).await;
+    assert_eq!((finished.code, way.troubled() > 0), (Some(0), true), "{finished:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn answers_that_are_lost_begin_and_run_nothing_twice() {
     let (workspace, service) = served().await;
     let file = csv_zip(50, 0);

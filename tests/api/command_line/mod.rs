@@ -12,6 +12,7 @@ mod many_failures;
 mod narrow_checks;
 mod pages;
 mod passwords;
+mod progress;
 mod proxy;
 mod reading;
 mod refusals;
