@@ -3,6 +3,7 @@
 mod broken;
 mod ldif;
 mod lines;
+mod mended;
 mod text_lines;
 mod values;
 
