@@ -34,7 +34,7 @@ pub(super) fn show(console: &Console, failed: &[FailedUser], outputs: Outputs) {
     }
     let mut reasons = Reasons::default();
     for user in failed {
-        reasons.add(&user.errors.join("; "), names_of(user));
+        reasons.add(&user.errors.join("; "), &names_of(user));
     }
     show_sums(console, &reasons, "failed");
     let mut places = Vec::new();

@@ -247,7 +247,7 @@ impl Course<'_> {
                 }
                 self.plan.leave_out(&user, problem.take()).map_err(|error| disk(&error))?;
             }
-            if self.plan.seen() % SHOWN_EVERY == 0 {
+            if self.plan.seen().is_multiple_of(SHOWN_EVERY) {
                 self.show(console);
             }
         }

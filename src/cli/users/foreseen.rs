@@ -189,7 +189,7 @@ fn problem(line: u64, import_id: Option<String>, kind: Kind, severity: Severity,
 impl Foreseen {
     fn fail(&mut self, user: &KeptUser, import_ids: Vec<String>, reason: String) {
         let names: Vec<String> = names_in(&user.text, &NAMES).collect();
-        self.reasons.add(&reason, names.iter().map(String::as_str));
+        self.reasons.add(&reason, &names.iter().map(String::as_str));
         if self.failing.len() < LISTED {
             self.failing.push(FailingUser { line: user.line, import_ids, reason });
         }

@@ -28,8 +28,8 @@ pub(super) struct Sum<'a> {
 
 impl Reasons {
     /// Counts a user who has these names: values that may stand in the sentence.
-    pub(super) fn add<'n>(&mut self, sentence: &str, names: impl Iterator<Item = &'n str> + Clone) {
-        let reason = without_names(sentence, &names);
+    pub(super) fn add<'n>(&mut self, sentence: &str, names: &(impl Iterator<Item = &'n str> + Clone)) {
+        let reason = without_names(sentence, names);
         if self.sums.len() >= KEPT && !self.sums.contains_key(&reason) {
             self.others += 1;
         } else {
@@ -87,7 +87,7 @@ mod tests {
         for number in 0..30 {
             let names = [format!("user{number}"), format!("user{number}@corp.example"), format!("id{number}")];
             let sentence = if number % 3 == 0 { another } else { taken }.replace('#', &number.to_string());
-            reasons.add(&sentence, names.iter().map(String::as_str));
+            reasons.add(&sentence, &names.iter().map(String::as_str));
         }
         let taken = "The e-mail address … is taken by the user … (…). With onExisting set to link, that account gets the import id.";
         let another = "the user name of … (…) belongs to somebody with another e-mail address: account … (…)";
@@ -100,9 +100,9 @@ mod tests {
     fn no_more_reasons_are_kept_than_people_would_read() {
         let mut reasons = Reasons::default();
         for number in 0..KEPT + 5 {
-            reasons.add(&format!("reason {number}"), std::iter::empty());
+            reasons.add(&format!("reason {number}"), &std::iter::empty());
         }
-        reasons.add("reason 7", std::iter::empty());
+        reasons.add("reason 7", &std::iter::empty());
         assert_eq!((reasons.sums.len(), reasons.most_frequent(KEPT).1), (KEPT, 5));
         assert_eq!(reasons.most_frequent(1).0, [Sum { reason: "reason 7", count: 2 }]);
     }

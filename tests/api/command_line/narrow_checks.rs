@@ -13,7 +13,8 @@ const UPLOADS: &str = "rocketchat_import_service_files.files";
 /// So many rows of about three kilobytes.
 fn long_rows(numbers: impl Iterator<Item = usize>) -> String {
     let biography = "x".repeat(3000);
-    numbers.map(|number| format!("user{number},user{number}@x.io,{number},{biography}\n")).collect()
+    let row = |number| format!("user{number},user{number}@x.io,{number},{biography}\n");
+    numbers.map(row).collect::<Vec<String>>().concat()
 }
 
 /// A list of more than a mebibyte, whose last users are the twins of the first ones.

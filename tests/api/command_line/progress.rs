@@ -10,7 +10,7 @@ fn shows_pace_and_time_left(errors: &str, step: &str) -> bool {
 
 #[tokio::test]
 async fn a_long_file_is_read_with_a_pace_and_the_time_left_and_a_short_one_without_a_word() {
-    let long = File::new("users.csv", csv_of(0..200_000));
+    let long = File::new("users.csv", csv_of(0..30_000));
     let read = call("http://127.0.0.1:1", &["users", long.path(), "--dry-run"]).await;
     assert_eq!(read.code, Some(0), "{read:?}");
     assert!(shows_pace_and_time_left(&read.errors, "read "), "{read:?}");
