@@ -30,9 +30,8 @@ impl<R: BufRead> Ldif<R> {
         if let Some(line) = self.ahead.take() {
             return Ok(Some(line));
         }
-        let mut text = Vec::new();
-        let line = self.lines.read(&mut text)?;
-        Ok(line.map(|line| (line, String::from_utf8_lossy(&text).into_owned())))
+        let line = self.lines.next()?;
+        Ok(line.map(|(line, text)| (line, String::from_utf8_lossy(text).into_owned())))
     }
 
     /// A line with those that continue it.

@@ -10,13 +10,12 @@ use super::{
 
 pub(in super::super) struct Lines<R> {
     lines: TextLines<R>,
-    text: Vec<u8>,
     is_over: bool,
 }
 
 impl<R: BufRead> Lines<R> {
     pub(in super::super) fn new(source: R) -> Self {
-        Self { lines: TextLines::new(source), text: Vec::new(), is_over: false }
+        Self { lines: TextLines::new(source), is_over: false }
     }
 }
 
@@ -25,14 +24,14 @@ impl<R: BufRead> Iterator for Lines<R> {
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.is_over {
-            let line = match self.lines.read(&mut self.text) {
+            let (line, text) = match self.lines.next() {
                 Ok(line) => line?,
                 Err(problem) => {
                     self.is_over = true;
                     return Some(Err(problem));
                 }
             };
-            let text = String::from_utf8_lossy(&self.text);
+            let text = String::from_utf8_lossy(text);
             let text = text.trim();
             if line > 1 && text.starts_with('\u{feff}') {
                 let fault = Fault::new(

@@ -1,6 +1,6 @@
 //! Lines of a text, one at a time in memory. `\n`, `\r\n` and `\r` end one, also side by side.
 
-use std::io::{BufRead, ErrorKind};
+use std::io::{BufRead, Read as _};
 
 use super::{
     super::{
@@ -10,59 +10,83 @@ use super::{
     MAX_OBJECT_BYTES,
 };
 
+/// Looks for `\n` first, because nearly all files have that and the search for a single byte is the fastest.
 pub(super) struct TextLines<R> {
     source: R,
-    /// The number of the line that was read last.
+    /// The number of the line that was given out last.
     line: u64,
-    /// Whether that line ended with `\r`: a `\n` behind it belongs to the same end.
+    /// The text up to a `\n`, or as much as a line may have.
+    piece: Vec<u8>,
+    /// Where the next line begins in it.
+    at: usize,
+    /// Whether lines within the piece end with `\r`.
+    has_returns: bool,
+    /// Whether the line before the piece ended with `\r`: a `\n` behind it belongs to the same end.
     is_after_return: bool,
 }
 
 impl<R: BufRead> TextLines<R> {
     pub(super) fn new(source: R) -> Self {
-        Self { source, line: 0, is_after_return: false }
+        Self { source, line: 0, piece: Vec::new(), at: 0, has_returns: false, is_after_return: false }
     }
 
-    /// Puts the next line into `text`, without its end, and returns its number; none behind the last line.
+    /// Returns the number and the text of the next line, without its end; none behind the last line.
     ///
     /// # Errors
     /// When the source cannot be read, and for a line that is longer than a user can be.
-    pub(super) fn read(&mut self, text: &mut Vec<u8>) -> Result<Option<u64>, Problem> {
-        text.clear();
+    pub(super) fn next(&mut self) -> Result<Option<(u64, &[u8])>, Problem> {
         let line = self.line + 1;
-        loop {
-            let buffer = match self.source.fill_buf() {
-                Ok(buffer) => buffer,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(unreadable(line, &error)),
-            };
-            if buffer.is_empty() {
-                if text.is_empty() {
-                    return Ok(None);
-                }
-                break;
+        if self.at == self.piece.len() {
+            self.read_on(line)?;
+            if std::mem::take(&mut self.is_after_return) && self.piece == b"\n" {
+                self.at = self.piece.len();
+                self.read_on(line)?;
             }
-            if std::mem::take(&mut self.is_after_return) && buffer[0] == b'\n' {
-                self.source.consume(1);
-                continue;
-            }
-            // A source may have all of its bytes at hand.
-            let buffer = &buffer[..buffer.len().min(MAX_OBJECT_BYTES)];
-            let end = buffer.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
-            let length = end.unwrap_or(buffer.len());
-            text.extend_from_slice(&buffer[..length]);
-            self.is_after_return = end.is_some_and(|end| buffer[end] == b'\r');
-            self.source.consume(length + usize::from(end.is_some()));
-            if text.len() >= MAX_OBJECT_BYTES {
-                let fault = Fault::new(Kind::TooLarge, "a line of more than 16 MiB, which no user can be");
-                return Err(Problem::fatal(line, fault));
-            }
-            if end.is_some() {
-                break;
+            if self.piece.is_empty() {
+                return Ok(None);
             }
         }
+        let (end, next) = loop {
+            if let Some(found) = self.end() {
+                break found;
+            }
+            if !self.read_on(line)? {
+                break (self.piece.len(), self.piece.len());
+            }
+        };
+        let begin = std::mem::replace(&mut self.at, next);
+        self.is_after_return = next == self.piece.len() && next > end && self.piece[next - 1] == b'\r';
         self.line = line;
-        Ok(Some(line))
+        Ok(Some((line, &self.piece[begin..end])))
+    }
+
+    /// Where the line ends, and where the next one begins; none if the end is not within the piece.
+    fn end(&self) -> Option<(usize, usize)> {
+        let rest = &self.piece[self.at..];
+        let found = if self.has_returns { rest.iter().position(|byte| *byte == b'\r') } else { None };
+        if let Some(end) = found.map(|length| self.at + length) {
+            return Some((end, end + 1 + usize::from(self.piece.get(end + 1) == Some(&b'\n'))));
+        }
+        let length = self.piece.len();
+        rest.ends_with(b"\n").then(|| (length - if rest.ends_with(b"\r\n") { 2 } else { 1 }, length))
+    }
+
+    /// Reads on behind the part of the piece that was not given out yet; whether there was more.
+    fn read_on(&mut self, line: u64) -> Result<bool, Problem> {
+        self.piece.drain(..self.at);
+        self.at = 0;
+        let room = MAX_OBJECT_BYTES - self.piece.len();
+        if room == 0 {
+            let fault = Fault::new(Kind::TooLarge, "a line of more than 16 MiB, which no user can be");
+            return Err(Problem::fatal(line, fault));
+        }
+        let mut source = self.source.by_ref().take(room as u64);
+        let length = source.read_until(b'\n', &mut self.piece).map_err(|error| unreadable(line, &error))?;
+        let lines = self.piece.strip_suffix(b"\n").unwrap_or(&self.piece);
+        self.has_returns = lines.strip_suffix(b"\r").unwrap_or(lines).contains(&b'\r');
+        // That of a piece which is cut off there ends a line, too.
+        self.has_returns |= self.piece.ends_with(b"\r");
+        Ok(length > 0)
     }
 }
 
@@ -76,10 +100,9 @@ mod tests {
 
     fn lines(text: &str, buffered: usize) -> Vec<(u64, String)> {
         let mut lines = TextLines::new(BufReader::with_capacity(buffered, text.as_bytes()));
-        let mut line = Vec::new();
         std::iter::from_fn(|| {
-            let number = lines.read(&mut line).unwrap()?;
-            Some((number, String::from_utf8(line.clone()).unwrap()))
+            let (number, line) = lines.next().unwrap()?;
+            Some((number, String::from_utf8(line.to_vec()).unwrap()))
         })
         .collect()
     }
@@ -98,10 +121,30 @@ mod tests {
     #[test]
     fn a_line_that_never_ends_is_not_kept() {
         let endless = BufReader::new(std::io::Read::take(std::io::repeat(b'a'), 10 * MAX_OBJECT_BYTES as u64));
-        let mut text = Vec::new();
-        let problem = TextLines::new(endless).read(&mut text).unwrap_err();
+        let mut lines = TextLines::new(endless);
+        let problem = lines.next().unwrap_err();
         assert!(problem.reason.starts_with("a line of more than 16 MiB"), "{problem}");
-        assert!(text.len() < 2 * MAX_OBJECT_BYTES);
+        assert_eq!(lines.piece.len(), MAX_OBJECT_BYTES);
+    }
+
+    #[test]
+    fn lines_go_on_where_a_piece_without_a_line_feed_is_cut_off() {
+        let count = MAX_OBJECT_BYTES / 8;
+        for name in ["aaaaaaa", "aaaaaaaaaa"] {
+            let text = format!("{name}\r").repeat(count * 2) + "last\r\nb";
+            let mut lines = TextLines::new(BufReader::new(text.as_bytes()));
+            let mut last = Vec::new();
+            while let Some((number, line)) = lines.next().unwrap() {
+                assert!(number > count as u64 * 2 || line == name.as_bytes(), "{number}");
+                last = line.to_vec();
+                assert!(lines.piece.len() <= MAX_OBJECT_BYTES);
+            }
+            assert_eq!((lines.line, last), (count as u64 * 2 + 2, b"b".to_vec()));
+        }
+        let text = "a".repeat(MAX_OBJECT_BYTES - 1) + "\r\nb";
+        let mut lines = TextLines::new(text.as_bytes());
+        assert_eq!(lines.next().unwrap().unwrap().1.len(), MAX_OBJECT_BYTES - 1);
+        assert_eq!(lines.next().unwrap(), Some((2, &b"b"[..])));
     }
 
     proptest! {
