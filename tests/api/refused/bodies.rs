@@ -100,7 +100,12 @@ pub fn rows() -> Vec<WrongBody> {
             "user 1: the name \"a\\u{0}b\" holds a NUL character: leave it out (import id 2)",
         ),
     ];
-    rows.extend([
+    rows.extend(of_runs());
+    rows
+}
+
+fn of_runs() -> [WrongBody; 2] {
+    [
         WrongBody {
             endpoint: RUN,
             ..body(
@@ -119,6 +124,5 @@ pub fn rows() -> Vec<WrongBody> {
                 "operationId is \"another\", and the newest operation is \"THE NEWEST\": give that one, or leave operationId out",
             )
         },
-    ]);
-    rows
+    ]
 }
