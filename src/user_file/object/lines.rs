@@ -9,13 +9,13 @@ use super::{
 };
 
 pub(in super::super) struct Lines<R> {
-    lines: TextLines<R>,
+    source: TextLines<R>,
     is_over: bool,
 }
 
 impl<R: BufRead> Lines<R> {
     pub(in super::super) fn new(source: R) -> Self {
-        Self { lines: TextLines::new(source), is_over: false }
+        Self { source: TextLines::new(source), is_over: false }
     }
 }
 
@@ -24,7 +24,7 @@ impl<R: BufRead> Iterator for Lines<R> {
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.is_over {
-            let (line, text) = match self.lines.next() {
+            let (line, text) = match self.source.next() {
                 Ok(line) => line?,
                 Err(problem) => {
                     self.is_over = true;

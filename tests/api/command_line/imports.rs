@@ -137,9 +137,9 @@ async fn people_who_are_there_are_no_error_and_are_counted_apart() {
 async fn users_with_pictures_within_their_addresses_go_through_a_proxy_with_the_default_limit_of_nginx() {
     let (workspace, service) = served().await;
     let picture = format!("data:image/png;base64,{}", "A".repeat(20_000));
-    let rows: String =
-        (0..200).map(|number| format!("user{number},user{number}@x.io,{number},\"{picture}\"\n")).collect();
-    let file = File::new("users.csv", format!("username,emails,importIds,avatarUrl\n{rows}"));
+    let row = |number: usize| format!("user{number},user{number}@x.io,{number},\"{picture}\"\n");
+    let rows: Vec<String> = (0..200).map(row).collect();
+    let file = File::new("users.csv", format!("username,emails,importIds,avatarUrl\n{}", rows.concat()));
     let proxy = Proxy::narrow(&service.address, 1024 * 1024).await;
     let finished = call(&proxy.address, &["users", file.path(), "--run"]).await;
     assert_eq!(finished.code, Some(0), "{finished:?}");

@@ -112,7 +112,7 @@ async fn rooms_and_direct_messages_of_somebody_who_is_deactivated_are_looked_aft
     assert_eq!(roles("shared max").await, []);
     assert_eq!(roles("alone kim").await, [Bson::from("owner")]);
     for id in ["with-lee lee", "with-max max"] {
-        assert_eq!(find(&workspace, "rocketchat_subscription", id).await.get_bool("archived").unwrap(), true, "{id}");
+        assert!(find(&workspace, "rocketchat_subscription", id).await.get_bool("archived").unwrap(), "{id}");
     }
     for room in ["with-lee", "with-max"] {
         let room = find(&workspace, "rocketchat_room", room).await;
@@ -128,7 +128,7 @@ async fn rooms_and_direct_messages_of_somebody_who_is_deactivated_are_looked_aft
     let kim = account(&workspace, "kim").await;
     assert!(kim.get_bool("active").unwrap() && !kim.contains_key("inactiveReason"));
     for id in ["with-lee lee", "with-max max"] {
-        assert_eq!(find(&workspace, "rocketchat_subscription", id).await.get_bool("archived").unwrap(), false, "{id}");
+        assert!(!find(&workspace, "rocketchat_subscription", id).await.get_bool("archived").unwrap(), "{id}");
     }
     let is_read_only = async |room: &str| find(&workspace, "rocketchat_room", room).await.get_bool("ro").unwrap();
     assert_eq!((is_read_only("with-lee").await, is_read_only("with-max").await), (false, true), "Max is inactive");

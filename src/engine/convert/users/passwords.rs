@@ -50,9 +50,7 @@ impl Users {
     pub(super) async fn compare_all(&self, users: &mut [ReadyUser], directory: &Directory) {
         let rules = self.rules;
         let compared = stream::iter(users.iter().map(|ReadyUser { record, .. }| async move {
-            if new_user::password_of(record).is_none() {
-                return None;
-            }
+            new_user::password_of(record)?;
             self.compared(record, &directory.decide(StagedUser::new(record), rules)).await
         }));
         let at_a_time = available_parallelism().map_or(1, NonZero::get);
