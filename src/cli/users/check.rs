@@ -10,7 +10,6 @@ use super::{
     super::{CommandError, console::Console},
     batches::Spool,
     file::{create_rejects, name_of, open},
-    rejected::RejectList,
     watched::Watched,
 };
 use crate::user_file::{Findings, Options, Rejects, Tally, Users};
@@ -35,6 +34,14 @@ pub(super) struct Check {
     pub(super) rejects: Option<PathBuf>,
     /// Whether the users are kept to be sent.
     pub(super) keeps_users: bool,
+}
+
+/// The list of the lines that are left out, to be written once more when the server has said whom it would not take, and who
+/// fails.
+#[derive(Debug)]
+pub(super) struct RejectList {
+    pub(super) check: Check,
+    pub(super) file: File,
 }
 
 impl Check {

@@ -25,7 +25,7 @@ use tokio::task::spawn_blocking;
 
 use self::{
     batches::{KeptUsers, Spool},
-    check::{Check, Checked, print_template, shown},
+    check::{Check, Checked, RejectList, print_template, shown},
     failures::Outputs,
     foreseeing::Foresight,
     foreseen::Plan,
@@ -33,7 +33,7 @@ use self::{
     matching::MatchingArgs,
     options::ReadingArgs,
     passwords::Passwords,
-    rejected::{RejectList, Rejected},
+    rejected::Rejected,
     replacing::Replaceable,
     report::Report,
     sending::Sender,

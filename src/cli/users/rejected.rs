@@ -8,21 +8,13 @@ use std::{
 
 use super::{
     super::CommandError,
-    check::{Check, unwritable},
+    check::{RejectList, unwritable},
     file::{create_rejects, name_of},
 };
 use crate::{
     client::FailedUser,
     user_file::{Problem, Rejects, User, Users, first_import_id},
 };
-
-/// The list of the lines that are left out, to be written once more when the server has said whom it would not take, and who
-/// fails.
-#[derive(Debug)]
-pub(super) struct RejectList {
-    pub(super) check: Check,
-    pub(super) file: File,
-}
 
 /// Users without an error in the file who belong into the list all the same, each with the reason.
 #[derive(Debug, Default)]
