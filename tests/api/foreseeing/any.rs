@@ -196,6 +196,6 @@ async fn compare(seed: u64, with_passwords: bool) {
         assert_equal(&foreseen, &staged, &receipts);
     }
     // Every way was taken, or the test would say little.
-    assert_eq!(outcomes.len(), 6, "{outcomes:?}");
-    assert_eq!(passwords > 0, with_passwords, "{passwords}");
+    assert!(with_passwords || outcomes.len() == 6, "{outcomes:?}");
+    assert_eq!(passwords > 0, with_passwords, "{passwords} in {outcomes:?}");
 }
