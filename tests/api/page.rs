@@ -135,6 +135,9 @@ async fn every_flag_that_the_reader_of_users_names_is_a_field_of_the_page() {
     assert!(flags.remove("format") && flags.len() >= 5, "{flags:?}");
     let script = service.get("/import/reading.js").await.body;
     let page = service.get("/import").await.body;
+    // A rule of the run, whose field is beside the others of these.
+    assert!(flags.remove("on-username-taken") && script.contains("labelOf('users-username-suffix')"));
+    assert!(page.contains(" id=\"users-username-suffix\""));
     for flag in flags {
         let mut words = flag.split('-');
         let mut parameter = words.next().unwrap().to_owned();

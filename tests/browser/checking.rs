@@ -177,3 +177,20 @@ async fn lists_of_slack_and_of_another_rocket_chat_become_accounts_as_they_are()
     assert_eq!(password.get_str("bcrypt").unwrap(), hash);
     browser.assert_no_errors(&[]).await;
 }
+
+#[tokio::test]
+async fn two_people_of_one_user_name_pass_once_names_may_get_a_number() {
+    let Some((workspace, _service, browser)) = set_up_signed_in().await else { return };
+    let people = "importIds,emails,username\n1,kim@corp.example,kim\n2,kim@partner.example,kim\n";
+    let _file = browser.choose_file(".csv", people).await;
+    browser.says("#file-problems", "by ticking “").await;
+    browser.click("#users-username-suffix").await;
+    browser.says("#file-good", "2 users, ").await;
+    browser.says("#foreseen-created", "2").await;
+    browser.click("#send").await;
+    browser.says("#file-good", "2 users staged").await;
+    browser.click("#run").await;
+    browser.says("#state", "Done").await;
+    assert_eq!(workspace.count_imported().await, 2);
+    browser.assert_no_errors(&[]).await;
+}
