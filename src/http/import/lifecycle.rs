@@ -180,18 +180,22 @@ pub(in crate::http) async fn run(
     overload: web::Data<Overload>,
 ) -> Result<HttpResponse, ApiError> {
     let wanted = WantedRun::read(&request, body, &overload).await?;
-    if let Some(permission) = wanted.rules.permission() {
-        caller.also(&app.repositories, permission).await?;
-    }
-    start(&app, wanted.start(None)).await?;
+    start(&caller, &app, wanted.start(None)).await?;
     Ok(answer::action(&SUCCESS))
 }
 
-/// Starts a run. Where another operation is the newest, the refusal names both.
+/// Starts a run, if the caller may run one under these rules. Where another operation is the newest, the refusal names both.
 ///
 /// # Errors
 /// With the reason.
-pub(super) async fn start(app: &AppState, wanted: WantedStart<'_>) -> Result<(), ApiError> {
+pub(super) async fn start(
+    caller: &Authorized<RunImport>,
+    app: &AppState,
+    wanted: WantedStart<'_>,
+) -> Result<(), ApiError> {
+    if let Some(permission) = wanted.rules.permission() {
+        caller.also(&app.repositories, permission).await?;
+    }
     let operation = wanted.operation.map(str::to_owned);
     let started = async {
         match (app.engine.operations().start(wanted).await, operation) {

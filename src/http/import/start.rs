@@ -64,10 +64,7 @@ pub(in crate::http) async fn start_import(
     let Body { bytes, room: _room } = overload.read_body(&request, body, BODY_BYTES).await?;
     let read = web::block(move || wanted_start(&bytes)).await;
     let (wanted, selection) = read.unwrap_or_else(|_| Err(wrong("the body could not be read", None)))?;
-    if let Some(permission) = wanted.rules.permission() {
-        caller.also(&app.repositories, permission).await?;
-    }
-    start(&app, wanted.start(Some(&selection))).await?;
+    start(&caller, &app, wanted.start(Some(&selection))).await?;
     Ok(answer::action(&SUCCESS))
 }
 

@@ -12,7 +12,8 @@ use mongodb::{ClientSession, Collection, error::Result as DriverResult};
 use super::{ROOMS, SUBSCRIPTIONS};
 use crate::repository::{Connection, access::users};
 
-const ADMINISTRATOR: &str = "admin";
+/// The role without which nobody can administrate.
+pub(super) const ADMINISTRATOR: &str = "admin";
 const OWNER: &str = "owner";
 /// As many people go into one command.
 const AT_A_TIME: usize = 1000;
@@ -127,8 +128,8 @@ impl Activity {
         let mut rooms = query.session(&mut *session).await?;
         let rooms: Vec<Document> = rooms.stream(&mut *session).try_collect().await?;
         let partner = |room: &Document| {
-            let people = room.get_array("uids").ok()?.iter().filter_map(|id| id.as_str());
-            people.filter(|id| *id != account).map(str::to_owned).next()
+            let mut people = room.get_array("uids").ok()?.iter().filter_map(|id| id.as_str());
+            people.find(|id| *id != account).map(str::to_owned)
         };
         let partners: Vec<(&str, String)> =
             rooms.iter().filter_map(|room| Some((room.get_str("_id").ok()?, partner(room)?))).collect();

@@ -13,7 +13,7 @@ use tokio::{time::sleep, try_join};
 
 use super::{
     accounts::reason_of,
-    activity::{Activity, Leave, Succession},
+    activity::{ADMINISTRATOR, Activity, Leave, Succession},
 };
 use crate::{
     domain::{
@@ -55,8 +55,6 @@ const SHOWN: [&str; 18] = [
     PLACEHOLDER,
 ];
 
-/// The role without which nobody can administrate.
-const ADMINISTRATOR: &str = "admin";
 /// As many other administrators are looked at.
 const MOST_ADMINISTRATORS: i64 = 200;
 

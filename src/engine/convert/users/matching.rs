@@ -147,7 +147,10 @@ impl Users {
                 Decided::Over(result) => drop(results.insert(*position, result)),
                 Decided::Create(account, note) => match with_own_password(*account, users[*position]).await {
                     Ok(account) => {
-                        directory.insert(account.clone());
+                        if users[*position].password.is_some() {
+                            // A later record of the account is compared with this password.
+                            directory.insert(account.clone());
+                        }
                         new.push((*position, account, note));
                     }
                     Err(reason) => drop(results.insert(*position, Err(reason))),
